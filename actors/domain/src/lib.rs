@@ -1,0 +1,42 @@
+//! The nouns of the field, without I/O.
+//!
+//! What it does: typed ids ([`ids`]), the entities that are stored and moved between the other
+//! crates, and the enumerations whose spelling is fixed by the wire.
+//!
+//! Invariants: nothing here reads a clock, a random source, a file or a socket; wire DTOs live in
+//! the binary's `http::dto`, row structs in `engram-store`, and neither is known here. Everything
+//! that is kept as JSONB ([`message::Content`], [`config`], [`rule::ToolRule`]) reads leniently
+//! (unknown members are ignored, missing ones get a default) and writes strictly.
+//!
+//! To add one more noun: a file with its struct, an id in [`ids`], and a line here.
+
+pub mod agent;
+pub mod archive;
+pub mod block;
+pub mod config;
+pub mod conversation;
+pub mod ids;
+pub mod message;
+pub mod rule;
+pub mod run;
+pub mod step;
+pub mod tool;
+
+pub use agent::{Agent, AgentType, EnvVar};
+pub use archive::{Archive, Passage};
+pub use block::Block;
+pub use config::{CompactionSettings, EmbeddingConfig, LlmConfig};
+pub use conversation::Conversation;
+pub use ids::*;
+pub use message::{Content, Message, Part, Role, ToolCall, ToolReturn, ToolStatus};
+pub use rule::ToolRule;
+pub use run::{Run, RunInput, RunStatus, StopReason, Usage};
+pub use step::{Step, StepStatus};
+pub use tool::{Tool, ToolKind};
+
+/// A point in time, always UTC. Postgres keeps microseconds, so nothing finer is promised.
+pub type Time = chrono::DateTime<chrono::Utc>;
+/// A JSON value as it travels in open-ended members (`metadata`, `response_format`, …).
+pub type Json = serde_json::Value;
+/// A JSON object.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,73 @@
+//! Parameters of built-in tools as static data, and the JSON schema made of them.
+
+use engram_domain::{Json, JsonMap};
+use serde_json::json;
+
+/// One parameter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Param {
+    pub name: &'static str,
+    pub ty: Ty,
+    pub required: bool,
+    /// What the model is told about it.
+    pub doc: &'static str,
+}
+
+/// Its type: as much of JSON schema as the catalogue needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ty {
+    Text,
+    Integer,
+    Boolean,
+    OneOf(&'static [&'static str]),
+    List(&'static Ty),
+    /// Two integers: a range.
+    Range,
+    Object(&'static [Param]),
+}
+
+/// A parameter that must be given.
+pub(super) const fn required(name: &'static str, ty: Ty, doc: &'static str) -> Param {
+    Param { name, ty, required: true, doc }
+}
+
+/// A parameter that may be left out. No `default` is ever put into a schema.
+pub(super) const fn optional(name: &'static str, ty: Ty, doc: &'static str) -> Param {
+    Param { name, ty, required: false, doc }
+}
+
+/// The schema of an object with these members. Both `properties` and `required` are always there,
+/// as strict providers want it.
+pub(super) fn object(params: &[Param]) -> Json {
+    let properties: JsonMap = params
+        .iter()
+        .map(|p| {
+            let mut schema = p.ty.schema();
+            if let Some(map) = schema.as_object_mut() {
+                map.insert("description".into(), p.doc.into());
+            }
+            (p.name.to_owned(), schema)
+        })
+        .collect();
+    let required: Vec<&str> = params.iter().filter(|p| p.required).map(|p| p.name).collect();
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+impl Ty {
+    fn schema(self) -> Json {
+        match self {
+            Self::Text => json!({"type": "string"}),
+            Self::Integer => json!({"type": "integer"}),
+            Self::Boolean => json!({"type": "boolean"}),
+            Self::OneOf(values) => json!({"type": "string", "enum": values}),
+            Self::List(items) => json!({"type": "array", "items": items.schema()}),
+            Self::Range => json!({
+                "type": "array",
+                "prefixItems": [{"type": "integer"}, {"type": "integer"}],
+                "minItems": 2,
+                "maxItems": 2,
+            }),
+            Self::Object(params) => object(params),
+        }
+    }
+}

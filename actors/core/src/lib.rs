@@ -1,0 +1,25 @@
+//! Pure logic of an agent, and the ports it needs.
+//!
+//! What it does: [`step`] turns a state and an event into a new state and effects; [`prompt`]
+//! compiles memory into the system prompt; [`memory`] edits blocks; [`compact`] decides what leaves
+//! the context; [`rules`] decides which tools may be called; [`builtin`] is the catalogue of tools
+//! that come with the server; [`tokens`] counts.
+//!
+//! Invariants: no clock, no randomness, no async outside the port traits; the same input gives the
+//! same output. A conversation that the step function has committed is well-formed: every tool call
+//! has exactly one result, or is the last message and waits for the client.
+//!
+//! To add a tool: its entry in [`builtin`], and its effect either in [`memory`] (a pure edit of
+//! blocks) or as an executor in `engram-tools`.
+
+pub mod ports;
+pub mod birth;
+pub mod compact;
+pub mod package;
+pub mod prompt;
+pub mod rules;
+pub mod tokens;
+pub mod builtin;
+pub mod memory;
+pub mod prompts;
+pub mod step;

@@ -1,0 +1,30 @@
+//! Turning text into vectors.
+
+use async_trait::async_trait;
+use engram_domain::EmbeddingConfig;
+
+/// Why a text could not be embedded.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EmbedError {
+    /// No such model.
+    #[error("no embedding model '{0}' is configured")]
+    UnknownModel(String),
+    /// The provider refused or failed.
+    #[error("the embedding provider failed: {0}")]
+    Provider(String),
+    /// The vectors do not have the length that the archive was made with.
+    #[error("the embedding model returned {got} numbers, the archive needs {want}")]
+    Dimensions {
+        /// What came.
+        got: usize,
+        /// What was needed.
+        want: usize,
+    },
+}
+
+/// Embeds texts.
+#[async_trait]
+pub trait Embedder: Send + Sync + 'static {
+    /// One unit vector of `config.embedding_dim` numbers for each text, in order.
+    async fn embed(&self, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
+}

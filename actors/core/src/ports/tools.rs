@@ -1,0 +1,156 @@
+//! Running tools that are not pure edits of memory.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use engram_domain::{
+    Agent, AgentId, Archive, ArchiveId, ConversationId, JsonMap, Message, Passage, Role, RunId, Time, Tool, ToolStatus,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::StoreError;
+
+/// What a crash between a call and its result may do to the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolEffect {
+    /// A pure edit of the agent's blocks: done by the step function, inside the commit.
+    Memory,
+    /// Reads, or writes only through [`ToolOutcome::writes`], which are part of the commit. May be
+    /// run again.
+    Repeatable,
+    /// Changes the world outside our database: committed before it runs, never run twice.
+    Once,
+}
+
+/// Around a call.
+#[derive(Debug, Clone)]
+pub struct ToolContext {
+    /// Whose call it is.
+    pub agent: Arc<Agent>,
+    /// In which conversation.
+    pub conversation_id: ConversationId,
+    /// In which run; none when the API runs a tool directly.
+    pub run_id: Option<RunId>,
+    /// Variables of the agent, then of the call. Secrets.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A change in our own database that a tool wants; applied in the commit that holds its result.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Store a passage in the agent's default archive. When the agent has no archive at the time of
+    /// the commit, one is created with the passage's `archive_id` as its id and the agent's own
+    /// embedding model, which is the one that the passage was then embedded with.
+    InsertPassage(Box<Passage>, AgentId),
+}
+
+/// What a tool did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolOutcome {
+    /// Whether it worked.
+    pub status: ToolStatus,
+    /// What it returned.
+    pub text: String,
+    /// What it printed.
+    pub stdout: Vec<String>,
+    /// What it complained of.
+    pub stderr: Vec<String>,
+    /// Changes to commit with the result.
+    pub writes: Vec<Write>,
+}
+
+impl ToolOutcome {
+    /// A result.
+    pub fn ok(text: impl Into<String>) -> Self {
+        Self { status: ToolStatus::Success, text: text.into(), stdout: vec![], stderr: vec![], writes: vec![] }
+    }
+
+    /// A failure that the model may react to.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { status: ToolStatus::Error, text: text.into(), stdout: vec![], stderr: vec![], writes: vec![] }
+    }
+}
+
+/// Runs tools.
+#[async_trait]
+pub trait ToolExecutor: Send + Sync + 'static {
+    /// What kind of effect the tool has.
+    fn effect(&self, tool: &Tool) -> ToolEffect;
+
+    /// Runs a tool whose effect is not [`ToolEffect::Memory`]. Never panics, never fails: what goes
+    /// wrong is an outcome with an error. Time limits are the implementation's; when `cancel` fires
+    /// the tool is stopped and the outcome does not matter.
+    async fn run(&self, context: ToolContext, tool: Arc<Tool>, args: JsonMap, cancel: CancellationToken)
+    -> ToolOutcome;
+}
+
+/// What to look for in archives.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PassageQuery {
+    /// Rank by nearness to this unit vector; only passages with a vector of its length are found.
+    pub embedding: Option<Vec<f32>>,
+    /// Only passages that contain this text, whatever its case.
+    pub text: Option<String>,
+    /// Only passages with these tags; all passages when empty.
+    pub tags: Vec<String>,
+    /// Whether a passage needs all of the tags or any of them.
+    pub match_all: bool,
+    /// Only passages created then or later.
+    pub since: Option<Time>,
+    /// Only passages created before then.
+    pub until: Option<Time>,
+    /// How many at most.
+    pub limit: i64,
+    /// How many of the best to leave out.
+    pub offset: i64,
+}
+
+/// What to look for in conversations.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MessageQuery {
+    /// The whole text that was searched for.
+    pub phrase: Option<String>,
+    /// Its words. A message is found when it contains one of them, or when there are none.
+    pub words: Vec<String>,
+    /// Only messages of these roles; all of them when empty.
+    pub roles: Vec<Role>,
+    /// Only messages created then or later.
+    pub since: Option<Time>,
+    /// Only messages created before then.
+    pub until: Option<Time>,
+    /// Leave out the messages of this run: it is going on, and they are all in context.
+    pub not_of_run: Option<RunId>,
+    /// How many at most.
+    pub limit: i64,
+    /// How many of the best to leave out.
+    pub offset: i64,
+}
+
+/// What tools read.
+#[async_trait]
+pub trait ToolStore: Send + Sync + 'static {
+    /// Archives attached to an agent; the first is the one that is written to.
+    async fn archives(&self, agent: AgentId) -> Result<Vec<Archive>, StoreError>;
+
+    /// Passages of the archives with their scores, best first. With an embedding the score is the
+    /// cosine similarity, from -1 to 1; without one it is 0 and the newest come first. Vectors of the
+    /// passages are left out.
+    async fn search_passages(
+        &self,
+        archives: &[ArchiveId],
+        query: &PassageQuery,
+    ) -> Result<Vec<(Passage, f32)>, StoreError>;
+
+    /// Messages of an agent, of one of its conversations or of all. Those that contain the phrase
+    /// come first, then those that contain more of the words, and the newer before the older. Case
+    /// does not matter, and a word is found inside of others.
+    ///
+    /// What only the machinery says is never found: compiled prompts, heartbeats, logins, results of
+    /// `conversation_search` and the messages that call it (they repeat what was searched for).
+    async fn search_messages(
+        &self,
+        agent: AgentId,
+        conversation: Option<ConversationId>,
+        query: &MessageQuery,
+    ) -> Result<Vec<Message>, StoreError>;
+}

@@ -1,0 +1,273 @@
+//! Carrying out the calls of one answer, one after the other.
+//!
+//! Edits of memory happen here and now; everything else is an effect. Calls whose effect lies
+//! outside our database wait until the message with them is committed, so that a crash knows of
+//! them. The others are committed together with their results.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use engram_domain::{JsonMap, StopReason, Tool, ToolCall, ToolKind, ToolReturn, ToolStatus};
+
+use super::{
+    Effect, Env, State, finish,
+    request::HEARTBEAT,
+    state::{Acting, Phase, ReplyFacts},
+};
+use crate::{
+    builtin, memory, package,
+    ports::{ToolEffect, ToolOutcome, tools::ToolContext},
+    rules::{self, Called},
+};
+
+/// Times that the very same call is carried out in one run.
+const SAME_CALL_LIMIT: usize = 5;
+
+/// Carries out what can be done now; what comes back is the rest. The rules are checked for calls
+/// that the client allowed too; approval is not asked for twice.
+pub(super) fn go_on(state: &mut State, mut acting: Acting, env: &Env<'_>) -> Vec<Effect> {
+    while !acting.todo.is_empty() {
+        let call = acting.todo.remove(0);
+        match examine(state, &call) {
+            Err(refusal) => {
+                acting.wishes.reason = Some(refusal.reason.to_owned());
+                answer(state, &mut acting, &call, ToolOutcome::error(refusal.text), i32::MAX, env);
+            }
+            Ok((tool, args)) => {
+                if args.wants_heartbeat {
+                    acting.wishes.heartbeat = true;
+                }
+                if tool.name == "send_message" {
+                    let outcome = ToolOutcome::ok("Sent message successfully.");
+                    answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
+                } else if (env.effect_of)(&tool) == ToolEffect::Memory {
+                    let outcome = edit_memory(state, &mut acting, &call.name, &args.args, env);
+                    answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
+                } else {
+                    return run_outside(state, acting, call, tool, args.args, env);
+                }
+            }
+        }
+    }
+    settle(state, acting, env)
+}
+
+pub(super) fn tool_done(state: &mut State, attempt: u64, outcome: ToolOutcome, env: &Env<'_>) -> Vec<Effect> {
+    let Some(turn) = &mut state.turn else { return Vec::new() };
+    let Phase::Acting(acting) = &mut turn.phase else { return Vec::new() };
+    if acting.attempt != attempt {
+        return Vec::new();
+    }
+    let mut acting = (**acting).clone();
+    let Some(call) = acting.running.take() else { return Vec::new() };
+    acting.writes.extend(outcome.writes.iter().cloned());
+    let limit = state.snapshot.tools.get(&call.name).map_or(i32::MAX, |t| t.return_char_limit);
+    answer(state, &mut acting, &call, outcome, limit, env);
+    if acting.committed && !acting.todo.is_empty() {
+        // The result is safe as soon as it is there, not only when the last call is done.
+        let mut effects = commit_fresh(state, &mut acting, env);
+        effects.extend(go_on(state, acting, env));
+        return effects;
+    }
+    go_on(state, acting, env)
+}
+
+/// Brings the arguments into the shape that the tool's schema promises.
+fn check(tool: &Tool, args: &mut JsonMap) -> Result<(), String> {
+    if tool.kind != ToolKind::Custom && builtin::find(&tool.name).is_some() {
+        // Knows the parameter names of both generations.
+        builtin::prepare(&tool.name, args)
+    } else {
+        builtin::check_args(&tool.json_schema, args)
+    }
+}
+
+struct Refusal {
+    text: String,
+    reason: &'static str,
+}
+
+struct Checked {
+    args: JsonMap,
+    wants_heartbeat: bool,
+}
+
+/// Whether the call may be carried out, and with which arguments.
+fn examine(state: &State, call: &ToolCall) -> Result<(Arc<Tool>, Checked), Refusal> {
+    let called = state.turn.as_ref().map_or(&[][..], |t| t.called.as_slice());
+    let agent = &state.snapshot.agent;
+    let allowed = state.allowed();
+    let tool = state.snapshot.tools.get(&call.name).filter(|_| allowed.tools.contains(&call.name));
+    let Some(tool) = tool else {
+        return Err(Refusal {
+            text: rules::violation(&call.name, &allowed.tools),
+            reason: "Continuing: tool rule violation.",
+        });
+    };
+    let refused = |text: String| Refusal { text, reason: "Function call failed, returning control" };
+    if called.iter().filter(|c| c.name == call.name && c.arguments == call.arguments).count() >= SAME_CALL_LIMIT {
+        return Err(refused(format!(
+            "{} was called {SAME_CALL_LIMIT} times with the same arguments in this turn. Do something else, or end \
+             your turn.",
+            call.name
+        )));
+    }
+    let text = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
+    let mut args: JsonMap = serde_json::from_str(text).map_err(|e| {
+        refused(format!("The arguments of {} are not a JSON object: {e}. Call it again with valid JSON.", call.name))
+    })?;
+    let wants_heartbeat = match args.shift_remove(HEARTBEAT) {
+        Some(serde_json::Value::Bool(b)) => b,
+        Some(serde_json::Value::String(s)) => s.eq_ignore_ascii_case("true"),
+        _ => false,
+    };
+    for (key, value) in rules::prefilled(&agent.tool_rules, called, &call.name) {
+        args.insert(key, value);
+    }
+    check(tool, &mut args).map_err(refused)?;
+    Ok((tool.clone(), Checked { args, wants_heartbeat }))
+}
+
+fn edit_memory(state: &mut State, acting: &mut Acting, name: &str, args: &JsonMap, env: &Env<'_>) -> ToolOutcome {
+    let mut new_block = || engram_domain::BlockId(env.ids.uuid());
+    let mut context = memory::EditContext { now: env.now, new_block: &mut new_block };
+    match memory::apply(name, args.clone(), &state.snapshot.blocks, &mut context) {
+        Ok(edit) => {
+            if !edit.writes.is_empty() {
+                acting.blocks.extend(edit.writes);
+                state.snapshot.blocks = edit.blocks;
+                // The prompt shows the old memory until it is compiled again.
+                state.compiled_rev = None;
+            }
+            ToolOutcome::ok(edit.text)
+        }
+        Err(text) => {
+            let mut outcome = ToolOutcome::error(text.clone());
+            outcome.stderr = vec![compact_error(name, &text)];
+            outcome
+        }
+    }
+}
+
+fn compact_error(name: &str, text: &str) -> String {
+    let mut line = format!("Error executing function {name}: ValueError: {text}");
+    if let Some((cut, _)) = line.char_indices().nth(500) {
+        line.truncate(cut);
+    }
+    line
+}
+
+/// Pairs a call with its result.
+fn answer(state: &mut State, acting: &mut Acting, call: &ToolCall, outcome: ToolOutcome, limit: i32, env: &Env<'_>) {
+    let ok = outcome.status == ToolStatus::Success;
+    let result = ToolReturn {
+        tool_call_id: call.id.clone(),
+        name: call.name.clone(),
+        status: outcome.status,
+        text: package::clip_return(outcome.text, limit),
+        stdout: outcome.stdout,
+        stderr: outcome.stderr,
+    };
+    let rules = &state.snapshot.agent.tool_rules;
+    if !ok {
+        acting.wishes.reason.get_or_insert_with(|| "Function call failed, returning control".into());
+    } else if rules::is_terminal(rules, &call.name) {
+        acting.wishes.terminal = true;
+    } else if let Some(reason) = rules::continues(rules, &call.name) {
+        acting.wishes.reason.get_or_insert_with(|| reason.into());
+    }
+    if let Some(turn) = &mut state.turn {
+        turn.called.push(Called {
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+            ok,
+            text: result.text.clone(),
+        });
+    }
+    let message = state.push_return(result, Some(acting.step.id), env);
+    acting.fresh.push(message);
+}
+
+fn run_outside(
+    state: &mut State,
+    mut acting: Acting,
+    call: ToolCall,
+    tool: Arc<Tool>,
+    args: JsonMap,
+    env: &Env<'_>,
+) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if (env.effect_of)(&tool) == ToolEffect::Once {
+        effects = commit_fresh(state, &mut acting, env);
+    }
+    let attempt = state.next_attempt();
+    acting.attempt = attempt;
+    acting.running = Some(call.clone());
+    let agent = state.snapshot.agent.clone();
+    let context = ToolContext {
+        env: agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect::<BTreeMap<_, _>>(),
+        agent,
+        conversation_id: state.conversation.id,
+        run_id: state.turn.as_ref().map(|t| t.run_id),
+    };
+    if let Some(turn) = &mut state.turn {
+        turn.phase = Phase::Acting(Box::new(acting));
+    }
+    effects.push(Effect::RunTool { attempt, call, tool, args, context: Box::new(context) });
+    effects
+}
+
+/// Commits and publishes what this step has made so far.
+fn commit_fresh(state: &mut State, acting: &mut Acting, env: &Env<'_>) -> Vec<Effect> {
+    let fresh = std::mem::take(&mut acting.fresh);
+    if fresh.is_empty() {
+        return Vec::new();
+    }
+    let mut commit = state.commit(fresh.clone(), env);
+    commit.blocks = std::mem::take(&mut acting.blocks);
+    commit.writes = std::mem::take(&mut acting.writes);
+    commit.run = state.run_update();
+    acting.committed = true;
+    let mut effects = vec![Effect::Commit(Box::new(commit))];
+    effects.extend(fresh.into_iter().map(Effect::Publish));
+    effects
+}
+
+/// All calls are done: the turn ends or goes on.
+fn settle(state: &mut State, acting: Acting, env: &Env<'_>) -> Vec<Effect> {
+    let Acting { step, fresh, wishes, blocks, writes, reply, tools_started_ns, .. } = acting;
+    let facts = reply.unwrap_or_else(|| {
+        // The model was called by an earlier life, or by an earlier run.
+        Box::new(ReplyFacts { usage: engram_domain::Usage::default(), raw: None, llm_ns: 0 })
+    });
+    let extras = finish::Extras { blocks, writes, tool_ns: Some(env.mono_ns - tools_started_ns) };
+    let agent = &state.snapshot.agent;
+    let heartbeats = agent.agent_type.has_heartbeats();
+    let required = state
+        .turn
+        .as_ref()
+        .map(|t| rules::still_required(&agent.tool_rules, &t.called).join(", "))
+        .unwrap_or_default();
+    let forced = state.allowed().forced;
+    if wishes.terminal && required.is_empty() {
+        let reason = if heartbeats && !wishes.heartbeat { StopReason::EndTurn } else { StopReason::ToolRule };
+        return finish::end_with(state, reason, fresh, Some((step, facts)), extras, env);
+    }
+    let reason = if !required.is_empty() && (wishes.terminal || (heartbeats && !wishes.heartbeat && wishes.reason.is_none())) {
+        Some(format!("ToolRuleViolated: You must call {required} at least once to exit the loop."))
+    } else if let Some(reason) = wishes.reason {
+        Some(reason)
+    } else if wishes.heartbeat {
+        Some("Function called using request_heartbeat=true, returning control".into())
+    } else if forced {
+        Some("Continuing: child tool rule.".into())
+    } else {
+        None
+    };
+    match reason {
+        None if heartbeats => finish::end_with(state, StopReason::EndTurn, fresh, Some((step, facts)), extras, env),
+        reason => {
+            let told = reason.filter(|_| heartbeats);
+            finish::next_step_with(state, fresh, told.as_deref(), step, facts, extras, env)
+        }
+    }
+}

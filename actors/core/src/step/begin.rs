@@ -1,0 +1,296 @@
+//! The beginning of a run, or its resumption after a crash.
+
+use std::sync::Arc;
+
+use engram_domain::{
+    Content, Message, Role, Run, RunStatus, StopReason, ToolCall, ToolReturn, ToolStatus,
+    run::{Decision, InputMessage, MAX_ATTEMPTS},
+};
+
+use super::{
+    Effect, Env, RunError, State, act, finish, shrink,
+    state::{Acting, Phase, StepDraft, Turn, Wishes},
+};
+use crate::{ports::ToolEffect, rules::Called};
+
+/// What a call gets for a result when a crash lost the real one.
+const LOST: &str = "The server was interrupted while this tool was running. Whether it took effect is unknown; it was \
+                    not run again. Check before you repeat it.";
+
+pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
+    if state.is_busy() || run.status.is_terminal() {
+        return Vec::new();
+    }
+    let resumed = run.status == RunStatus::Running;
+    let attempts = run.attempts + 1;
+    state.turn = Some(Turn {
+        run_id: run.id,
+        input: Arc::new(run.input),
+        // Replaced before anybody looks.
+        phase: Phase::Thinking { attempt: 0, step: draft_step(state, env), message_id: engram_domain::MessageId(run.id.0) },
+        attempts,
+        usage: run.usage,
+        step_count: run.step_count,
+        started_ns: env.mono_ns,
+        ttft_ns: run.ttft_ns,
+        called: Vec::new(),
+        shrunk: 0,
+        empty: 0,
+    });
+    if resumed { resume(state, env) } else { begin(state, env) }
+}
+
+/// A step that begins now and shows the model the context as it is.
+pub(super) fn draft_step(state: &State, env: &Env<'_>) -> StepDraft {
+    StepDraft {
+        id: engram_domain::StepId(env.ids.uuid()),
+        created_at: env.now,
+        started_ns: env.mono_ns,
+        context_range: (state.conversation.context_from, state.conversation.next_seq),
+    }
+}
+
+fn begin(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
+    let Some(turn) = &state.turn else { return Vec::new() };
+    let input = turn.input.clone();
+    state.ensure_prompt(false, env);
+    if let Some(request) = state.pending_approval().cloned() {
+        if input.decisions.is_empty() {
+            let message = format!(
+                "The agent is waiting for approval of a tool call: answer request {} before sending a new message.",
+                request.id
+            );
+            let error = RunError { kind: "pending_approval".into(), message };
+            return finish::fail(state, StopReason::Error, error, env);
+        }
+        return decide(state, &request, &input.decisions, env);
+    }
+    if !input.decisions.is_empty() && input.messages.is_empty() {
+        let error = RunError {
+            kind: "no_pending_approval".into(),
+            message: "No tool call is waiting for approval.".into(),
+        };
+        return finish::fail(state, StopReason::Error, error, env);
+    }
+    let messages = append_input(state, &input.messages, env);
+    let mut commit = state.commit(messages.clone(), env);
+    commit.run = state.run_update();
+    let mut effects = vec![Effect::Commit(Box::new(commit))];
+    effects.extend(messages.into_iter().map(Effect::Publish));
+    effects.extend(shrink::then_call(state, env));
+    effects
+}
+
+fn append_input(state: &mut State, messages: &[InputMessage], env: &Env<'_>) -> Vec<Arc<Message>> {
+    messages
+        .iter()
+        .map(|m| {
+            let content = match m.role {
+                Role::Assistant => Content::Assistant {
+                    reasoning: vec![],
+                    text: Some(engram_domain::message::parts_text(&m.content)),
+                    calls: vec![],
+                },
+                _ => Content::Parts { parts: m.content.clone() },
+            };
+            let mut message = state.draft(m.role, content, None, env);
+            message.name.clone_from(&m.name);
+            message.otid.clone_from(&m.otid);
+            message.sender_id.clone_from(&m.sender_id);
+            message.group_id.clone_from(&m.group_id);
+            state.push(message)
+        })
+        .collect()
+}
+
+/// The client's word on the calls of `request`: what it allows is carried out, what it denies or ran
+/// itself gets its result, and the run goes on.
+fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env: &Env<'_>) -> Vec<Effect> {
+    let mut message = state.draft(
+        Role::Approval,
+        Content::Decisions { request_id: Some(request.id), decisions: decisions.to_vec() },
+        None,
+        env,
+    );
+    message.tokens = 0;
+    let answer = state.push(message);
+    let step = StepDraft { id: request.step_id.unwrap_or_else(|| draft_step(state, env).id), ..draft_step(state, env) };
+    // The rules speak of what was called before the request, in the run that made it.
+    recall_calls(state, request.run_id);
+    let mut todo = Vec::new();
+    let mut results = Vec::new();
+    for call in request.content.calls() {
+        match word_on(call, decisions) {
+            Word::Run => todo.push(call.clone()),
+            Word::Result(result) => results.push(result),
+        }
+    }
+    let mut fresh = vec![answer];
+    for result in results {
+        note_called(state, request, &result);
+        fresh.push(state.push_return(result, Some(step.id), env));
+    }
+    let acting = Acting {
+        attempt: 0,
+        step,
+        committed: true,
+        fresh,
+        todo,
+        running: None,
+        wishes: Wishes { reason: Some("Continuing: tool call was decided on.".into()), ..Wishes::default() },
+        blocks: vec![],
+        writes: vec![],
+        reply: None,
+        tools_started_ns: env.mono_ns,
+    };
+    act::go_on(state, acting, env)
+}
+
+enum Word {
+    Run,
+    Result(ToolReturn),
+}
+
+fn word_on(call: &ToolCall, decisions: &[Decision]) -> Word {
+    let result = |status, text: String, stdout: Vec<String>, stderr: Vec<String>| {
+        Word::Result(ToolReturn {
+            tool_call_id: call.id.clone(),
+            name: call.name.clone(),
+            status,
+            text,
+            stdout,
+            stderr,
+        })
+    };
+    for decision in decisions {
+        match decision {
+            Decision::Approval { tool_call_id, approve, reason }
+                if tool_call_id.as_ref().is_none_or(|id| *id == call.id) =>
+            {
+                if *approve {
+                    return Word::Run;
+                }
+                let reason = reason.as_deref().map_or(String::new(), |r| format!(" User reason: {r}"));
+                return result(
+                    ToolStatus::Error,
+                    format!("Error: request to call tool denied.{reason}"),
+                    vec![],
+                    vec![],
+                );
+            }
+            Decision::Return { tool_call_id, text, ok, stdout, stderr } if *tool_call_id == call.id => {
+                let status = if *ok { ToolStatus::Success } else { ToolStatus::Error };
+                return result(status, text.clone(), stdout.clone(), stderr.clone());
+            }
+            _ => {}
+        }
+    }
+    result(ToolStatus::Error, "Error: request to call tool was not answered by the client.".into(), vec![], vec![])
+}
+
+fn note_called(state: &mut State, request: &Message, result: &ToolReturn) {
+    let arguments = request
+        .content
+        .calls()
+        .iter()
+        .find(|c| c.id == result.tool_call_id)
+        .map(|c| c.arguments.clone())
+        .unwrap_or_default();
+    if let Some(turn) = &mut state.turn {
+        turn.called.push(Called {
+            name: result.name.clone(),
+            arguments,
+            ok: result.status == ToolStatus::Success,
+            text: result.text.clone(),
+        });
+    }
+}
+
+/// Goes on where the last life stopped. What the database holds tells where that was: after a
+/// message of somebody or a result, the model is next; after calls without results, they are.
+fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
+    let Some(turn) = &state.turn else { return Vec::new() };
+    let (run_id, attempts) = (turn.run_id, turn.attempts);
+    recall_calls(state, Some(run_id));
+    let dangling = dangling(state);
+    if attempts > MAX_ATTEMPTS {
+        let error = RunError {
+            kind: "internal_error".into(),
+            message: format!("The run was interrupted {MAX_ATTEMPTS} times and is given up."),
+        };
+        return finish::fail(state, StopReason::Error, error, env);
+    }
+    state.ensure_prompt(false, env);
+    let mut commit = state.commit(Vec::new(), env);
+    commit.run = state.run_update();
+    let mut effects = vec![Effect::Commit(Box::new(commit))];
+    let Some((assistant, calls)) = dangling.filter(|(m, _)| m.run_id == Some(run_id)) else {
+        effects.extend(shrink::then_call(state, env));
+        return effects;
+    };
+    let step = StepDraft { id: assistant.step_id.unwrap_or_else(|| draft_step(state, env).id), ..draft_step(state, env) };
+    let (todo, lost): (Vec<ToolCall>, Vec<ToolCall>) = calls.into_iter().partition(|c| may_repeat(state, c, env));
+    let mut fresh = Vec::new();
+    for call in lost {
+        let result = ToolReturn {
+            tool_call_id: call.id.clone(),
+            name: call.name.clone(),
+            status: ToolStatus::Error,
+            text: LOST.into(),
+            stdout: vec![],
+            stderr: vec![],
+        };
+        note_called(state, &assistant, &result);
+        fresh.push(state.push_return(result, Some(step.id), env));
+    }
+    let acting = Acting {
+        attempt: 0,
+        step,
+        committed: true,
+        fresh,
+        todo,
+        running: None,
+        wishes: Wishes { reason: Some("Continuing after an interruption.".into()), ..Wishes::default() },
+        blocks: vec![],
+        writes: vec![],
+        reply: None,
+        tools_started_ns: env.mono_ns,
+    };
+    effects.extend(act::go_on(state, acting, env));
+    effects
+}
+
+fn may_repeat(state: &State, call: &ToolCall, env: &Env<'_>) -> bool {
+    state.snapshot.tools.get(&call.name).is_some_and(|t| (env.effect_of)(t) != ToolEffect::Once)
+}
+
+/// The last message with calls that have no result, and those calls.
+pub(super) fn dangling(state: &State) -> Option<(Arc<Message>, Vec<ToolCall>)> {
+    let at = state.window.iter().rposition(|m| !m.content.calls().is_empty())?;
+    let assistant = state.window[at].clone();
+    let answered: Vec<&str> = state.window[at + 1..]
+        .iter()
+        .filter_map(|m| match &m.content {
+            Content::ToolReturn(r) => Some(r.tool_call_id.as_str()),
+            _ => None,
+        })
+        .collect();
+    let open: Vec<ToolCall> =
+        assistant.content.calls().iter().filter(|c| !answered.contains(&c.id.as_str())).cloned().collect();
+    (!open.is_empty()).then_some((assistant, open))
+}
+
+/// The calls that a run has made, as far as they are in context.
+fn recall_calls(state: &mut State, run_id: Option<engram_domain::RunId>) {
+    let Some(turn) = &mut state.turn else { return };
+    for message in state.window.iter().filter(|m| m.run_id.is_some() && m.run_id == run_id) {
+        if let Content::ToolReturn(r) = &message.content {
+            turn.called.push(Called {
+                name: r.name.clone(),
+                arguments: String::new(),
+                ok: r.status == ToolStatus::Success,
+                text: r.text.clone(),
+            });
+        }
+    }
+}

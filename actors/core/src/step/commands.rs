@@ -1,0 +1,118 @@
+//! What an actor does besides runs, when none is on.
+
+use std::sync::Arc;
+
+use engram_domain::{CompactionSettings, Content, Message, MessageId};
+
+use super::{Effect, Env, State, shrink};
+use crate::{birth, compact, ports::store::ContextMark, prompt, tokens};
+
+/// What became of a command.
+#[derive(Debug, Clone)]
+pub enum CommandResult {
+    /// Done.
+    Done,
+    /// The compiled prompt.
+    Prompt(String),
+    /// The context was compacted, or nothing had to leave.
+    Compacted {
+        /// What stands for the messages that left.
+        summary: Option<String>,
+        /// Messages in context before.
+        before: usize,
+        /// Messages in context after.
+        after: usize,
+    },
+    /// The message as it is now.
+    Message(Arc<Message>),
+    /// There is no such message in context.
+    NotFound,
+}
+
+fn answer(mut effects: Vec<Effect>, result: CommandResult) -> Vec<Effect> {
+    effects.push(Effect::Answer(Box::new(result)));
+    effects
+}
+
+impl State {
+    /// Forgets the conversation: every message but the system message goes, for good.
+    pub fn reset(&mut self, add_default_initial_messages: bool, env: &Env<'_>) -> Vec<Effect> {
+        let initial = if add_default_initial_messages { None } else { Some(&[][..]) };
+        let (messages, meta) =
+            birth::first_messages(&self.snapshot, self.conversation.id, initial, env.now, env.ids);
+        let mut messages = messages.into_iter();
+        let Some(mut system) = messages.next() else { return answer(vec![], CommandResult::Done) };
+        system.id = self.system.id;
+        system.created_at = self.system.created_at;
+        self.system = Arc::new(system);
+        self.summary = None;
+        self.window = messages.map(Arc::new).collect();
+        self.prompt_meta = Some(meta);
+        self.prompt_dirty = true;
+        self.compiled_rev = Some(self.snapshot.agent.rev);
+        self.conversation.summary_message_id = None;
+        self.conversation.context_from = 1;
+        let believed = self.conversation.next_seq;
+        self.conversation.next_seq = 1 + self.window.len() as i64;
+        let mut commit = self.commit(self.window.clone(), env);
+        commit.expect_seq = believed;
+        commit.delete_from = Some(1);
+        commit.context = Some(ContextMark { summary_message_id: None, context_from: 1 });
+        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Done)
+    }
+
+    /// Compiles the prompt again, or says what it would be.
+    pub fn recompile(&mut self, dry_run: bool, env: &Env<'_>) -> Vec<Effect> {
+        if dry_run {
+            let text = match &self.prompt_meta {
+                Some(meta) => prompt::compile(&self.snapshot, self.conversation.id, meta),
+                None => self.system.content.plain_text(),
+            };
+            return answer(vec![], CommandResult::Prompt(text));
+        }
+        self.ensure_prompt(true, env);
+        let text = self.system.content.plain_text();
+        let commit = self.commit(Vec::new(), env);
+        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Prompt(text))
+    }
+
+    /// Takes messages out of the context.
+    pub fn compact(
+        &mut self,
+        settings: Option<CompactionSettings>,
+        keep_last: Option<usize>,
+    ) -> Vec<Effect> {
+        let settings = settings.or_else(|| self.snapshot.agent.compaction.clone());
+        let cut = if let Some(keep) = keep_last {
+            compact::cut_keeping(&self.window, keep)
+        } else {
+            let share = settings.as_ref().map_or(0.3, |s| s.sliding_window_percentage).clamp(0.05, 1.0);
+            let all = settings.as_ref().is_some_and(|s| s.mode.ends_with("all"));
+            let target = if all { 0.0 } else { compact::total(&self.window) as f64 * (1.0 - share) };
+            compact::cut(&self.window, target as usize)
+        };
+        let before = self.context_len();
+        let Some(cut) = cut.filter(|_| self.pending_approval().is_none()) else {
+            return answer(vec![], CommandResult::Compacted { summary: None, before, after: before });
+        };
+        let (shrinking, request) = shrink::plan(self, cut, settings);
+        let attempt = shrinking.attempt;
+        self.maintenance = Some(shrinking);
+        vec![Effect::Summarize { attempt, request: Box::new(request) }]
+    }
+
+    /// Changes what a message in context says.
+    pub fn edit(&mut self, id: MessageId, content: Content, env: &Env<'_>) -> Vec<Effect> {
+        let Some(message) = self.window.iter_mut().find(|m| m.id == id) else {
+            return answer(vec![], CommandResult::NotFound);
+        };
+        let mut edited = (**message).clone();
+        edited.tokens = tokens::message(&content);
+        edited.content = content;
+        let edited = Arc::new(edited);
+        *message = edited.clone();
+        let mut commit = self.commit(Vec::new(), env);
+        commit.rewrite.push(edited.clone());
+        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(edited))
+    }
+}

@@ -1,0 +1,185 @@
+//! The step function: `State`, an event in, effects out.
+//!
+//! A run goes through phases: *shrinking* (the context is compacted, when it must be), *thinking*
+//! (the model is called), *acting* (its tool calls are carried out), and back to thinking until it
+//! ends. Whatever takes time happens outside, as an effect that carries an attempt number; its
+//! result comes back as an event, and one that carries an old number is dropped.
+//!
+//! The effects of one event are carried out in order. If a commit among them does not happen, what
+//! follows it does not happen either, and the state is thrown away: the next life starts from the
+//! database. So the state may run ahead of the database by one commit and never by two.
+//!
+//! To add an event: a variant, its arm in [`State::step`], and a function in the file of its phase.
+
+mod act;
+mod begin;
+mod commands;
+mod finish;
+mod reply;
+mod request;
+mod shrink;
+mod state;
+
+use std::sync::Arc;
+
+use engram_domain::{
+    AgentId, Message, MessageId, Run, RunId, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
+};
+
+use crate::ports::{
+    ChatReply, ChatRequest, Commit, Ids, LlmError, ToolEffect, ToolOutcome, tools::ToolContext,
+};
+
+pub use commands::CommandResult;
+pub use state::{Phase, State, Turn};
+
+/// What a step may look at besides the state and the event. Time and ids come in from here, so the
+/// same input gives the same output.
+pub struct Env<'a> {
+    /// Now.
+    pub now: Time,
+    /// Nanoseconds of a clock that never goes back.
+    pub mono_ns: i64,
+    /// New ids.
+    pub ids: &'a dyn Ids,
+    /// What kind of effect a tool has.
+    pub effect_of: &'a dyn Fn(&Tool) -> ToolEffect,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A run is next: one that was just acknowledged, or one that a crash interrupted.
+    Start(Box<Run>),
+    /// The model answered.
+    LlmDone {
+        /// Of which attempt.
+        attempt: u64,
+        /// What it said.
+        reply: Box<ChatReply>,
+        /// How long it took, in nanoseconds.
+        took_ns: i64,
+        /// When its first token came, on the clock of [`Env::mono_ns`].
+        first_token_ns: Option<i64>,
+    },
+    /// The model did not answer.
+    LlmFailed {
+        /// Of which attempt.
+        attempt: u64,
+        /// Why.
+        error: LlmError,
+        /// How long it took, in nanoseconds.
+        took_ns: i64,
+    },
+    /// A tool is done.
+    ToolDone {
+        /// Of which attempt.
+        attempt: u64,
+        /// What it did.
+        outcome: Box<ToolOutcome>,
+    },
+    /// The summarizer is done, or failed.
+    SummaryDone {
+        /// Of which attempt.
+        attempt: u64,
+        /// What it said.
+        result: Result<Box<ChatReply>, LlmError>,
+    },
+    /// Somebody wants the run to end.
+    Cancel {
+        /// Which.
+        run_id: RunId,
+    },
+}
+
+/// Something to do.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// One transaction. If it does not happen, nothing after it does.
+    Commit(Box<Commit>),
+    /// Call the model with [`State::request`], as it is when this effect's turn comes.
+    CallLlm {
+        /// To send back.
+        attempt: u64,
+        /// The id of the message that the answer becomes.
+        message_id: MessageId,
+        /// The step it belongs to.
+        step_id: StepId,
+        /// Whether pieces are to be published.
+        stream_tokens: bool,
+    },
+    /// Call the summarizer.
+    Summarize {
+        /// To send back.
+        attempt: u64,
+        /// What to ask.
+        request: Box<ChatRequest>,
+    },
+    /// Run a tool.
+    RunTool {
+        /// To send back.
+        attempt: u64,
+        /// The call.
+        call: ToolCall,
+        /// The tool.
+        tool: Arc<Tool>,
+        /// Its arguments, checked.
+        args: engram_domain::JsonMap,
+        /// Around it.
+        context: Box<ToolContext>,
+    },
+    /// Stop whatever runs outside: model, summarizer, tool.
+    Abort,
+    /// Show a committed message to whoever listens.
+    Publish(Arc<Message>),
+    /// The run is over.
+    Ended(Box<RunEnd>),
+    /// A command is done.
+    Answer(Box<CommandResult>),
+}
+
+/// What went wrong with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunError {
+    /// `llm_timeout`, `llm_rate_limit`, …, or `internal_error`.
+    pub kind: String,
+    /// In words for the caller.
+    pub message: String,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEnd {
+    /// The run.
+    pub run_id: RunId,
+    /// Its agent.
+    pub agent_id: AgentId,
+    /// Where it ended.
+    pub status: RunStatus,
+    /// Why.
+    pub stop_reason: StopReason,
+    /// Tokens over all its model calls.
+    pub usage: Usage,
+    /// Its model calls.
+    pub step_count: i32,
+    /// Tokens in context after it, as we count them.
+    pub context_tokens: i64,
+    /// What went wrong.
+    pub error: Option<RunError>,
+}
+
+impl State {
+    /// Takes an event in; what it leads to comes out.
+    pub fn step(&mut self, event: Event, env: &Env<'_>) -> Vec<Effect> {
+        match event {
+            Event::Start(run) => begin::start(self, *run, env),
+            Event::LlmDone { attempt, reply, took_ns, first_token_ns } => {
+                reply::done(self, attempt, *reply, took_ns, first_token_ns, env)
+            }
+            Event::LlmFailed { attempt, error, took_ns } => reply::failed(self, attempt, &error, took_ns, env),
+            Event::ToolDone { attempt, outcome } => act::tool_done(self, attempt, *outcome, env),
+            Event::SummaryDone { attempt, result } => shrink::done(self, attempt, result, env),
+            Event::Cancel { run_id } => finish::cancel(self, run_id, env),
+        }
+    }
+}

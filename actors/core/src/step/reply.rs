@@ -1,0 +1,202 @@
+//! What the model answered, or that it did not.
+
+use engram_domain::{
+    Content, JsonMap, Message, Role, StopReason, ToolCall,
+    message::Reasoning,
+};
+
+use super::{
+    Effect, Env, RunError, State, act, finish,
+    request::{INNER_THOUGHTS, THINKING},
+    shrink,
+    state::{Acting, Phase, ReplyFacts, StepDraft, Wishes},
+};
+use crate::{
+    ports::{ChatReply, LlmError, LlmErrorKind},
+    rules,
+};
+
+/// Times that a run asks again after an answer with nothing in it.
+const EMPTY_RETRIES: u8 = 2;
+/// Times that the context is shrunk for one request before the run gives up.
+pub(super) const MAX_SHRINKS: u8 = 4;
+
+pub(super) fn done(
+    state: &mut State,
+    attempt: u64,
+    reply: ChatReply,
+    took_ns: i64,
+    first_token_ns: Option<i64>,
+    env: &Env<'_>,
+) -> Vec<Effect> {
+    let Some((step, message_id)) = thinking(state, attempt) else { return Vec::new() };
+    let Some(turn) = &mut state.turn else { return Vec::new() };
+    turn.usage.add(reply.usage);
+    turn.step_count += 1;
+    turn.shrunk = 0;
+    if turn.ttft_ns.is_none() {
+        turn.ttft_ns = Some(first_token_ns.unwrap_or(env.mono_ns) - turn.started_ns);
+    }
+    let facts = Box::new(ReplyFacts::of(&reply, took_ns));
+    if reply.text.is_none() && reply.calls.is_empty() {
+        return nothing_said(state, &reply, step, facts, env);
+    }
+    let heartbeats = state.snapshot.agent.agent_type.has_heartbeats();
+    let message = assistant_message(state, reply, message_id, &step, heartbeats, env);
+    let calls = message.content.calls().to_vec();
+    if calls.is_empty() {
+        return plain_text(state, message, step, facts, env);
+    }
+    let waits = calls.iter().any(|c| waits_for_client(state, c));
+    if waits {
+        return ask_client(state, message, step, facts, env);
+    }
+    let assistant = state.push(message);
+    let acting = Acting {
+        attempt: 0,
+        step,
+        fresh: vec![assistant],
+        committed: false,
+        todo: calls,
+        running: None,
+        wishes: Wishes::default(),
+        blocks: vec![],
+        writes: vec![],
+        reply: Some(facts),
+        tools_started_ns: env.mono_ns,
+    };
+    act::go_on(state, acting, env)
+}
+
+pub(super) fn failed(state: &mut State, attempt: u64, error: &LlmError, took_ns: i64, env: &Env<'_>) -> Vec<Effect> {
+    let Some((step, _)) = thinking(state, attempt) else { return Vec::new() };
+    if error.kind == LlmErrorKind::ContextOverflow
+        && let Some(effects) = shrink::after_overflow(state)
+    {
+        return effects;
+    }
+    let reason = match error.kind {
+        LlmErrorKind::InvalidResponse => StopReason::InvalidLlmResponse,
+        LlmErrorKind::ContextOverflow => StopReason::MaxTokensExceeded,
+        _ => StopReason::LlmApiError,
+    };
+    let cause = RunError { kind: error.kind.as_str().into(), message: error.message.clone() };
+    finish::fail_step(state, reason, cause, step, took_ns, env)
+}
+
+/// The step that waits for this attempt's answer; none when the answer comes too late.
+fn thinking(state: &State, attempt: u64) -> Option<(StepDraft, engram_domain::MessageId)> {
+    match &state.turn.as_ref()?.phase {
+        Phase::Thinking { attempt: current, step, message_id } if *current == attempt => {
+            Some((step.clone(), *message_id))
+        }
+        _ => None,
+    }
+}
+
+/// An answer with nothing in it: the end of a turn after tool calls, else a reason to ask again.
+fn nothing_said(
+    state: &mut State,
+    reply: &ChatReply,
+    step: StepDraft,
+    facts: Box<ReplyFacts>,
+    env: &Env<'_>,
+) -> Vec<Effect> {
+    if reply.truncated {
+        let error = RunError {
+            kind: "llm_error".into(),
+            message: "The model used up max_tokens before it said anything. Raise max_tokens.".into(),
+        };
+        return finish::fail_step(state, StopReason::MaxTokensExceeded, error, step, facts.llm_ns, env);
+    }
+    let Some(turn) = &mut state.turn else { return Vec::new() };
+    if turn.called.iter().any(|c| c.ok) {
+        return finish::end(state, StopReason::EndTurn, Vec::new(), Some((step, facts)), env);
+    }
+    turn.empty += 1;
+    if turn.empty <= EMPTY_RETRIES {
+        return shrink::then_call(state, env);
+    }
+    let error = RunError { kind: "llm_error".into(), message: "The model answered with nothing, repeatedly.".into() };
+    finish::fail_step(state, StopReason::InvalidLlmResponse, error, step, facts.llm_ns, env)
+}
+
+/// The answer as a message of the conversation. Not in the window yet.
+fn assistant_message(
+    state: &mut State,
+    reply: ChatReply,
+    id: engram_domain::MessageId,
+    step: &StepDraft,
+    heartbeats: bool,
+    env: &Env<'_>,
+) -> Message {
+    let ChatReply { mut reasoning, mut text, mut calls, .. } = reply;
+    if heartbeats && !calls.is_empty() {
+        // Words beside a call are thoughts: these agents speak through a tool.
+        if let Some(thought) = text.take().filter(|t| !t.trim().is_empty()) {
+            reasoning.push(Reasoning::Text { text: thought, native: false, signature: None });
+        }
+    }
+    for call in &mut calls {
+        if let Some(thought) = take_thoughts(call) {
+            reasoning.push(Reasoning::Text { text: thought, native: false, signature: None });
+        }
+    }
+    let model = state.config().model.clone();
+    let mut message =
+        state.draft(Role::Assistant, Content::Assistant { reasoning, text, calls }, Some(step.id), env);
+    message.id = id;
+    message.model = Some(model);
+    message
+}
+
+/// Takes the thoughts out of a call's arguments. Arguments that are not an object stay as they are.
+fn take_thoughts(call: &mut ToolCall) -> Option<String> {
+    if !call.arguments.contains(THINKING) && !call.arguments.contains(INNER_THOUGHTS) {
+        return None;
+    }
+    let mut args: JsonMap = serde_json::from_str(&call.arguments).ok()?;
+    let thought = [THINKING, INNER_THOUGHTS].into_iter().find_map(|k| args.shift_remove(k))?;
+    call.arguments = serde_json::to_string(&args).ok()?;
+    thought.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+}
+
+/// Plain words end the turn, unless a tool must be called before it may end.
+fn plain_text(
+    state: &mut State,
+    message: Message,
+    step: StepDraft,
+    facts: Box<ReplyFacts>,
+    env: &Env<'_>,
+) -> Vec<Effect> {
+    let assistant = state.push(message);
+    let required = state
+        .turn
+        .as_ref()
+        .map(|t| rules::still_required(&state.snapshot.agent.tool_rules, &t.called).join(", "))
+        .unwrap_or_default();
+    if required.is_empty() {
+        return finish::end(state, StopReason::EndTurn, vec![assistant], Some((step, facts)), env);
+    }
+    let reason = format!("ToolRuleViolated: You must call {required} at least once to exit the loop.");
+    finish::next_step(state, vec![assistant], Some(&reason), step, facts, env)
+}
+
+fn waits_for_client(state: &State, call: &ToolCall) -> bool {
+    rules::needs_approval(&state.snapshot.agent.tool_rules, &call.name) && state.snapshot.tools.contains_key(&call.name)
+        || state.turn.as_ref().is_some_and(|t| t.input.client_tools.iter().any(|c| c.name == call.name))
+}
+
+/// Calls that wait for the client: the message is kept with role `approval`, and the run ends. What
+/// the client decides comes with a later run.
+fn ask_client(
+    state: &mut State,
+    mut message: Message,
+    step: StepDraft,
+    facts: Box<ReplyFacts>,
+    env: &Env<'_>,
+) -> Vec<Effect> {
+    message.role = Role::Approval;
+    let request = state.push(message);
+    finish::end(state, StopReason::RequiresApproval, vec![request], Some((step, facts)), env)
+}

@@ -1,0 +1,83 @@
+//! A crash after any effect, then a new life: the story ends the same.
+
+use engram_domain::{AgentType, RunStatus};
+
+use crate::{
+    brain::{Move, moves},
+    world::{ONCE, READ, World},
+};
+
+fn script() -> Vec<Move> {
+    vec![
+        Move::Call(vec![("memory_insert".into(), r#"{"label":"human","new_string":"a"}"#.into())]),
+        Move::Call(vec![(READ.into(), "{}".into()), (READ.into(), r#"{"n":1}"#.into())]),
+        Move::Call(vec![("core_memory_append".into(), r#"{"label":"human","content":"b"}"#.into())]),
+        Move::Say("there".into()),
+    ]
+}
+
+/// Without effects outside our database a crash leaves no trace at all.
+#[test]
+fn crashes_leave_no_trace() {
+    for agent_type in [AgentType::MemgptAgent, AgentType::LettaV1Agent, AgentType::WorkflowAgent] {
+        let brain = moves(script());
+        let mut calm = World::new(agent_type, 32_000);
+        calm.accept("go", 50);
+        calm.settle(&brain);
+        let mut crashes = 0;
+        for fuel in 0.. {
+            let mut w = World::new(agent_type, 32_000);
+            let run = w.accept("go", 50);
+            w.fuel = Some(fuel);
+            w.settle(&brain);
+            if w.fuel.is_some() {
+                break;
+            }
+            crashes += 1;
+            assert_eq!(w.story(), calm.story(), "{agent_type:?} crashed after {fuel} effects");
+            assert_eq!(w.snapshot.blocks[0].value, calm.snapshot.blocks[0].value);
+            assert_eq!(w.runs[&run].status, RunStatus::Completed);
+        }
+        assert!(crashes > 5);
+    }
+}
+
+/// With one, the call runs at most once, has a result in any case, and the run comes to its end.
+#[test]
+fn effects_outside_happen_at_most_once() {
+    let brain = moves(vec![
+        Move::Call(vec![(ONCE.into(), "{}".into()), (READ.into(), "{}".into()), (ONCE.into(), "{}".into())]),
+        Move::Say("rang".into()),
+    ]);
+    for fuel in 0.. {
+        let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+        let run = w.accept("go", 50);
+        w.fuel = Some(fuel);
+        w.settle(&brain);
+        assert_eq!(w.runs[&run].status, RunStatus::Completed, "crashed after {fuel} effects");
+        assert!(w.story().last().is_some_and(|l| l.contains("rang")));
+        if w.fuel.is_some() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_run_that_never_survives_is_given_up_with_a_reason() {
+    let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+    let id = w.accept("poison", 50);
+    let brain = moves(vec![Move::Call(vec![(ONCE.into(), "{}".into())])]);
+    for _ in 0..10 {
+        if w.runs[&id].status.is_terminal() {
+            break;
+        }
+        let mut state = w.load();
+        w.fuel = Some(2);
+        let run = w.runs[&id].clone();
+        w.drive(&mut state, engram_core::step::Event::Start(Box::new(run)), &brain);
+        w.fuel = None;
+    }
+    assert_eq!(w.runs[&id].status, RunStatus::Failed);
+    assert!(w.runs[&id].error.as_ref().is_some_and(|e| e.contains("interrupted 3 times")));
+    w.check();
+}

@@ -1,0 +1,453 @@
+//! A database, a model and tools in memory, and the loop that carries effects out.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use engram_core::{
+    birth, builtin,
+    ports::{
+        ChatReply, ChatRequest, Ids, LlmError, Loaded, ToolEffect, ToolOutcome,
+        store::{AgentSnapshot, BlockWrite, Commit, PromptMeta},
+    },
+    prompts,
+    step::{Effect, Env, Event, RunEnd, State},
+};
+use engram_domain::{
+    Agent, AgentId, AgentType, Block, BlockId, Content, Conversation, ConversationId, EmbeddingConfig, JsonMap,
+    LlmConfig, Message, Part, Role, Run, RunId, RunInput, RunStatus, Step, Time, Tool, ToolId, ToolKind, ToolStatus,
+    run::InputMessage,
+};
+use uuid::Uuid;
+
+/// Ids and times that count up.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Ids for Counter {
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(0x1000 + u128::from(self.0.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// What the model answers to a request.
+pub type Brain<'a> = dyn Fn(&ChatRequest) -> Result<ChatReply, LlmError> + 'a;
+
+/// What survives a crash.
+pub struct World {
+    pub snapshot: AgentSnapshot,
+    pub conversation: Conversation,
+    pub meta: Option<PromptMeta>,
+    pub messages: BTreeMap<i64, Arc<Message>>,
+    pub runs: BTreeMap<RunId, Run>,
+    pub steps: Vec<Step>,
+    pub ends: Vec<RunEnd>,
+    pub prompts: Vec<ChatRequest>,
+    /// Calls of the tool with an effect outside, by message and call id.
+    pub outside: BTreeMap<(i64, String), usize>,
+    pub ids: Counter,
+    clock: AtomicU64,
+    /// Crash when this many effects are left to carry out.
+    pub fuel: Option<usize>,
+    /// Leave what runs outside unanswered after this many answers: the run hangs in the middle.
+    pub answers: Option<usize>,
+}
+
+/// A tool of the test whose effect is outside our database.
+pub const ONCE: &str = "ring_bell";
+/// A tool of the test that only reads.
+pub const READ: &str = "look_up";
+
+fn tool(name: &str, kind: ToolKind, schema: engram_domain::Json) -> (String, Arc<Tool>) {
+    let tool = Tool {
+        id: ToolId(Uuid::nil()),
+        name: name.into(),
+        kind,
+        description: None,
+        source_type: None,
+        source_code: None,
+        json_schema: schema,
+        args_json_schema: None,
+        tags: vec![],
+        return_char_limit: 50_000,
+        pip_requirements: None,
+        npm_requirements: None,
+        default_requires_approval: None,
+        enable_parallel_execution: false,
+        metadata: JsonMap::new(),
+        created_at: Time::UNIX_EPOCH,
+        updated_at: Time::UNIX_EPOCH,
+    };
+    (name.to_owned(), Arc::new(tool))
+}
+
+impl World {
+    pub fn new(agent_type: AgentType, window: i32) -> Self {
+        let id = AgentId(Uuid::from_u128(1));
+        let mut names = builtin::defaults_for(agent_type, builtin::DefaultsRequest::default());
+        names.sort_unstable();
+        let rules = builtin::base_rules(&names, agent_type, None);
+        let mut tools: BTreeMap<String, Arc<Tool>> = names
+            .iter()
+            .filter_map(|n| builtin::find(n))
+            .map(|b| tool(b.name, b.kind, b.json_schema()))
+            .collect();
+        for name in [ONCE, READ] {
+            let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
+            tools.extend([tool(name, ToolKind::Custom, schema)]);
+        }
+        let agent = Agent {
+            id,
+            name: "test".into(),
+            description: None,
+            agent_type,
+            system: prompts::system(agent_type).into(),
+            llm: LlmConfig { model: "m".into(), context_window: window, ..LlmConfig::default() },
+            embedding: EmbeddingConfig::default(),
+            model_settings: None,
+            compaction: None,
+            response_format: None,
+            tool_rules: rules,
+            tags: vec![],
+            metadata: JsonMap::new(),
+            env: vec![],
+            identity_ids: vec![],
+            message_buffer_autoclear: agent_type == AgentType::WorkflowAgent,
+            enable_sleeptime: None,
+            timezone: "UTC".into(),
+            max_files_open: 5,
+            per_file_view_window_char_limit: 1000,
+            hidden: None,
+            project_id: None,
+            template_id: None,
+            base_template_id: None,
+            last_run_completion: None,
+            last_run_duration_ms: None,
+            last_stop_reason: None,
+            created_at: Time::UNIX_EPOCH,
+            updated_at: Time::UNIX_EPOCH,
+            rev: 1,
+        };
+        let block = Block {
+            id: BlockId(Uuid::from_u128(2)),
+            label: "human".into(),
+            value: "Name: Chad".into(),
+            limit: 2_000,
+            description: None,
+            read_only: false,
+            metadata: JsonMap::new(),
+            template_name: None,
+            is_template: false,
+            preserve_on_migration: false,
+            project_id: None,
+            hidden: None,
+            tags: vec![],
+            created_at: Time::UNIX_EPOCH,
+            updated_at: Time::UNIX_EPOCH,
+            version: 1,
+        };
+        let snapshot = AgentSnapshot {
+            agent: Arc::new(agent),
+            blocks: vec![Arc::new(block)],
+            tools: Arc::new(tools),
+            archives: Arc::new(vec![]),
+            archival_count: 0,
+            archival_tags: vec![],
+        };
+        let ids = Counter::default();
+        let conversation_id: ConversationId = id.default_conversation();
+        let (first, meta) = birth::first_messages(&snapshot, conversation_id, None, Time::UNIX_EPOCH, &ids);
+        let conversation = Conversation {
+            id: conversation_id,
+            agent_id: id,
+            summary: None,
+            isolated_block_ids: vec![],
+            model: None,
+            model_settings: None,
+            system_message_id: first[0].id,
+            summary_message_id: None,
+            context_from: 1,
+            next_seq: first.len() as i64,
+            last_message_at: None,
+            created_at: Time::UNIX_EPOCH,
+            updated_at: Time::UNIX_EPOCH,
+        };
+        Self {
+            snapshot,
+            conversation,
+            meta: Some(meta),
+            messages: first.into_iter().map(|m| (m.seq, Arc::new(m))).collect(),
+            runs: BTreeMap::new(),
+            steps: vec![],
+            ends: vec![],
+            prompts: vec![],
+            outside: BTreeMap::new(),
+            ids,
+            clock: AtomicU64::new(0),
+            fuel: None,
+            answers: None,
+        }
+    }
+
+    /// Accepts a run.
+    pub fn accept(&mut self, text: &str, max_steps: i32) -> RunId {
+        let message = InputMessage {
+            role: Role::User,
+            content: vec![Part::text(text)],
+            name: None,
+            otid: None,
+            sender_id: None,
+            group_id: None,
+        };
+        self.accept_input(RunInput { messages: vec![message], max_steps, ..RunInput::default() })
+    }
+
+    pub fn accept_input(&mut self, input: RunInput) -> RunId {
+        let id = RunId(self.ids.uuid());
+        self.runs.insert(
+            id,
+            Run {
+                id,
+                agent_id: self.conversation.agent_id,
+                conversation_id: self.conversation.id,
+                status: RunStatus::Created,
+                stop_reason: None,
+                input,
+                background: false,
+                run_type: "send_message".into(),
+                metadata: serde_json::Value::Null,
+                callback_url: None,
+                error: None,
+                attempts: 0,
+                step_count: 0,
+                usage: engram_domain::Usage::default(),
+                ttft_ns: None,
+                created_at: Time::UNIX_EPOCH,
+                updated_at: Time::UNIX_EPOCH,
+                completed_at: None,
+            },
+        );
+        id
+    }
+
+    /// What an actor loads when it wakes.
+    pub fn load(&self) -> State {
+        State::new(self.loaded()).expect("there is a system message")
+    }
+
+    pub fn loaded(&self) -> Loaded {
+        let c = &self.conversation;
+        let context = self
+            .messages
+            .values()
+            .filter(|m| {
+                m.id == c.system_message_id || Some(m.id) == c.summary_message_id || m.seq >= c.context_from
+            })
+            .cloned()
+            .collect();
+        Loaded {
+            snapshot: self.snapshot.clone(),
+            conversation: c.clone(),
+            prompt_meta: self.meta.clone(),
+            context,
+        }
+    }
+
+    fn with_env<T>(&self, f: impl FnOnce(&Env<'_>) -> T) -> T {
+        let tick = self.clock.fetch_add(1, Ordering::Relaxed);
+        let effect_of = |t: &Tool| match t.name.as_str() {
+            ONCE => ToolEffect::Once,
+            name if engram_core::memory::is_memory_tool(name) => ToolEffect::Memory,
+            _ => ToolEffect::Repeatable,
+        };
+        f(&Env {
+            now: Time::UNIX_EPOCH + chrono::Duration::milliseconds(tick as i64),
+            mono_ns: tick as i64 * 1_000_000,
+            ids: &self.ids,
+            effect_of: &effect_of,
+        })
+    }
+
+    /// Drives an event to the end of everything it leads to. `false`: the process crashed on the way.
+    pub fn drive(&mut self, state: &mut State, event: Event, brain: &Brain<'_>) -> bool {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let effects = self.with_env(|env| state.step(event, env));
+            for effect in effects {
+                if let Some(fuel) = &mut self.fuel {
+                    if *fuel == 0 {
+                        return false;
+                    }
+                    *fuel -= 1;
+                }
+                if let Some(event) = self.perform(state, effect, brain) {
+                    match &mut self.answers {
+                        Some(0) => continue,
+                        Some(left) => *left -= 1,
+                        None => {}
+                    }
+                    events.push_back(event);
+                }
+            }
+        }
+        true
+    }
+
+    fn perform(&mut self, state: &mut State, effect: Effect, brain: &Brain<'_>) -> Option<Event> {
+        match effect {
+            Effect::Commit(commit) => {
+                self.apply(&commit);
+                if state.snapshot.agent.rev != self.snapshot.agent.rev {
+                    state.refresh(self.snapshot.clone());
+                }
+            }
+            Effect::CallLlm { attempt, .. } => {
+                let request = self.with_env(|env| state.request(env));
+                self.prompts.push(request.clone());
+                return Some(match brain(&request) {
+                    Ok(reply) => {
+                        Event::LlmDone { attempt, reply: Box::new(reply), took_ns: 1, first_token_ns: None }
+                    }
+                    Err(error) => Event::LlmFailed { attempt, error, took_ns: 1 },
+                });
+            }
+            Effect::Summarize { attempt, request } => {
+                return Some(Event::SummaryDone { attempt, result: brain(&request).map(Box::new) });
+            }
+            Effect::RunTool { attempt, call, .. } => {
+                if call.name == ONCE {
+                    let committed = self.messages.values().rev().find(|m| m.content.calls().contains(&call));
+                    let seq = committed.expect("a call is committed before it takes effect outside").seq;
+                    *self.outside.entry((seq, call.id.clone())).or_default() += 1;
+                }
+                let outcome = if call.name == READ { ToolOutcome::ok("read") } else { ToolOutcome::ok("done") };
+                return Some(Event::ToolDone { attempt, outcome: Box::new(outcome) });
+            }
+            Effect::Ended(end) => self.ends.push(*end),
+            Effect::Abort | Effect::Publish(_) | Effect::Answer(_) => {}
+        }
+        None
+    }
+
+    /// What the database does with a commit.
+    pub fn apply(&mut self, commit: &Commit) {
+        assert_eq!(commit.expect_seq, self.conversation.next_seq, "the actor knows the sequence");
+        if let Some(from) = commit.delete_from {
+            self.messages.retain(|seq, _| *seq < from);
+            self.conversation.next_seq = from;
+        }
+        for message in &commit.append {
+            assert_eq!(message.seq, self.conversation.next_seq, "no gap");
+            self.conversation.next_seq += 1;
+            assert!(self.messages.insert(message.seq, message.clone()).is_none());
+        }
+        for message in &commit.rewrite {
+            self.messages.insert(message.seq, message.clone());
+        }
+        if let Some(mark) = commit.context {
+            self.conversation.summary_message_id = mark.summary_message_id;
+            self.conversation.context_from = mark.context_from;
+        }
+        if commit.prompt_meta.is_some() {
+            self.meta.clone_from(&commit.prompt_meta);
+        }
+        for write in &commit.blocks {
+            let BlockWrite::Set { id, version, value, .. } = write else { continue };
+            let block = self.snapshot.blocks.iter_mut().find(|b| b.id == *id).expect("the block exists");
+            assert_eq!(block.version, *version, "compare and set");
+            let mut changed = (**block).clone();
+            changed.value.clone_from(value);
+            changed.version += 1;
+            *block = Arc::new(changed);
+            let mut agent = (*self.snapshot.agent).clone();
+            agent.rev += 1;
+            self.snapshot.agent = Arc::new(agent);
+        }
+        self.steps.extend(commit.step.iter().map(|s| (**s).clone()));
+        if let Some(update) = &commit.run {
+            let run = self.runs.get_mut(&update.id).expect("the run exists");
+            assert!(!run.status.is_terminal(), "a run ends once");
+            run.status = update.status;
+            run.stop_reason = update.stop_reason;
+            run.error.clone_from(&update.error);
+            run.attempts = update.attempts;
+            run.step_count = update.step_count;
+            run.usage = update.usage;
+        }
+    }
+
+    /// Drives all open runs, waking a new actor after every crash.
+    pub fn settle(&mut self, brain: &Brain<'_>) {
+        let mut state = self.load();
+        while let Some(run) = self.runs.values().find(|r| !r.status.is_terminal()).cloned() {
+            if !self.drive(&mut state, Event::Start(Box::new(run)), brain) {
+                self.fuel = None;
+                state = self.load();
+            }
+        }
+        self.check();
+    }
+
+    /// What must hold whenever nothing is on: calls and results pair, the sequence has no gap.
+    pub fn check(&self) {
+        for (i, seq) in self.messages.keys().enumerate() {
+            assert_eq!(i as i64, *seq, "the sequence has no gap");
+        }
+        let all: Vec<&Arc<Message>> = self.messages.values().collect();
+        let mut i = 0;
+        while i < all.len() {
+            let mut want: Vec<&str> = all[i].content.calls().iter().map(|c| c.id.as_str()).collect();
+            let waits = all[i].role == Role::Approval;
+            i += 1;
+            while i < all.len() {
+                match &all[i].content {
+                    Content::ToolReturn(r) => {
+                        let at = want.iter().position(|w| *w == r.tool_call_id);
+                        want.remove(at.expect("a result belongs to a call before it, once"));
+                    }
+                    // A compaction between call and result stands after the call, not in between,
+                    // in what the model sees.
+                    Content::Summary { .. } | Content::Decisions { .. } => {}
+                    _ => break,
+                }
+                i += 1;
+            }
+            assert!(want.is_empty() || (waits && i == all.len()), "calls without results: {want:?}");
+        }
+        for run in self.runs.values() {
+            let ends = self.ends.iter().filter(|e| e.run_id == run.id).count();
+            assert!(ends <= 1, "one end for a run");
+            assert_eq!(run.status.is_terminal(), run.stop_reason.is_some());
+        }
+        assert!(self.outside.values().all(|n| *n == 1), "a call with an effect outside runs once");
+    }
+
+    /// What was said, without ids and times.
+    pub fn story(&self) -> Vec<String> {
+        self.messages
+            .values()
+            .filter(|m| m.role != Role::System)
+            .map(|m| match &m.content {
+                Content::ToolReturn(r) => {
+                    format!("{}: {} {}", r.name, if r.status == ToolStatus::Success { "ok" } else { "error" }, r.text)
+                }
+                Content::Parts { parts } => {
+                    let text = engram_domain::message::parts_text(parts);
+                    let hidden = engram_core::package::is_hidden(&text);
+                    format!("{}: {}", m.role.as_str(), if hidden { "(event)" } else { &text })
+                }
+                Content::Assistant { text, calls, .. } => format!(
+                    "{}: {} {:?}",
+                    m.role.as_str(),
+                    text.as_deref().unwrap_or_default(),
+                    calls.iter().map(|c| c.name.as_str()).collect::<Vec<_>>()
+                ),
+                other => format!("{}: {}", m.role.as_str(), other.plain_text()),
+            })
+            .collect()
+    }
+}

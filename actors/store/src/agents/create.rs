@@ -1,0 +1,167 @@
+//! Creating an agent.
+
+use engram_core::ports::store::PromptMeta;
+use engram_domain::{Agent, AgentId, Block, BlockId, EnvVar, Message, ToolId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Result, Store, StoreError, commit::MessageColumns, error::db, json::AsJson};
+
+/// All that becomes rows when an agent is created.
+#[derive(Debug, Clone)]
+pub struct NewAgent {
+    /// Its configuration, variables included.
+    pub agent: Agent,
+    /// Blocks to create.
+    pub blocks: Vec<Block>,
+    /// All its blocks with their labels, new and existing, in the order of the prompt.
+    pub block_order: Vec<(BlockId, String)>,
+    /// Its tools.
+    pub tool_ids: Vec<ToolId>,
+    /// First messages of its default conversation, `seq` from 0; the first is the system prompt.
+    pub messages: Vec<Message>,
+    /// What the last section of that prompt was made of.
+    pub prompt_meta: PromptMeta,
+}
+
+impl Store {
+    /// Creates an agent. All of it happens or none of it.
+    pub async fn create_agent(&self, new: &NewAgent) -> Result<()> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        insert_agent(&mut tx, &new.agent).await?;
+        replace_env(&mut tx, new.agent.id, &new.agent.env).await?;
+        for block in &new.blocks {
+            crate::blocks::insert(&mut tx, block).await?;
+        }
+        attach_blocks(&mut tx, new.agent.id, &new.block_order).await?;
+        attach_tools(&mut tx, new.agent.id, &new.tool_ids).await?;
+        insert_conversation(&mut tx, new).await?;
+        tx.commit().await.map_err(db)
+    }
+}
+
+/// The agent's default conversation: it has the agent's own UUID.
+async fn insert_conversation(conn: &mut PgConnection, new: &NewAgent) -> Result<()> {
+    let Some(system) = new.messages.first() else {
+        return Err(StoreError::Invalid("a conversation begins with the system message".into()));
+    };
+    let next_seq = i64::try_from(new.messages.len()).unwrap_or(i64::MAX);
+    sqlx::query(
+        "INSERT INTO conversations (id, agent_id, system_message_id, context_from, next_seq, prompt_meta, \
+         last_message_at, created_at, updated_at) VALUES ($1, $1, $2, 1, $3, $4, $5, $5, $5)",
+    )
+    .bind(new.agent.id.0)
+    .bind(system.id.0)
+    .bind(next_seq)
+    .bind(AsJson(&new.prompt_meta))
+    .bind(new.agent.created_at)
+    .execute(&mut *conn)
+    .await
+    .map_err(db)?;
+    MessageColumns::of(&new.messages)?.insert(conn, new.agent.id.0, new.agent.id.0).await
+}
+
+async fn insert_agent(conn: &mut PgConnection, a: &Agent) -> Result<()> {
+    let identities: Vec<Uuid> = a.identity_ids.iter().map(|i| i.0).collect();
+    sqlx::query(
+        "INSERT INTO agents (id, name, description, agent_type, system, llm, embedding, model_settings, compaction, \
+         response_format, tool_rules, tags, metadata, identity_ids, message_buffer_autoclear, enable_sleeptime, \
+         timezone, max_files_open, per_file_view_window_char_limit, hidden, project_id, template_id, \
+         base_template_id, created_at, updated_at, rev) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+         $22, $23, $24, $25, $26)",
+    )
+    .bind(a.id.0)
+    .bind(&a.name)
+    .bind(&a.description)
+    .bind(a.agent_type.as_str())
+    .bind(&a.system)
+    .bind(AsJson(&a.llm))
+    .bind(AsJson(&a.embedding))
+    .bind(a.model_settings.as_ref().map(AsJson))
+    .bind(a.compaction.as_ref().map(AsJson))
+    .bind(a.response_format.as_ref().map(AsJson))
+    .bind(AsJson(&a.tool_rules))
+    .bind(&a.tags)
+    .bind(AsJson(&a.metadata))
+    .bind(identities)
+    .bind(a.message_buffer_autoclear)
+    .bind(a.enable_sleeptime)
+    .bind(&a.timezone)
+    .bind(a.max_files_open)
+    .bind(a.per_file_view_window_char_limit)
+    .bind(a.hidden)
+    .bind(&a.project_id)
+    .bind(&a.template_id)
+    .bind(&a.base_template_id)
+    .bind(a.created_at)
+    .bind(a.updated_at)
+    .bind(a.rev)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}
+
+/// Makes these the agent's variables; a key that it had keeps its id.
+pub(super) async fn replace_env(conn: &mut PgConnection, agent: AgentId, env: &[EnvVar]) -> Result<()> {
+    let ids: Vec<Uuid> = env.iter().map(|e| e.id.0).collect();
+    let keys: Vec<&str> = env.iter().map(|e| e.key.as_str()).collect();
+    let values: Vec<&str> = env.iter().map(|e| e.value.as_str()).collect();
+    let descriptions: Vec<Option<&str>> = env.iter().map(|e| e.description.as_deref()).collect();
+    sqlx::query("DELETE FROM agent_env WHERE agent_id = $1 AND key <> ALL($2)")
+        .bind(agent.0)
+        .bind(&keys)
+        .execute(&mut *conn)
+        .await
+        .map_err(db)?;
+    sqlx::query(
+        "INSERT INTO agent_env (id, agent_id, key, value, description) \
+         SELECT n.id, $1, n.key, n.value, n.description FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) \
+         AS n (id, key, value, description) \
+         ON CONFLICT (agent_id, key) DO UPDATE SET value = EXCLUDED.value, \
+         description = COALESCE(EXCLUDED.description, agent_env.description)",
+    )
+    .bind(agent.0)
+    .bind(ids)
+    .bind(keys)
+    .bind(values)
+    .bind(descriptions)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}
+
+/// Attaches blocks behind those that the agent has.
+pub(super) async fn attach_blocks(conn: &mut PgConnection, agent: AgentId, blocks: &[(BlockId, String)]) -> Result<()> {
+    let (ids, labels): (Vec<Uuid>, Vec<&str>) = blocks.iter().map(|(id, label)| (id.0, label.as_str())).unzip();
+    sqlx::query(
+        "INSERT INTO agent_blocks (agent_id, block_id, position, label) \
+         SELECT $1, n.id, n.place + COALESCE((SELECT max(position) FROM agent_blocks WHERE agent_id = $1), 0), n.label \
+         FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS n (id, label, place)",
+    )
+    .bind(agent.0)
+    .bind(ids)
+    .bind(labels)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}
+
+/// Attaches tools behind those that the agent has; one that it has already stays where it is.
+pub(super) async fn attach_tools(conn: &mut PgConnection, agent: AgentId, tools: &[ToolId]) -> Result<()> {
+    let ids: Vec<Uuid> = tools.iter().map(|t| t.0).collect();
+    sqlx::query(
+        "INSERT INTO agent_tools (agent_id, tool_id, position) \
+         SELECT $1, n.id, n.place + COALESCE((SELECT max(position) FROM agent_tools WHERE agent_id = $1), 0) \
+         FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place) ON CONFLICT DO NOTHING",
+    )
+    .bind(agent.0)
+    .bind(ids)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Agents: their rows and what is attached to them.
+//!
+//! Invariants: an agent, its variables, blocks, tools, default conversation and first messages are
+//! created in one transaction; every change of what a live agent has loaded bumps its `rev` in the
+//! transaction of the change ([`bump`]); lists read one query a relation for the whole page, and
+//! never a message's content.
+//!
+//! Where to look: `create`, `modify`, `list` for the row; `attach` for what hangs on it; `relations`
+//! for reading that for many agents at once.
+
+mod attach;
+mod create;
+mod list;
+mod modify;
+mod relations;
+
+use engram_domain::{Agent, AgentId, EnvVar, Time};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use attach::Attached;
+pub(crate) use attach::link_archive;
+pub use create::NewAgent;
+pub use list::{AgentFilter, AgentSort};
+pub use modify::AgentPatch;
+pub use relations::{Relations, Wanted};
+
+use crate::{
+    Result, Store,
+    error::db,
+    rows::{AgentRow, EnvRow, agent_columns},
+};
+
+impl Store {
+    /// An agent's configuration.
+    pub async fn agent(&self, id: AgentId) -> Result<Option<Agent>> {
+        let row = sqlx::query_as::<_, AgentRow>(concat!(
+            "SELECT ",
+            agent_columns!(),
+            " FROM agents a LEFT JOIN conversations d ON d.id = a.id WHERE a.id = $1"
+        ))
+        .bind(id.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(db)?;
+        let Some(row) = row else { return Ok(None) };
+        let env = sqlx::query_as::<_, EnvRow>(
+            "SELECT id, agent_id, key, value, description FROM agent_env WHERE agent_id = $1 ORDER BY key",
+        )
+        .bind(id.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        row.into_agent(env.into_iter().map(EnvVar::from).collect()).map(Some)
+    }
+
+    /// Whether there is such an agent.
+    pub async fn agent_exists(&self, id: AgentId) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM agents WHERE id = $1)")
+            .bind(id.0)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(db)
+    }
+
+    /// Deletes an agent with its conversations, runs, steps and messages. Blocks and archives stay:
+    /// others may use them. False when there is no such agent.
+    pub async fn delete_agent(&self, id: AgentId) -> Result<bool> {
+        let done =
+            sqlx::query("DELETE FROM agents WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+/// Tells live actors of these agents to load again. Rows are locked in the order of their ids, so
+/// that two transactions that concern the same agents wait for each other instead of dead-locking.
+pub(crate) async fn bump(conn: &mut PgConnection, agents: &[Uuid]) -> Result<()> {
+    if agents.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE agents SET rev = rev + 1 WHERE id IN \
+         (SELECT id FROM agents WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)",
+    )
+    .bind(agents)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}
+
+/// As [`bump`], for one agent that the caller changed itself. False when there is no such agent.
+pub(crate) async fn touch(conn: &mut PgConnection, agent: AgentId, now: Time) -> Result<bool> {
+    let done = sqlx::query("UPDATE agents SET rev = rev + 1, updated_at = $2 WHERE id = $1")
+        .bind(agent.0)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map_err(db)?;
+    Ok(done.rows_affected() > 0)
+}

@@ -1,0 +1,106 @@
+//! Memory blocks.
+//!
+//! Invariants: `value` changes only together with `version`, by compare-and-set where the caller
+//! says which version it read; a change bumps the revision of every agent that has the block; a new
+//! label is copied to `agent_blocks` in the same transaction.
+
+mod list;
+mod modify;
+
+use engram_domain::{Block, BlockId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use list::BlockFilter;
+pub use modify::{BlockPatch, Modified};
+
+use crate::{
+    Result, Store,
+    error::db,
+    json::AsJson,
+    rows::{BlockRow, block_columns},
+};
+
+impl Store {
+    /// A block.
+    pub async fn block(&self, id: BlockId) -> Result<Option<Block>> {
+        Ok(self.blocks_by_id(&[id]).await?.pop())
+    }
+
+    /// The blocks among these that exist, in no particular order.
+    pub async fn blocks_by_id(&self, ids: &[BlockId]) -> Result<Vec<Block>> {
+        let ids: Vec<Uuid> = ids.iter().map(|b| b.0).collect();
+        sqlx::query_as::<_, BlockRow>(concat!("SELECT ", block_columns!(), " FROM blocks b WHERE b.id = ANY($1)"))
+            .bind(ids)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)?
+            .into_iter()
+            .map(Block::try_from)
+            .collect()
+    }
+
+    /// Creates a block.
+    pub async fn create_block(&self, block: &Block) -> Result<()> {
+        let mut conn = self.pool.acquire().await.map_err(db)?;
+        insert(&mut conn, block).await
+    }
+
+    /// Deletes a block and takes it from every agent that has it. Returns what it was.
+    pub async fn delete_block(&self, id: BlockId) -> Result<Option<Block>> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        let row = sqlx::query_as::<_, BlockRow>(concat!(
+            "SELECT ",
+            block_columns!(),
+            " FROM blocks b WHERE b.id = $1 FOR UPDATE"
+        ))
+        .bind(id.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?;
+        let Some(row) = row else { return Ok(None) };
+        let owners = owners(&mut tx, id).await?;
+        crate::agents::bump(&mut tx, &owners).await?;
+        sqlx::query("DELETE FROM blocks WHERE id = $1").bind(id.0).execute(&mut *tx).await.map_err(db)?;
+        tx.commit().await.map_err(db)?;
+        Block::try_from(row).map(Some)
+    }
+}
+
+/// Agents that have the block.
+pub(crate) async fn owners(conn: &mut PgConnection, block: BlockId) -> Result<Vec<Uuid>> {
+    sqlx::query_scalar("SELECT agent_id FROM agent_blocks WHERE block_id = $1 ORDER BY agent_id")
+        .bind(block.0)
+        .fetch_all(conn)
+        .await
+        .map_err(db)
+}
+
+/// Inserts a block.
+pub(crate) async fn insert(conn: &mut PgConnection, b: &Block) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO blocks (id, label, value, char_limit, description, read_only, metadata, template_name, \
+         is_template, preserve_on_migration, project_id, hidden, tags, created_at, updated_at, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    )
+    .bind(b.id.0)
+    .bind(&b.label)
+    .bind(&b.value)
+    .bind(b.limit)
+    .bind(&b.description)
+    .bind(b.read_only)
+    .bind(AsJson(&b.metadata))
+    .bind(&b.template_name)
+    .bind(b.is_template)
+    .bind(b.preserve_on_migration)
+    .bind(&b.project_id)
+    .bind(b.hidden)
+    .bind(&b.tags)
+    .bind(b.created_at)
+    .bind(b.updated_at)
+    .bind(b.version)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Conversations and what is in their context.
+//!
+//! Invariants: an agent's default conversation has the agent's id, is created and deleted with the
+//! agent, and is in no list here. A conversation's first message is its compiled prompt, `seq` 0.
+
+mod create;
+mod fork;
+mod list;
+mod modify;
+
+use std::collections::HashMap;
+
+use engram_domain::{Conversation, ConversationId, MessageId};
+use uuid::Uuid;
+
+pub use create::NewConversation;
+pub use list::{ConversationFilter, ConversationSort};
+pub use modify::ConversationPatch;
+
+use crate::{
+    Result, Store,
+    error::db,
+    rows::{ConversationRow, conversation_columns},
+};
+
+impl Store {
+    /// A conversation without its messages.
+    pub async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        sqlx::query_as::<_, ConversationRow>(concat!(
+            "SELECT ",
+            conversation_columns!(),
+            " FROM conversations c WHERE c.id = $1"
+        ))
+        .bind(id.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(db)?
+        .map(Conversation::try_from)
+        .transpose()
+    }
+
+    /// Ids of the messages in context, for several conversations at once: the system message, the
+    /// summary, the rest by `seq`.
+    pub async fn context_message_ids(
+        &self,
+        conversations: &[ConversationId],
+    ) -> Result<HashMap<ConversationId, Vec<MessageId>>> {
+        let ids: Vec<Uuid> = conversations.iter().map(|id| id.0).collect();
+        let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT c.id, m.id FROM conversations c JOIN messages m ON m.conversation_id = c.id
+                AND (m.seq >= c.context_from OR m.id IN (c.system_message_id, c.summary_message_id))
+             WHERE c.id = ANY($1)
+             ORDER BY c.id, m.id <> c.system_message_id, m.id IS DISTINCT FROM c.summary_message_id, m.seq",
+        )
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        let mut out: HashMap<ConversationId, Vec<MessageId>> = HashMap::new();
+        for (conversation, message) in rows {
+            out.entry(ConversationId(conversation)).or_default().push(MessageId(message));
+        }
+        Ok(out)
+    }
+}

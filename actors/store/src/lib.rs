@@ -1,0 +1,60 @@
+//! Postgres through sqlx: rows, SQL, the fenced commit, leases, the embedded database.
+//!
+//! What it does: [`Store`] is a cheap handle on a connection pool. It implements
+//! [`engram_core::ports::EngineStore`] for the engine (`claims`, `load`, `commit`, `open_runs`) and
+//! has plain methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
+//!
+//! Invariants:
+//! - Every change of a conversation passes the fence: one `UPDATE conversations … WHERE epoch = …`
+//!   in the same transaction. Zero rows means that somebody else owns it, and nothing is written.
+//! - Whoever changes what a live agent has loaded (its row, the values of its blocks, its tools,
+//!   its archives) bumps `agents.rev` of every agent concerned in the same transaction.
+//! - No transaction waits for anything outside the database: the embedded one has one connection.
+//! - Row structs ([`rows`]) never leave this crate; a row that cannot be read is
+//!   [`StoreError::Corrupt`] with table, column and id. Secrets are in no error and no log.
+//! - Look-ups return `Option`; methods that write take `now` from the caller.
+//!
+//! To add an aggregate: a table in a new file under `migrations/`, a row struct in `rows/`, a file
+//! with `impl Store` here, and a test in `tests/` that runs each of its queries.
+
+pub mod agents;
+pub mod archives;
+pub mod blocks;
+mod claims;
+mod commit;
+pub mod connect;
+pub mod conversations;
+#[cfg(feature = "embedded-postgres")]
+pub mod embedded;
+mod engine;
+pub mod error;
+pub mod json;
+mod keyset;
+mod load;
+pub mod messages;
+mod migrate;
+mod open_runs;
+pub mod page;
+pub mod passages;
+pub(crate) mod rows;
+pub mod runs;
+pub mod search;
+pub mod steps;
+pub mod tags;
+mod tool_store;
+pub mod tools;
+
+use sqlx::PgPool;
+
+pub use connect::PoolSettings;
+pub use engram_core::ports::StoreError;
+pub use page::Page;
+
+/// A handle on the database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}
+
+/// What every method here returns.
+pub type Result<T> = std::result::Result<T, StoreError>;

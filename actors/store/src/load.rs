@@ -1,0 +1,187 @@
+//! What a live agent holds. As much as its context window, never its history.
+//!
+//! The agent's row with its revision is read first: whatever changes while the rest is read makes
+//! the revision look old, and the next commit or run tells the actor to load again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use engram_core::ports::{Loaded, store::AgentSnapshot};
+use engram_domain::{Agent, AgentId, Archive, Block, Conversation, ConversationId, EnvVar, Message, Tool};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    Result, Store,
+    error::db,
+    rows::{
+        AgentRow, ArchiveRow, BlockRow, ConversationRow, EnvRow, MessageRow, ToolRow, agent_columns, archive_columns,
+        block_columns, conversation_columns, message_columns, tool_columns,
+    },
+};
+
+impl Store {
+    /// Everything for one conversation, over one connection.
+    pub(crate) async fn load_conversation(&self, id: ConversationId) -> Result<Option<Loaded>> {
+        let mut conn = self.pool.acquire().await.map_err(db)?;
+        let Some(row) = conversation(&mut conn, id).await? else { return Ok(None) };
+        let prompt_meta = row.prompt_meta();
+        let conversation = Conversation::try_from(row)?;
+        let Some(mut snapshot) = snapshot(&mut conn, conversation.agent_id).await? else { return Ok(None) };
+        isolate(&mut conn, &conversation, &mut snapshot.blocks).await?;
+        let context = context(&mut conn, &conversation).await?;
+        Ok(Some(Loaded { snapshot, conversation, prompt_meta, context }))
+    }
+
+    /// The configuration alone.
+    pub(crate) async fn agent_snapshot(&self, id: AgentId) -> Result<Option<AgentSnapshot>> {
+        let mut conn = self.pool.acquire().await.map_err(db)?;
+        snapshot(&mut conn, id).await
+    }
+}
+
+async fn conversation(conn: &mut PgConnection, id: ConversationId) -> Result<Option<ConversationRow>> {
+    sqlx::query_as(concat!("SELECT ", conversation_columns!(), " FROM conversations c WHERE c.id = $1"))
+        .bind(id.0)
+        .fetch_optional(conn)
+        .await
+        .map_err(db)
+}
+
+async fn snapshot(conn: &mut PgConnection, id: AgentId) -> Result<Option<AgentSnapshot>> {
+    let Some(agent) = agent(conn, id).await? else { return Ok(None) };
+    let archives = archives(conn, id).await?;
+    let ids: Vec<Uuid> = archives.iter().map(|a| a.id.0).collect();
+    let (archival_count, archival_tags) = if ids.is_empty() { (0, Vec::new()) } else { archival(conn, &ids).await? };
+    Ok(Some(AgentSnapshot {
+        agent: Arc::new(agent),
+        blocks: blocks(conn, id).await?,
+        tools: Arc::new(tools(conn, id).await?),
+        archives: Arc::new(archives),
+        archival_count,
+        archival_tags,
+    }))
+}
+
+async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<Agent>> {
+    let row: Option<AgentRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        agent_columns!(),
+        " FROM agents a LEFT JOIN conversations d ON d.id = a.id WHERE a.id = $1"
+    ))
+    .bind(id.0)
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(db)?;
+    let Some(row) = row else { return Ok(None) };
+    let env: Vec<EnvRow> =
+        sqlx::query_as("SELECT id, agent_id, key, value, description FROM agent_env WHERE agent_id = $1 ORDER BY key")
+            .bind(id.0)
+            .fetch_all(conn)
+            .await
+            .map_err(db)?;
+    row.into_agent(env.into_iter().map(EnvVar::from).collect()).map(Some)
+}
+
+async fn blocks(conn: &mut PgConnection, id: AgentId) -> Result<Vec<Arc<Block>>> {
+    let rows: Vec<BlockRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        block_columns!(),
+        " FROM agent_blocks x JOIN blocks b ON b.id = x.block_id WHERE x.agent_id = $1 ORDER BY x.position, b.id"
+    ))
+    .bind(id.0)
+    .fetch_all(conn)
+    .await
+    .map_err(db)?;
+    rows.into_iter().map(|row| Block::try_from(row).map(Arc::new)).collect()
+}
+
+/// Puts the conversation's own blocks in the place of the agent's blocks of the same label.
+async fn isolate(conn: &mut PgConnection, conversation: &Conversation, blocks: &mut [Arc<Block>]) -> Result<()> {
+    if conversation.isolated_block_ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = conversation.isolated_block_ids.iter().map(|id| id.0).collect();
+    let rows: Vec<BlockRow> =
+        sqlx::query_as(concat!("SELECT ", block_columns!(), " FROM blocks b WHERE b.id = ANY($1)"))
+            .bind(ids)
+            .fetch_all(conn)
+            .await
+            .map_err(db)?;
+    for row in rows {
+        let own = Block::try_from(row)?;
+        if let Some(shared) = blocks.iter_mut().find(|b| b.label == own.label) {
+            *shared = Arc::new(own);
+        }
+    }
+    Ok(())
+}
+
+async fn tools(conn: &mut PgConnection, id: AgentId) -> Result<BTreeMap<String, Arc<Tool>>> {
+    let rows: Vec<ToolRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        tool_columns!(),
+        " FROM agent_tools x JOIN tools t ON t.id = x.tool_id WHERE x.agent_id = $1"
+    ))
+    .bind(id.0)
+    .fetch_all(conn)
+    .await
+    .map_err(db)?;
+    rows.into_iter().map(|row| Tool::try_from(row).map(|tool| (tool.name.clone(), Arc::new(tool)))).collect()
+}
+
+async fn archives(conn: &mut PgConnection, id: AgentId) -> Result<Vec<Archive>> {
+    let rows: Vec<ArchiveRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        archive_columns!(),
+        " FROM agent_archives x JOIN archives r ON r.id = x.archive_id WHERE x.agent_id = $1 ORDER BY x.position, r.id"
+    ))
+    .bind(id.0)
+    .fetch_all(conn)
+    .await
+    .map_err(db)?;
+    rows.into_iter().map(Archive::try_from).collect()
+}
+
+async fn archival(conn: &mut PgConnection, archives: &[Uuid]) -> Result<(i64, Vec<String>)> {
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM passages WHERE archive_id = ANY($1)),
+                ARRAY(SELECT tag FROM (SELECT DISTINCT unnest(tags) AS tag FROM passages
+                                       WHERE archive_id = ANY($1) AND tags <> '{}') AS t
+                      ORDER BY tag COLLATE \"C\")",
+    )
+    .bind(archives)
+    .fetch_one(conn)
+    .await
+    .map_err(db)
+}
+
+/// The system message, the summary, and what came after it, in this order.
+async fn context(conn: &mut PgConnection, c: &Conversation) -> Result<Vec<Arc<Message>>> {
+    let rows: Vec<MessageRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages m WHERE m.conversation_id = $1 AND m.seq >= $2
+         UNION ALL
+         SELECT ",
+        message_columns!(),
+        " FROM messages m WHERE m.id = ANY($3) AND m.conversation_id = $1 AND m.seq < $2"
+    ))
+    .bind(c.id.0)
+    .bind(c.context_from)
+    .bind([Some(c.system_message_id.0), c.summary_message_id.map(Uuid::from)])
+    .fetch_all(conn)
+    .await
+    .map_err(db)?;
+    let mut messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_>>()?;
+    messages.sort_by_key(|m| {
+        let place = if m.id == c.system_message_id {
+            0
+        } else if Some(m.id) == c.summary_message_id {
+            1
+        } else {
+            2
+        };
+        (place, m.seq)
+    });
+    Ok(messages.into_iter().map(Arc::new).collect())
+}

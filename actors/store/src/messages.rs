@@ -1,0 +1,174 @@
+//! Reading messages. They are written by the fenced commit alone.
+
+use engram_domain::{AgentId, ConversationId, Message, MessageId, RunId, StepId};
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{
+    Page, Result, Store, StoreError,
+    error::db,
+    rows::{MessageRow, message_columns},
+};
+
+/// Which messages of a conversation are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct MessageFilter {
+    /// Only those sent in this group.
+    pub group_id: Option<String>,
+    /// Only those of this run.
+    pub run_id: Option<RunId>,
+    /// Only those of this step.
+    pub step_id: Option<StepId>,
+    /// Only these places, `[from, to)`.
+    pub seq: Option<(i64, i64)>,
+    /// Leave out messages that report a failure.
+    pub without_errors: bool,
+}
+
+/// Why a page of messages could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MessagePageError {
+    /// The cursor is no message of this list.
+    #[error("there is no message {0} in this list")]
+    UnknownCursor(MessageId),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// A message.
+    pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
+        sqlx::query_as::<_, MessageRow>(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.id = $1"))
+            .bind(id.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(db)?
+            .map(Message::try_from)
+            .transpose()
+    }
+
+    /// A page of a conversation. Unlike in other lists the cursors are chronological: `after` is
+    /// newer, `before` is older; `page.ascending` says which end the page is taken from, and the
+    /// result is in ascending order either way.
+    pub async fn messages(
+        &self,
+        conversation: ConversationId,
+        filter: &MessageFilter,
+        page: Page,
+    ) -> std::result::Result<Vec<Message>, MessagePageError> {
+        let mut q = QueryBuilder::new(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages m WHERE m.conversation_id = "
+        ));
+        q.push_bind(conversation.0);
+        for (cursor, comparison) in [(page.after, " AND m.seq > "), (page.before, " AND m.seq < ")] {
+            if let Some(id) = cursor {
+                q.push(comparison).push_bind(self.seq_of(conversation, MessageId(id)).await?);
+            }
+        }
+        push_filter(&mut q, filter);
+        q.push(if page.ascending { " ORDER BY m.seq LIMIT " } else { " ORDER BY m.seq DESC LIMIT " });
+        q.push_bind(page.limit);
+        let mut messages = self.read(q).await?;
+        if !page.ascending {
+            messages.reverse();
+        }
+        Ok(messages)
+    }
+
+    async fn seq_of(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> std::result::Result<i64, MessagePageError> {
+        sqlx::query_scalar("SELECT seq FROM messages WHERE id = $1 AND conversation_id = $2")
+            .bind(id.0)
+            .bind(conversation.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(db)?
+            .ok_or(MessagePageError::UnknownCursor(id))
+    }
+
+    /// Messages of a run. Empty for one that has none yet; none when there is no such run.
+    pub async fn run_messages(
+        &self,
+        id: RunId,
+        page: Page,
+    ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
+        let Some((conversation, first, end)) = self.stretch("SELECT r.conversation_id, r.first_seq, r.end_seq FROM runs r WHERE r.id = $1", id.0).await? else {
+            return Ok(None);
+        };
+        let filter = MessageFilter { run_id: Some(id), seq: Some((first, end)), ..MessageFilter::default() };
+        self.messages(conversation, &filter, page).await.map(Some)
+    }
+
+    /// Messages of a step; none when there is no such step.
+    pub async fn step_messages(
+        &self,
+        id: StepId,
+        page: Page,
+    ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
+        let Some((conversation, first, end)) = self.stretch("SELECT r.conversation_id, r.first_seq, r.end_seq FROM steps s JOIN runs r ON r.id = s.run_id WHERE s.id = $1", id.0).await? else {
+            return Ok(None);
+        };
+        let filter = MessageFilter { step_id: Some(id), seq: Some((first, end)), ..MessageFilter::default() };
+        self.messages(conversation, &filter, page).await.map(Some)
+    }
+
+    /// Where in which conversation the messages of a run lie.
+    async fn stretch(&self, sql: &'static str, id: Uuid) -> Result<Option<(ConversationId, i64, i64)>> {
+        let row: Option<(Uuid, Option<i64>, Option<i64>)> =
+            sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await.map_err(db)?;
+        Ok(row.map(|(conversation, first, end)| {
+            (ConversationId(conversation), first.unwrap_or_default(), end.unwrap_or_default())
+        }))
+    }
+
+    /// Messages of all conversations, or of those of one agent, by time. Cursors that no message
+    /// has are ignored. For looking around; it has no index of its own.
+    pub async fn all_messages(&self, agent: Option<AgentId>, page: Page) -> Result<Vec<Message>> {
+        const KEY: crate::keyset::Key = crate::keyset::Key { from: "messages m", column: "m.created_at", id: "m.id" };
+        let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE true"));
+        push_agent(&mut q, agent);
+        self.push_page(&mut q, KEY, page).await?;
+        self.read(q).await
+    }
+
+    pub(crate) async fn read(&self, mut q: QueryBuilder<Postgres>) -> Result<Vec<Message>> {
+        q.build_query_as::<MessageRow>()
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)?
+            .into_iter()
+            .map(Message::try_from)
+            .collect()
+    }
+}
+
+/// Through the conversations, because messages have no index by agent.
+pub(crate) fn push_agent(q: &mut QueryBuilder<Postgres>, agent: Option<AgentId>) {
+    if let Some(agent) = agent {
+        q.push(" AND m.conversation_id IN (SELECT id FROM conversations WHERE agent_id = ").push_bind(agent.0).push(")");
+    }
+}
+
+fn push_filter(q: &mut QueryBuilder<Postgres>, filter: &MessageFilter) {
+    if let Some(group) = &filter.group_id {
+        q.push(" AND m.group_id = ").push_bind(group.clone());
+    }
+    if let Some(run) = filter.run_id {
+        q.push(" AND m.run_id = ").push_bind(run.0);
+    }
+    if let Some(step) = filter.step_id {
+        q.push(" AND m.step_id = ").push_bind(step.0);
+    }
+    if let Some((from, to)) = filter.seq {
+        q.push(" AND m.seq >= ").push_bind(from).push(" AND m.seq < ").push_bind(to);
+    }
+    if filter.without_errors {
+        q.push(" AND NOT m.is_err");
+    }
+}

@@ -1,0 +1,82 @@
+//! `runs`.
+
+use engram_domain::{Run, RunStatus, StopReason, Time, Usage};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::{
+    StoreError,
+    json::{RawJson, corrupt},
+};
+
+/// Columns of [`RunRow`], for `FROM runs r`.
+macro_rules! run_columns {
+    () => {
+        "r.id, r.agent_id, r.conversation_id, r.status, r.stop_reason, r.input, r.background, r.run_type, r.metadata, \
+         r.callback_url, r.error, r.attempts, r.step_count, r.completion_tokens, r.prompt_tokens, r.cached_tokens, \
+         r.cache_write_tokens, r.reasoning_tokens, r.ttft_ns, r.created_at, r.updated_at, r.completed_at"
+    };
+}
+pub(crate) use run_columns;
+
+#[derive(FromRow)]
+pub(crate) struct RunRow {
+    pub id: Uuid,
+    agent_id: Uuid,
+    conversation_id: Uuid,
+    status: String,
+    stop_reason: Option<String>,
+    input: RawJson,
+    background: bool,
+    run_type: String,
+    metadata: RawJson,
+    callback_url: Option<String>,
+    error: Option<String>,
+    attempts: i32,
+    step_count: i32,
+    completion_tokens: i64,
+    prompt_tokens: i64,
+    cached_tokens: i64,
+    cache_write_tokens: i64,
+    reasoning_tokens: i64,
+    ttft_ns: Option<i64>,
+    created_at: Time,
+    updated_at: Time,
+    completed_at: Option<Time>,
+}
+
+impl TryFrom<RunRow> for Run {
+    type Error = StoreError;
+
+    fn try_from(row: RunRow) -> Result<Self, StoreError> {
+        const T: &str = "runs";
+        let id = row.id;
+        Ok(Self {
+            id: id.into(),
+            agent_id: row.agent_id.into(),
+            conversation_id: row.conversation_id.into(),
+            status: RunStatus::parse(&row.status)
+                .ok_or_else(|| corrupt(T, "status", id, format!("no such status: {}", row.status)))?,
+            stop_reason: row.stop_reason.as_deref().and_then(StopReason::parse),
+            input: row.input.parse(T, "input", id)?,
+            background: row.background,
+            run_type: row.run_type,
+            metadata: row.metadata.parse(T, "metadata", id)?,
+            callback_url: row.callback_url,
+            error: row.error,
+            attempts: row.attempts,
+            step_count: row.step_count,
+            usage: Usage {
+                completion_tokens: row.completion_tokens,
+                prompt_tokens: row.prompt_tokens,
+                cached_input_tokens: row.cached_tokens,
+                cache_write_tokens: row.cache_write_tokens,
+                reasoning_tokens: row.reasoning_tokens,
+            },
+            ttft_ns: row.ttft_ns,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            completed_at: row.completed_at,
+        })
+    }
+}

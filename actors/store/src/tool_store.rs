@@ -1,0 +1,115 @@
+//! What tools read while they run.
+
+use async_trait::async_trait;
+use engram_core::ports::tools::{MessageQuery, PassageQuery, ToolStore};
+use engram_domain::{AgentId, Archive, ArchiveId, ConversationId, Message, Passage};
+use pgvector::Vector;
+use sqlx::{FromRow, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError,
+    error::db,
+    keyset::{push_contains, push_tags},
+    messages::push_agent,
+    rows::{PassageRow, message_columns, passage_columns},
+};
+
+#[derive(FromRow)]
+struct Scored {
+    #[sqlx(flatten)]
+    row: PassageRow,
+    score: f32,
+}
+
+#[async_trait]
+impl ToolStore for Store {
+    async fn archives(&self, agent: AgentId) -> Result<Vec<Archive>, StoreError> {
+        self.archives_of_agent(agent).await
+    }
+
+    async fn search_passages(
+        &self,
+        archives: &[ArchiveId],
+        query: &PassageQuery,
+    ) -> Result<Vec<(Passage, f32)>, StoreError> {
+        let ids: Vec<Uuid> = archives.iter().map(|id| id.0).collect();
+        let mut q = QueryBuilder::new(concat!("SELECT ", passage_columns!(), ", NULL::vector AS embedding, "));
+        match &query.embedding {
+            // Materialized, so that no distance is taken before the lengths are known to be equal.
+            Some(vector) => q
+                .push("(1 - (p.embedding <=> ")
+                .push_bind(Vector::from(vector.clone()))
+                .push("))::real AS score FROM (SELECT * FROM passages WHERE vector_dims(embedding) = ")
+                .push_bind(i32::try_from(vector.len()).unwrap_or(i32::MAX))
+                .push(" AND archive_id = ANY(")
+                .push_bind(ids)
+                .push(") OFFSET 0) p WHERE true"),
+            None => q.push("0::real AS score FROM passages p WHERE p.archive_id = ANY(").push_bind(ids).push(")"),
+        };
+        push_contains(&mut q, "p.text", query.text.as_deref());
+        push_tags(&mut q, "p.tags", &query.tags, query.match_all);
+        if let Some(since) = query.since {
+            q.push(" AND p.created_at >= ").push_bind(since);
+        }
+        if let Some(until) = query.until {
+            q.push(" AND p.created_at < ").push_bind(until);
+        }
+        q.push(" ORDER BY score DESC, p.created_at DESC, p.seq DESC LIMIT ").push_bind(query.limit);
+        q.push(" OFFSET ").push_bind(query.offset);
+        let rows = q.build_query_as::<Scored>().fetch_all(&self.pool).await.map_err(db)?;
+        rows.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
+    }
+
+    async fn search_messages(
+        &self,
+        agent: AgentId,
+        conversation: Option<ConversationId>,
+        query: &MessageQuery,
+    ) -> Result<Vec<Message>, StoreError> {
+        let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m"));
+        // Empty for what only the machinery says: compiled prompts, heartbeats, searches.
+        q.push(" WHERE m.search <> ''");
+        match conversation {
+            Some(conversation) => drop(q.push(" AND m.conversation_id = ").push_bind(conversation.0)),
+            None => push_agent(&mut q, Some(agent)),
+        }
+        if !query.roles.is_empty() {
+            let roles: Vec<&str> = query.roles.iter().map(|r| r.as_str()).collect();
+            q.push(" AND m.role = ANY(").push_bind(roles).push(")");
+        }
+        if let Some(since) = query.since {
+            q.push(" AND m.created_at >= ").push_bind(since);
+        }
+        if let Some(until) = query.until {
+            q.push(" AND m.created_at < ").push_bind(until);
+        }
+        if let Some(run) = query.not_of_run {
+            q.push(" AND m.run_id IS DISTINCT FROM ").push_bind(run.0);
+        }
+        if !query.words.is_empty() {
+            q.push(" AND ");
+            push_found(&mut q, query);
+            q.push(" > 0");
+        }
+        q.push(" ORDER BY ");
+        if !query.words.is_empty() {
+            push_found(&mut q, query);
+            q.push(" DESC, ");
+        }
+        q.push("m.created_at DESC, m.seq DESC LIMIT ").push_bind(query.limit);
+        q.push(" OFFSET ").push_bind(query.offset);
+        self.read(q).await
+    }
+}
+
+/// How many of the words a message contains; more than all of them where it contains the phrase.
+fn push_found(q: &mut QueryBuilder<Postgres>, query: &MessageQuery) {
+    q.push("((SELECT count(*) FROM unnest(").push_bind(query.words.clone());
+    q.push("::text[]) AS word WHERE strpos(lower(m.search), lower(word)) > 0)");
+    if let Some(phrase) = &query.phrase {
+        q.push(" + CASE WHEN strpos(lower(m.search), lower(").push_bind(phrase.clone());
+        q.push(")) > 0 THEN 1000000 ELSE 0 END");
+    }
+    q.push(")");
+}

@@ -1,0 +1,7 @@
+//! A database for each test, and small builders of what goes into it.
+
+mod database;
+mod fixtures;
+
+pub use database::test_db;
+pub use fixtures::*;

@@ -1,0 +1,42 @@
+//! Bodies with a size limit.
+
+use bytes::{Bytes, BytesMut};
+use reqwest::Response;
+
+use crate::{endpoint::Endpoint, http::Failure};
+
+/// Bytes that an answer may have. Far above any real one: a guard against endless streams.
+pub(crate) const MAX_BODY: usize = 64 << 20;
+
+/// The whole body.
+pub(crate) async fn read(endpoint: &Endpoint, mut response: Response) -> Result<Bytes, Failure> {
+    let mut all = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| Failure::broke_off(endpoint, Some(e)))? {
+        if all.len() + chunk.len() > MAX_BODY {
+            return Err(Failure::too_large(endpoint));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all.freeze())
+}
+
+/// The beginning of a body that explains a failure; whatever goes wrong, what is there is enough.
+pub(crate) async fn read_some(mut response: Response) -> BytesMut {
+    const ENOUGH: usize = 64 << 10;
+    let mut some = BytesMut::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = ENOUGH - some.len();
+        some.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if some.len() >= ENOUGH {
+            break;
+        }
+    }
+    some
+}
+
+/// Whether a body is a web page: what a proxy, a login page or a wrong base URL answers with.
+pub(crate) fn is_html(content_type: &str, body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    let start = &start[..start.len().min(32)].to_ascii_lowercase();
+    content_type.contains("html") || start.starts_with(b"<!doctype") || start.starts_with(b"<html")
+}

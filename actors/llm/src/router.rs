@@ -1,0 +1,99 @@
+//! Which provider a request goes to: the one that its handle names, now.
+
+use async_trait::async_trait;
+use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, EmbedError, Embedder, Llm, LlmError, LlmErrorKind};
+use engram_domain::EmbeddingConfig;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    embed::{self, EMBED_DIM, EMBED_HANDLE},
+    endpoint::Endpoint,
+    openai,
+    scripted::{SCRIPTED_HANDLE, Scripted},
+};
+
+/// Texts that are embedded here before others get their turn on the thread.
+const AT_A_TIME: usize = 32;
+
+/// All that can be called.
+pub(crate) struct Router {
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) scripted: Scripted,
+}
+
+impl Router {
+    /// The provider of a handle's first part.
+    pub(crate) fn endpoint(&self, provider: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|e| e.vendor.names().contains(&provider))
+    }
+
+    fn missing(&self, handle: &str) -> String {
+        let names: Vec<_> = std::iter::once("engram").chain(self.endpoints.iter().map(Endpoint::name)).collect();
+        format!(
+            "the model '{}' cannot be called: its provider is not configured or does not have it (configured: {})",
+            handle.chars().take(200).collect::<String>(),
+            names.join(", ")
+        )
+    }
+
+    async fn answer(&self, request: &ChatRequest, sink: Option<&DeltaSink>) -> Result<ChatReply, LlmError> {
+        let handle = request.config.handle();
+        if handle == SCRIPTED_HANDLE {
+            return self.scripted.chat(request, sink).await;
+        }
+        let provider = handle.split_once('/').map_or("", |(provider, _)| provider);
+        match self.endpoint(provider) {
+            Some(endpoint) => openai::chat(endpoint, request, sink).await,
+            None => Err(LlmError::new(LlmErrorKind::UnknownModel, self.missing(&handle))),
+        }
+    }
+}
+
+#[async_trait]
+impl Llm for Router {
+    async fn chat(
+        &self,
+        request: ChatRequest,
+        sink: Option<DeltaSink>,
+        cancel: CancellationToken,
+    ) -> Result<ChatReply, LlmError> {
+        // Whatever the call waits for, a place, a pause, the provider: dropping it ends it, and with
+        // it the connection.
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(LlmError::new(LlmErrorKind::Cancelled, "the call was cancelled")),
+            answer = self.answer(&request, sink.as_ref()) => answer,
+        }
+    }
+}
+
+#[async_trait]
+impl Embedder for Router {
+    async fn embed(&self, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let handle = config.handle();
+        let want = usize::try_from(config.embedding_dim).unwrap_or_default();
+        if handle == EMBED_HANDLE {
+            return here(texts, want).await;
+        }
+        let (provider, rest) = handle.split_once('/').unwrap_or(("", &handle));
+        let Some(endpoint) = self.endpoint(provider) else { return Err(EmbedError::UnknownModel(handle)) };
+        let model = if config.embedding_model.is_empty() { rest } else { &config.embedding_model };
+        let batch = usize::try_from(config.batch_size).unwrap_or_default();
+        openai::embeddings::embed(endpoint, model, texts, Some(want), batch).await
+    }
+}
+
+async fn here(texts: &[String], want: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
+    if want != EMBED_DIM {
+        return Err(EmbedError::Dimensions { got: EMBED_DIM, want });
+    }
+    let mut out = Vec::with_capacity(texts.len());
+    for some in texts.chunks(AT_A_TIME) {
+        out.extend(some.iter().map(|text| embed::embed(text)));
+        tokio::task::yield_now().await;
+    }
+    Ok(out)
+}

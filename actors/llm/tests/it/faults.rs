@@ -1,0 +1,220 @@
+//! Providers that fail, and callers that leave.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use engram_core::ports::{Delta, LlmErrorKind};
+use engram_llm::ProviderSettings;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    server::{Reply, Server},
+    support::{chat, event, providers, request, settings, streamed},
+};
+
+#[tokio::test]
+async fn a_refusal_for_now_is_asked_again_when_the_provider_says() {
+    let server = Server::start(|n, _| match n {
+        0 => Reply::Whole(429, "retry-after: 1\r\n", "application/json", r#"{"error":{"message":"slow down"}}"#.into()),
+        1 => Reply::Whole(503, "retry-after: 0\r\n", "text/plain", "busy".into()),
+        _ => Reply::says("ok"),
+    })
+    .await;
+    let begun = Instant::now();
+    let (reply, _) = chat(&providers(settings(&server.base)), request("vllm/m")).await;
+    assert_eq!(reply.expect("an answer").text.as_deref(), Some("ok"));
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn retries_end() {
+    let server = Server::start(|_, _| {
+        Reply::Whole(429, "retry-after: 0\r\n", "application/json", r#"{"error":{"message":"slow down"}}"#.into())
+    })
+    .await;
+    let providers = providers(ProviderSettings { max_retries: 2, ..settings(&server.base) });
+    let error = chat(&providers, request("vllm/m")).await.0.expect_err("a refusal");
+    assert_eq!(error.kind, LlmErrorKind::RateLimit);
+    assert_eq!(error.retry_after, Some(Duration::ZERO));
+    insta::assert_snapshot!(error.message, @"vllm answered 429 Too Many Requests: slow down");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_before_the_answer_is_tried_again() {
+    let server = Server::start(|n, _| if n == 0 { Reply::Close } else { Reply::says("ok") }).await;
+    let (reply, _) = chat(&providers(settings(&server.base)), request("vllm/m")).await;
+    assert_eq!(reply.expect("an answer").text.as_deref(), Some("ok"));
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_before_its_first_piece_is_tried_again_and_after_it_is_not() {
+    let server = Server::start(|n, _| match n {
+        0 => Reply::Cut(vec![event(&json!({"role": "assistant", "content": ""}))]),
+        _ => Reply::Cut(vec![event(&json!({"content": "Once upon"}))]),
+    })
+    .await;
+    let (reply, pieces) = chat(&providers(settings(&server.base)), streamed("vllm/m")).await;
+    let error = reply.expect_err("half an answer is none");
+    assert_eq!(error.kind, LlmErrorKind::InvalidResponse);
+    assert!(error.message.contains("in the middle of its answer"), "{error}");
+    assert_eq!(pieces, [Delta::Text("Once upon".into())]);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn html_is_named_for_what_it_is() {
+    let page = "<!DOCTYPE html><html><body>502 Bad Gateway</body></html>";
+    let server = Server::start(move |_, _| Reply::Whole(200, "", "text/html", page.into())).await;
+    let providers = providers(settings(&server.base));
+    for asked in [request("vllm/m"), streamed("vllm/m")] {
+        let error = chat(&providers, asked).await.0.expect_err("a web page");
+        assert_eq!(error.kind, LlmErrorKind::InvalidResponse);
+        assert!(error.message.contains("200") && error.message.contains("HTML"), "{error}");
+    }
+    assert_eq!(server.requests().len(), 2, "asking again would bring the same page");
+}
+
+#[tokio::test]
+async fn garbage_is_an_error_and_not_a_panic() {
+    for body in [
+        "",
+        "null",
+        "[1]",
+        "{\"choices\": [",
+        "{\"choices\": {}}",
+        "{\"choices\": []}",
+        "{}",
+        "{\"choices\": [{\"message\": {\"tool_calls\": [{\"function\": {}, \"id\": \"x\"}, {\"function\": {\"arguments\": \"{}\"}}]}}]}",
+    ] {
+        let server = Server::start(move |_, _| Reply::Whole(200, "", "application/json", body.into())).await;
+        let error = chat(&providers(settings(&server.base)), request("vllm/m")).await.0.expect_err(body);
+        assert_eq!(error.kind, LlmErrorKind::InvalidResponse, "{body}: {error}");
+    }
+    let server =
+        Server::start(|_, _| Reply::Events(vec!["data: {no json\n\n".into(), "data: [DONE]\n\n".into()])).await;
+    let error = chat(&providers(settings(&server.base)), streamed("vllm/m")).await.0.expect_err("garbage");
+    assert_eq!(error.kind, LlmErrorKind::InvalidResponse);
+}
+
+#[tokio::test]
+async fn errors_keep_the_providers_words_and_lose_the_key() {
+    let server =
+        Server::start(|_, _| Reply::json(401, &json!({"error": {"message": "Incorrect API key provided: sk-secret"}})))
+            .await;
+    let error = chat(&providers(settings(&server.base)), request("vllm/m")).await.0.expect_err("refused");
+    assert_eq!(error.kind, LlmErrorKind::Authentication);
+    insta::assert_snapshot!(error.message, @"vllm answered 401 Unauthorized: Incorrect API key provided: ***");
+
+    let server = Server::start(|_, _| {
+        Reply::Events(vec![format!(
+            "data: {}\n\n",
+            json!({"error": {"message": "This model's maximum context length is 8 tokens", "code": 400}})
+        )])
+    })
+    .await;
+    let error = chat(&providers(settings(&server.base)), streamed("vllm/m")).await.0.expect_err("refused");
+    assert_eq!(error.kind, LlmErrorKind::ContextOverflow);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_there_is_named() {
+    let providers = providers(ProviderSettings { max_retries: 0, ..settings("http://u:pw@127.0.0.1:9") });
+    let error = chat(&providers, request("vllm/m")).await.0.expect_err("nobody there");
+    assert_eq!(error.kind, LlmErrorKind::Server);
+    assert!(error.message.starts_with("vllm could not be reached at http://127.0.0.1:9/v1"), "{error}");
+    let error = chat(&providers, request("letta/letta-free")).await.0.expect_err("no such provider");
+    assert_eq!(error.kind, LlmErrorKind::UnknownModel);
+    insta::assert_snapshot!(error.message, @"the model 'letta/letta-free' cannot be called: its provider is not configured or does not have it (configured: engram, vllm)");
+}
+
+#[tokio::test]
+async fn patience_has_limits() {
+    let server = Server::start(|_, seen| match seen.body["model"].as_str() {
+        Some("silent") => Reply::Hang(vec![]),
+        _ => Reply::Hang(vec![event(&json!({"content": "Once"}))]),
+    })
+    .await;
+    let short = Duration::from_millis(150);
+    let providers =
+        providers(ProviderSettings { request_timeout: short, stream_idle_timeout: short, ..settings(&server.base) });
+    for asked in [request("vllm/silent"), streamed("vllm/silent"), streamed("vllm/stops")] {
+        let error = chat(&providers, asked).await.0.expect_err("no answer");
+        assert_eq!(error.kind, LlmErrorKind::Timeout, "{error}");
+    }
+    assert_eq!(server.requests().len(), 3, "a time-out is not tried again");
+}
+
+/// Cancels a call after a moment; returns how long it took to return after that.
+async fn cancelled(settings: ProviderSettings, request: engram_core::ports::ChatRequest) -> Duration {
+    let llm = providers(settings).llm();
+    let cancel = CancellationToken::new();
+    let call = tokio::spawn({
+        let cancel = cancel.clone();
+        async move { llm.chat(request, None, cancel).await }
+    });
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let begun = Instant::now();
+    cancel.cancel();
+    let error = call.await.expect("no panic").expect_err("cancelled");
+    assert_eq!(error.kind, LlmErrorKind::Cancelled);
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn cancelling_closes_the_connection_at_once() {
+    let server = Server::start(|_, seen| match seen.body["stream"].as_bool() {
+        Some(true) => Reply::Hang(vec![event(&json!({"content": "Once"}))]),
+        _ => Reply::Hang(vec![]),
+    })
+    .await;
+    for (n, asked) in [request("vllm/m"), streamed("vllm/m")].into_iter().enumerate() {
+        assert!(cancelled(settings(&server.base), asked).await < Duration::from_millis(100));
+        for _ in 0..50 {
+            if server.left.load(Ordering::SeqCst) > n {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(server.left.load(Ordering::SeqCst), n + 1, "the server sees the client leave");
+    }
+}
+
+#[tokio::test]
+async fn cancelling_ends_a_pause_before_a_retry() {
+    let server = Server::start(|_, _| Reply::Whole(429, "retry-after: 30\r\n", "text/plain", "later".into())).await;
+    assert!(cancelled(settings(&server.base), request("vllm/m")).await < Duration::from_millis(100));
+}
+
+#[tokio::test]
+async fn a_full_line_is_waited_in_and_can_be_left() {
+    let server = Server::start(|_, seen| match seen.body["model"].as_str() {
+        Some("slow") => Reply::Hang(vec![]),
+        _ => Reply::says("ok"),
+    })
+    .await;
+    let providers = providers(ProviderSettings { max_concurrent: 1, ..settings(&server.base) });
+    let llm = providers.llm();
+    let (first, second) = (CancellationToken::new(), CancellationToken::new());
+    let slow = tokio::spawn({
+        let (llm, first) = (Arc::clone(&llm), first.clone());
+        async move { llm.chat(request("vllm/slow"), None, first).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let waits = tokio::spawn({
+        let (llm, second) = (Arc::clone(&llm), second.clone());
+        async move { llm.chat(request("vllm/m"), None, second).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.requests().len(), 1, "one place, one request");
+    second.cancel();
+    assert_eq!(waits.await.expect("no panic").expect_err("cancelled").kind, LlmErrorKind::Cancelled);
+    first.cancel();
+    slow.await.expect("no panic").expect_err("cancelled");
+    chat(&providers, request("vllm/m")).await.0.expect("the place is free again");
+}

@@ -1,0 +1,106 @@
+//! Requests and providers for the tests.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use engram_core::ports::{
+    ChatReply, ChatRequest, Delta, DeltaSink, Ids, LlmError,
+    llm::{ChatMessage, Purpose, ToolChoice, ToolSchema},
+};
+use engram_domain::{LlmConfig, Part};
+use engram_llm::{ProviderSettings, Providers};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Ids without randomness.
+pub struct Same;
+
+impl Ids for Same {
+    fn uuid(&self) -> Uuid {
+        Uuid::nil()
+    }
+}
+
+/// One vLLM at this address, with short patience.
+pub fn settings(base: &str) -> ProviderSettings {
+    ProviderSettings {
+        vllm_base: Some(base.into()),
+        vllm_api_key: Some("sk-secret".into()),
+        connect_timeout: Duration::from_millis(500),
+        request_timeout: Duration::from_secs(5),
+        stream_idle_timeout: Duration::from_secs(5),
+        ..ProviderSettings::default()
+    }
+}
+
+pub fn providers(settings: ProviderSettings) -> Providers {
+    let ids: Arc<dyn Ids> = Arc::new(Same);
+    Providers::new(settings, |text| text.len() / 4, &ids).expect("settings that work")
+}
+
+pub fn request(handle: &str) -> ChatRequest {
+    let (provider, model) = handle.split_once('/').expect("a handle");
+    let config = LlmConfig {
+        model: model.into(),
+        provider_name: Some(provider.into()),
+        handle: Some(handle.into()),
+        // What an agent was stored with is not where its requests go.
+        model_endpoint: Some("http://127.0.0.1:9/v1".into()),
+        ..LlmConfig::default()
+    };
+    ChatRequest {
+        config: Arc::new(config),
+        purpose: Purpose::AgentStep,
+        messages: Arc::new(vec![ChatMessage::System("Be brief.".into()), user("Hi")]),
+        tools: Arc::default(),
+        tool_choice: ToolChoice::Auto,
+        response_format: None,
+        stream: false,
+    }
+}
+
+pub fn streamed(handle: &str) -> ChatRequest {
+    ChatRequest { stream: true, ..request(handle) }
+}
+
+pub fn user(text: &str) -> ChatMessage {
+    ChatMessage::User { parts: vec![Part::text(text)], name: None }
+}
+
+pub fn tool(name: &str) -> ToolSchema {
+    ToolSchema {
+        name: name.into(),
+        description: "It does.".into(),
+        parameters: json!({"type": "object", "properties": {}}),
+    }
+}
+
+/// The answer and the pieces that came before it.
+pub async fn chat(providers: &Providers, request: ChatRequest) -> (Result<ChatReply, LlmError>, Vec<Delta>) {
+    let pieces = Arc::new(Mutex::new(Vec::new()));
+    let sink: DeltaSink = Arc::new({
+        let pieces = Arc::clone(&pieces);
+        move |delta| pieces.lock().expect("not poisoned").push(delta)
+    });
+    let reply = providers.llm().chat(request, Some(sink), CancellationToken::new()).await;
+    let pieces = pieces.lock().expect("not poisoned").clone();
+    (reply, pieces)
+}
+
+/// An event with a delta.
+pub fn event(delta: &Value) -> String {
+    format!(
+        "data: {}\n\n",
+        json!({"id": "x", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
+    )
+}
+
+/// The last events of a proper stream.
+pub fn end(reason: &str) -> String {
+    let finish = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]});
+    let usage = json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 2}}});
+    format!("data: {finish}\n\ndata: {usage}\n\ndata: [DONE]\n\n")
+}

@@ -1,0 +1,142 @@
+//! The dispatch: which function runs a call, for how long, and what becomes of its failure.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use engram_core::{
+    builtin,
+    ports::{
+        Clock, EmbedError, Embedder, Ids, StoreError, ToolContext, ToolEffect, ToolExecutor, ToolOutcome, ToolStore,
+    },
+};
+use engram_domain::{JsonMap, Tool, ToolKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::{archival_memory_insert, archival_memory_search, conversation_search, effect, send_message};
+
+/// How long a call may take when nothing else is set.
+pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(1);
+
+/// Characters of an error that the model is shown.
+const ERROR_CHARS: usize = 500;
+
+/// Runs tools. Cheap to clone.
+#[derive(Clone)]
+pub struct Executors {
+    pub(crate) store: Arc<dyn ToolStore>,
+    pub(crate) embedder: Arc<dyn Embedder>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    time_limit: Duration,
+}
+
+/// Why a tool did not work, in words for the model.
+#[derive(Debug)]
+pub(crate) struct Failure(pub String);
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        // The model can use the reason only where its arguments are it; the operator needs the rest.
+        match error {
+            StoreError::Invalid(text) => Self(text),
+            other => {
+                tracing::warn!(error = %other, "a tool could not read the database");
+                Self("the memory store cannot be read at the moment".into())
+            }
+        }
+    }
+}
+
+impl From<EmbedError> for Failure {
+    fn from(error: EmbedError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Executors {
+    /// Executors with the default time limit.
+    pub fn new(
+        store: Arc<dyn ToolStore>,
+        embedder: Arc<dyn Embedder>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        Self { store, embedder, clock, ids, time_limit: DEFAULT_TIME_LIMIT }
+    }
+
+    /// With another limit on how long a call may take.
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    async fn call(&self, context: &ToolContext, tool: &Tool, mut args: JsonMap) -> Result<ToolOutcome, Failure> {
+        let name = tool.name.as_str();
+        match tool.kind {
+            ToolKind::Custom => {
+                return Err(Failure(format!(
+                    "'{name}' is a custom tool; this server does not execute custom tools yet"
+                )));
+            }
+            ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain => {
+                return Err(Failure(format!(
+                    "'{name}' is a tool of another service, which this server does not call yet"
+                )));
+            }
+            _ => {}
+        }
+        if !builtin::is_available(name) {
+            return Err(Failure(format!("'{name}' is not available on this server yet")));
+        }
+        builtin::prepare(name, &mut args)?;
+        match name {
+            "send_message" => Ok(send_message::run()),
+            "archival_memory_insert" => archival_memory_insert::run(self, context, &args).await,
+            "archival_memory_search" => archival_memory_search::run(self, context, &args).await,
+            "conversation_search" => conversation_search::run(self, context, &args).await,
+            // Whoever runs a step does these inside the commit.
+            _ => Err(Failure(format!("'{name}' edits memory blocks and can only be called by an agent in its turn"))),
+        }
+    }
+}
+
+#[async_trait]
+impl ToolExecutor for Executors {
+    fn effect(&self, tool: &Tool) -> ToolEffect {
+        effect(tool)
+    }
+
+    async fn run(
+        &self,
+        context: ToolContext,
+        tool: Arc<Tool>,
+        args: JsonMap,
+        cancel: CancellationToken,
+    ) -> ToolOutcome {
+        let work = tokio::time::timeout(self.time_limit, self.call(&context, &tool, args));
+        let result = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure("the call was cancelled".into())),
+            done = work => done.unwrap_or_else(|_| {
+                Err(Failure(format!("the call did not finish within {} seconds", self.time_limit.as_secs_f64())))
+            }),
+        };
+        result.unwrap_or_else(|failure| failed(&tool.name, &failure.0))
+    }
+}
+
+/// The outcome of a failed call, in the shape that the old servers gave it.
+fn failed(name: &str, text: &str) -> ToolOutcome {
+    let text: String = text.chars().take(ERROR_CHARS).collect();
+    ToolOutcome {
+        stderr: vec![format!("Error executing function {name}: ValueError: {text}")],
+        ..ToolOutcome::error(text)
+    }
+}

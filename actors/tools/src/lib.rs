@@ -1,0 +1,28 @@
+//! Tool executors: what a tool call does that is not a pure edit of memory.
+//!
+//! What it does: [`Executors`] implements the port [`engram_core::ports::ToolExecutor`]. It knows of
+//! each tool what a crash may do to a call of it ([`effect`]), and runs the calls.
+//!
+//! Invariants: a call always ends, by the time limit at the latest, and always in an outcome; what
+//! goes wrong is an error for the model. Nothing here writes to the database: writes are part of the
+//! outcome and happen in the commit that holds the result. Arguments are checked against the schema
+//! before a tool sees them. Values of the agent's variables are in no text and no log.
+//!
+//! To add a tool: its schema in `engram_core::builtin`, a file here with a `run` function, a line in
+//! `Executors::call`, its effect in [`effect`] where the one of its kind is wrong, and its name in
+//! `engram_core::builtin::is_available`.
+
+mod archival_memory_insert;
+mod archival_memory_search;
+mod conversation_search;
+mod effect;
+mod executors;
+mod recall;
+mod send_message;
+mod when;
+
+pub use effect::effect;
+pub use executors::{DEFAULT_TIME_LIMIT, Executors};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+use std::{sync::Arc, time::Duration};
+
+use engram_core::ports::{ToolEffect, ToolExecutor};
+use engram_domain::{JsonMap, ToolKind, ToolStatus};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::fakes::{World, builtin_tool, context, executors, run, tool};
+use crate::effect;
+
+#[test]
+fn effects() {
+    use ToolEffect::{Memory, Once, Repeatable};
+    for (name, want) in [
+        ("send_message", Repeatable),
+        ("archival_memory_insert", Repeatable),
+        ("conversation_search", Repeatable),
+        ("web_search", Repeatable),
+        ("run_code", Once),
+        ("send_message_to_agent_async", Once),
+        ("core_memory_append", Memory),
+        ("memory_rethink", Memory),
+        ("rethink_user_memory", Memory),
+        ("store_memories", Repeatable),
+        ("open_files", Repeatable),
+    ] {
+        assert_eq!(effect(&builtin_tool(name)), want, "{name}");
+    }
+    assert_eq!(effect(&tool("core_memory_append", ToolKind::Custom)), Once, "a user's tool of the same name");
+    assert_eq!(effect(&tool("x", ToolKind::Mcp)), Once);
+}
+
+#[tokio::test]
+async fn what_cannot_be_executed_says_so() {
+    let world = Arc::new(World::default());
+    let mut texts = vec![];
+    for tool in [
+        tool("roll", ToolKind::Custom),
+        tool("github", ToolKind::Mcp),
+        builtin_tool("run_code"),
+        builtin_tool("open_files"),
+        builtin_tool("send_message_to_agent_async"),
+        builtin_tool("search_memory"),
+        builtin_tool("core_memory_append"),
+    ] {
+        let args = [("label", "a"), ("content", "b")].map(|(k, v)| (k.to_owned(), json!(v)));
+        let outcome =
+            executors(&world).run(context("m"), tool, JsonMap::from_iter(args), CancellationToken::new()).await;
+        assert_eq!(outcome.status, ToolStatus::Error);
+        texts.push(outcome.text);
+    }
+    insta::assert_snapshot!(texts.join("\n"), @r#"
+    'roll' is a custom tool; this server does not execute custom tools yet
+    'github' is a tool of another service, which this server does not call yet
+    'run_code' is not available on this server yet
+    'open_files' is not available on this server yet
+    'send_message_to_agent_async' is not available on this server yet
+    'search_memory' is not available on this server yet
+    'core_memory_append' edits memory blocks and can only be called by an agent in its turn
+    "#);
+}
+
+#[tokio::test]
+async fn send_message_answers_the_constant_and_checks_its_argument() {
+    let world = Arc::new(World::default());
+    assert_eq!(run(&world, "send_message", json!({"message": "hi"})).await.text, "Sent message successfully.");
+    let wrong = run(&world, "send_message", json!({"text": "hi"})).await;
+    assert_eq!((wrong.status, wrong.text.as_str()), (ToolStatus::Error, "missing argument 'message' (a string)"));
+}
+
+#[tokio::test]
+async fn a_call_ends_at_the_time_limit_or_when_it_is_cancelled() {
+    let world = Arc::new(World::default());
+    let insert = || [("content".to_owned(), json!("x"))].into_iter().collect::<JsonMap>();
+    let tools = executors(&world).with_time_limit(Duration::from_millis(20));
+    let tool = builtin_tool("archival_memory_insert");
+    let outcome = tools.run(context("hangs"), tool.clone(), insert(), CancellationToken::new()).await;
+    assert_eq!(outcome.text, "the call did not finish within 0.02 seconds");
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let outcome = tools.run(context("hangs"), tool, insert(), cancel).await;
+    assert_eq!(outcome.text, "the call was cancelled");
+}
+
+#[tokio::test]
+async fn failures_of_others_are_errors_without_their_inner_life() {
+    let world = Arc::new(World { broken: true, ..World::default() });
+    let outcome = run(&world, "archival_memory_search", json!({"query": "q"})).await;
+    assert_eq!(outcome.text, "the memory store cannot be read at the moment");
+    let args = [("content".to_owned(), json!("x"))].into_iter().collect();
+    let tool = builtin_tool("archival_memory_insert");
+    let outcome = executors(&Arc::new(World::default())).run(context(""), tool, args, CancellationToken::new()).await;
+    assert_eq!(outcome.text, "no embedding model 'openai/' is configured");
+}

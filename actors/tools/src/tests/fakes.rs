@@ -1,0 +1,229 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use engram_core::{
+    builtin,
+    ports::{
+        Clock, EmbedError, Embedder, Ids, MessageQuery, PassageQuery, StoreError, ToolContext, ToolExecutor,
+        ToolOutcome, ToolStore,
+    },
+};
+use engram_domain::{
+    Agent, AgentId, AgentType, Archive, ArchiveId, Content, ConversationId, EmbeddingConfig, Json, JsonMap, LlmConfig,
+    Message, MessageId, Passage, PassageId, Role, RunId, Time, Tool, ToolId, ToolKind,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::Executors;
+
+pub fn now() -> Time {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// Hands out what it was given and remembers what it was asked.
+#[derive(Default)]
+pub struct World {
+    pub archives: Vec<Archive>,
+    pub passages: Vec<(Passage, f32)>,
+    pub messages: Vec<Message>,
+    pub broken: bool,
+    pub passage_queries: Mutex<Vec<(Vec<ArchiveId>, PassageQuery)>>,
+    pub message_queries: Mutex<Vec<MessageQuery>>,
+    pub embedded_with: Mutex<Vec<String>>,
+    pub ids: AtomicU64,
+}
+
+#[async_trait]
+impl ToolStore for World {
+    async fn archives(&self, _: AgentId) -> Result<Vec<Archive>, StoreError> {
+        if self.broken {
+            Err(StoreError::Unavailable("10.0.0.1:5432 refused".into()))
+        } else {
+            Ok(self.archives.clone())
+        }
+    }
+
+    async fn search_passages(
+        &self,
+        archives: &[ArchiveId],
+        query: &PassageQuery,
+    ) -> Result<Vec<(Passage, f32)>, StoreError> {
+        self.passage_queries.lock().unwrap().push((archives.to_vec(), query.clone()));
+        Ok(self.passages.iter().filter(|(p, _)| archives.contains(&p.archive_id)).cloned().collect())
+    }
+
+    async fn search_messages(
+        &self,
+        _: AgentId,
+        _: Option<ConversationId>,
+        query: &MessageQuery,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.message_queries.lock().unwrap().push(query.clone());
+        Ok(self.messages.clone())
+    }
+}
+
+#[async_trait]
+impl Embedder for World {
+    async fn embed(&self, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        self.embedded_with.lock().unwrap().push(config.handle());
+        match config.embedding_model.as_str() {
+            "hangs" => std::future::pending().await,
+            "" => Err(EmbedError::UnknownModel(config.handle())),
+            _ => Ok(texts.iter().map(|_| vec![1.0, 0.0]).collect()),
+        }
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Time {
+        now()
+    }
+
+    fn monotonic_ns(&self) -> i64 {
+        0
+    }
+}
+
+impl Ids for World {
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.ids.fetch_add(1, Ordering::Relaxed)) + 1)
+    }
+}
+
+pub fn model(name: &str) -> EmbeddingConfig {
+    EmbeddingConfig { embedding_model: name.into(), embedding_dim: 2, ..EmbeddingConfig::default() }
+}
+
+pub fn archive(id: u128, embedding: &str) -> Archive {
+    Archive {
+        id: ArchiveId(Uuid::from_u128(id)),
+        name: "a".into(),
+        description: None,
+        embedding: model(embedding),
+        metadata: None,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+pub fn passage(id: u128, archive: u128, text: &str) -> Passage {
+    Passage {
+        id: PassageId(Uuid::from_u128(id)),
+        archive_id: ArchiveId(Uuid::from_u128(archive)),
+        source_id: None,
+        text: text.into(),
+        embedding: vec![],
+        tags: vec!["t".into()],
+        metadata: JsonMap::new(),
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+pub fn message(role: Role, content: Content, age: TimeDelta) -> Message {
+    Message {
+        id: MessageId(Uuid::nil()),
+        conversation_id: ConversationId(Uuid::nil()),
+        agent_id: AgentId(Uuid::nil()),
+        seq: 1,
+        role,
+        content,
+        name: None,
+        otid: None,
+        sender_id: None,
+        group_id: None,
+        step_id: None,
+        run_id: None,
+        model: None,
+        tokens: 1,
+        is_err: false,
+        created_at: now() - age,
+    }
+}
+
+pub fn tool(name: &str, kind: ToolKind) -> Arc<Tool> {
+    Arc::new(Tool {
+        id: ToolId(Uuid::nil()),
+        name: name.into(),
+        kind,
+        description: None,
+        source_type: None,
+        source_code: None,
+        json_schema: Json::Null,
+        args_json_schema: None,
+        tags: vec![],
+        return_char_limit: builtin::RETURN_CHAR_LIMIT,
+        pip_requirements: None,
+        npm_requirements: None,
+        default_requires_approval: None,
+        enable_parallel_execution: false,
+        metadata: JsonMap::new(),
+        created_at: now(),
+        updated_at: now(),
+    })
+}
+
+/// A tool of the catalogue.
+pub fn builtin_tool(name: &str) -> Arc<Tool> {
+    tool(name, builtin::find(name).unwrap().kind)
+}
+
+pub fn context(embedding: &str) -> ToolContext {
+    let agent = Agent {
+        id: AgentId(Uuid::from_u128(7)),
+        name: "n".into(),
+        description: None,
+        agent_type: AgentType::LettaV1Agent,
+        system: String::new(),
+        llm: LlmConfig::default(),
+        embedding: model(embedding),
+        model_settings: None,
+        compaction: None,
+        response_format: None,
+        tool_rules: vec![],
+        tags: vec![],
+        metadata: JsonMap::new(),
+        env: vec![],
+        identity_ids: vec![],
+        message_buffer_autoclear: false,
+        enable_sleeptime: None,
+        timezone: "Europe/Berlin".into(),
+        max_files_open: 5,
+        per_file_view_window_char_limit: 1,
+        hidden: None,
+        project_id: None,
+        template_id: None,
+        base_template_id: None,
+        last_run_completion: None,
+        last_run_duration_ms: None,
+        last_stop_reason: None,
+        created_at: now(),
+        updated_at: now(),
+        rev: 1,
+    };
+    ToolContext {
+        conversation_id: agent.id.default_conversation(),
+        agent: Arc::new(agent),
+        run_id: Some(RunId(Uuid::from_u128(9))),
+        env: BTreeMap::new(),
+    }
+}
+
+pub fn executors(world: &Arc<World>) -> Executors {
+    Executors::new(world.clone(), world.clone(), world.clone(), world.clone())
+}
+
+/// Runs a built-in tool for an agent whose embedding model is `agent-model`.
+pub async fn run(world: &Arc<World>, name: &str, args: Json) -> ToolOutcome {
+    let Json::Object(args) = args else { panic!("arguments are an object") };
+    executors(world).run(context("agent-model"), builtin_tool(name), args, CancellationToken::new()).await
+}

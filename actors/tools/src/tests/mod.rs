@@ -1,0 +1,7 @@
+//! The executors against a store and an embedder that live in memory.
+
+mod archival;
+mod conversation;
+mod dispatch;
+mod fakes;
+mod texts;

@@ -1,0 +1,197 @@
+//! Driving the step function and carrying out what it says.
+
+use std::{sync::Arc, time::Duration};
+
+use engram_core::{
+    ports::{Commit, CommitOutcome, StoreError, ToolEffect},
+    step::{CommandResult, Effect, Env, Event, State},
+};
+use engram_domain::Tool;
+
+use crate::{
+    agent::Live,
+    api::{Command, CommandError, CommandOutcome, StreamEvent},
+    effects,
+};
+
+/// Times that an event is taken in again because a block was changed by somebody else meanwhile.
+const CONFLICT_RETRIES: usize = 8;
+/// How long a commit is tried again while the database cannot be reached. After that the actor ends;
+/// the run goes on from its last commit when the database is back.
+const COMMIT_PATIENCE: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750), Duration::from_secs(2)];
+
+/// Why effects were not carried out to the end.
+enum Stop {
+    /// A block changed: take the event in again.
+    Conflict,
+    /// This actor must not go on.
+    Dead,
+}
+
+impl Live {
+    /// Takes an event in.
+    pub(crate) async fn drive(&mut self, event: Event) {
+        self.act(move |state, env| state.step(event.clone(), env)).await;
+    }
+
+    /// Carries a command out.
+    pub(crate) async fn command(&mut self, command: Command) {
+        // A command looks at the configuration as it is now.
+        self.refresh().await;
+        self.act(move |state, env| match command.clone() {
+            Command::Reset { add_default_initial_messages } => state.reset(add_default_initial_messages, env),
+            Command::Recompile { dry_run } => state.recompile(dry_run, env),
+            Command::Compact { settings, keep_last } => state.compact(settings, keep_last),
+            Command::EditMessage { id, content } => state.edit(id, content, env),
+        })
+        .await;
+    }
+
+    /// Changes the state and carries out what that leads to; again from the start, on what is in the
+    /// database then, when a block was changed by somebody else.
+    async fn act(&mut self, change: impl Fn(&mut State, &Env<'_>) -> Vec<Effect> + Send) {
+        for _ in 0..CONFLICT_RETRIES {
+            let before = self.state.clone();
+            let effects = {
+                let ports = &self.inner.ports;
+                let effect_of = |tool: &Tool| -> ToolEffect { ports.tools.effect(tool) };
+                let env = Env {
+                    now: ports.clock.now(),
+                    mono_ns: ports.clock.monotonic_ns(),
+                    ids: &*ports.ids,
+                    effect_of: &effect_of,
+                };
+                change(&mut self.state, &env)
+            };
+            match self.perform(effects).await {
+                Ok(()) => return,
+                Err(Stop::Dead) => return self.die(),
+                Err(Stop::Conflict) => {
+                    self.state = before;
+                    self.refresh().await;
+                    if self.dead {
+                        return;
+                    }
+                }
+            }
+        }
+        tracing::warn!("a shared block kept changing; the run is taken up again later");
+        self.die();
+    }
+
+    /// Loads the configuration again.
+    pub(crate) async fn refresh(&mut self) {
+        match self.inner.ports.store.load_snapshot(self.state.snapshot.agent.id).await {
+            Ok(Some(snapshot)) => self.state.refresh(snapshot),
+            Ok(None) => self.die(),
+            Err(error) => {
+                tracing::warn!(%error, "an agent's configuration could not be read");
+                self.die();
+            }
+        }
+    }
+
+    async fn perform(&mut self, list: Vec<Effect>) -> Result<(), Stop> {
+        for effect in list {
+            match effect {
+                Effect::Commit(commit) => self.commit(&commit).await?,
+                Effect::Publish(message) => {
+                    if let Some(run) = message.run_id.filter(|_| self.current == message.run_id) {
+                        self.inner.hub.publish(run, StreamEvent::Message(message));
+                    }
+                }
+                Effect::CallLlm { attempt, message_id, step_id, stream_tokens } => {
+                    let request = {
+                        let ports = &self.inner.ports;
+                        let effect_of = |tool: &Tool| -> ToolEffect { ports.tools.effect(tool) };
+                        let env = Env {
+                            now: ports.clock.now(),
+                            mono_ns: ports.clock.monotonic_ns(),
+                            ids: &*ports.ids,
+                            effect_of: &effect_of,
+                        };
+                        self.state.request(&env)
+                    };
+                    effects::call_llm(self, attempt, request, stream_tokens.then_some((message_id, step_id)));
+                }
+                Effect::Summarize { attempt, request } => effects::summarize(self, attempt, *request),
+                Effect::RunTool { attempt, call, tool, args, context } => {
+                    effects::run_tool(self, attempt, call, tool, args, *context);
+                }
+                Effect::Abort => {
+                    self.outside.cancel();
+                    self.outside = tokio_util::sync::CancellationToken::new();
+                }
+                Effect::Ended(end) => {
+                    let run = end.run_id;
+                    self.current = None;
+                    self.remember(run);
+                    self.inner.hub.publish(run, StreamEvent::Ended(end));
+                }
+                Effect::Answer(result) => self.answer(*result),
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, commit: &Commit) -> Result<(), Stop> {
+        let mut patience = COMMIT_PATIENCE.iter();
+        loop {
+            match self.inner.ports.store.commit(self.fence, commit).await {
+                Ok(CommitOutcome::Done { agent_rev }) => {
+                    if agent_rev != self.state.snapshot.agent.rev {
+                        self.refresh().await;
+                    }
+                    return if self.dead { Err(Stop::Dead) } else { Ok(()) };
+                }
+                Ok(CommitOutcome::BlockConflict) => return Err(Stop::Conflict),
+                Ok(CommitOutcome::Fenced) => {
+                    tracing::debug!(conversation = %self.fence.conversation_id, "fenced");
+                    return Err(Stop::Dead);
+                }
+                // Whether it happened is not known. If it did, the next try finds another sequence
+                // and is fenced, and the next life reads what happened.
+                Err(StoreError::Unavailable(why)) => match patience.next() {
+                    Some(pause) => {
+                        tracing::warn!(why, "commit failed, trying again");
+                        tokio::time::sleep(*pause).await;
+                    }
+                    None => return Err(Stop::Dead),
+                },
+                Err(error) => {
+                    tracing::error!(%error, conversation = %self.fence.conversation_id, "commit was refused");
+                    return Err(Stop::Dead);
+                }
+            }
+        }
+    }
+
+    /// Lets the state go. The database knows better, and the reconciler looks there.
+    fn die(&mut self) {
+        self.dead = true;
+        self.outside.cancel();
+        if let Some(reply) = self.answer_to.take() {
+            let _ = reply.send(Err(CommandError::Unavailable("the agent was interrupted; try again".into())));
+        }
+        if let Some(run) = self.current.take() {
+            effects::report_if_gone(&self.inner, run);
+        }
+        self.inner.orphans.insert(self.fence.conversation_id);
+        self.inner.nudge.notify_one();
+    }
+
+    fn answer(&mut self, result: CommandResult) {
+        let Some(reply) = self.answer_to.take() else { return };
+        let outcome = match result {
+            CommandResult::Done => Ok(CommandOutcome::Done),
+            CommandResult::Prompt(text) => Ok(CommandOutcome::Prompt(text)),
+            CommandResult::Compacted { summary, before, after } => {
+                Ok(CommandOutcome::Compacted { summary, before, after })
+            }
+            CommandResult::Message(message) => Ok(CommandOutcome::Message(Arc::clone(&message))),
+            CommandResult::NotFound => Err(CommandError::NotFound),
+        };
+        let _ = reply.send(outcome);
+    }
+}

@@ -1,0 +1,150 @@
+//! Wiring: the only place that knows concrete types from two sides.
+
+use std::sync::Arc;
+
+use engram_core::{
+    ports::{Clock, Ids, StoreError},
+    tokens,
+};
+use engram_domain::NodeId;
+use engram_engine::{Engine, EngineSettings, Ports};
+use engram_llm::{ProviderSettings, Providers};
+#[cfg(feature = "embedded-postgres")]
+use engram_store::embedded::{Embedded, EmbeddedError};
+use engram_store::{PoolSettings, Store, connect::ConnectError};
+use engram_tools::Executors;
+
+use crate::{
+    ambient::{RandomIds, SystemClock},
+    config::Settings,
+    http::state::AppState,
+};
+
+/// Why the server did not start, in words for whoever starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The address is taken or may not be used.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system refuses something that every server needs.
+    #[error("the system refused: {0}")]
+    Signals(std::io::Error),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] ConnectError),
+    /// The embedded database cannot be used.
+    #[cfg(feature = "embedded-postgres")]
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// This build has no database of its own.
+    #[cfg(not(feature = "embedded-postgres"))]
+    #[error("this build has no embedded database: set LETTA_PG_URI to a Postgres server with pgvector")]
+    NoDatabase,
+    /// The database could be opened and then not be used.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// A model provider is configured in a way that cannot work.
+    #[error("model providers: {0}")]
+    Providers(#[from] engram_llm::SetupError),
+}
+
+/// What must be closed after the engine has stopped.
+pub struct Database {
+    store: Store,
+    #[cfg(feature = "embedded-postgres")]
+    embedded: Option<Embedded>,
+}
+
+impl Database {
+    /// Closes the database.
+    pub async fn close(self) {
+        #[cfg(feature = "embedded-postgres")]
+        if let Some(embedded) = self.embedded {
+            return embedded.stop(&self.store).await;
+        }
+        self.store.close().await;
+    }
+}
+
+/// Opens the database, starts the engine. `url` is where this node is reached.
+pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database), BootError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    // The tokenizer takes a moment to load. Nobody should wait for it later.
+    std::thread::spawn(tokens::warm_up);
+    let database = open(&settings).await?;
+    let store = database.store.clone();
+    store.ensure_builtin_tools(clock.now(), &*ids).await?;
+    let providers = Arc::new(Providers::new(provider_settings(&settings), tokens::count, &ids)?);
+    let names: Vec<&str> = providers.providers().into_iter().map(|p| p.name).collect();
+    tracing::info!("models from: {}", names.join(", "));
+    let embedder = providers.embedder();
+    let executor: Arc<Executors> =
+        Arc::new(Executors::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone()));
+    let ports = Ports {
+        store: Arc::new(store.clone()),
+        llm: providers.llm(),
+        tools: executor.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let engine = Engine::start(ports, EngineSettings::new(NodeId(ids.uuid()), url.to_owned())).await?;
+    let state = AppState { store, engine, providers, embedder, executor, clock, ids, settings: Arc::new(settings) };
+    Ok((state, database))
+}
+
+async fn open(settings: &Settings) -> Result<Database, BootError> {
+    if let Some(uri) = &settings.database.uri {
+        tracing::info!("connecting to Postgres and bringing its schema up to date");
+        let pool = PoolSettings {
+            max_connections: settings.database.pool_size,
+            acquire_timeout: settings.database.pool_timeout,
+            ..PoolSettings::default()
+        };
+        let store = Store::connect(uri.reveal(), &pool).await?;
+        return Ok(Database {
+            store,
+            #[cfg(feature = "embedded-postgres")]
+            embedded: None,
+        });
+    }
+    #[cfg(feature = "embedded-postgres")]
+    {
+        tracing::info!("opening the embedded database in {}", settings.data_dir.display());
+        let (store, embedded) = Embedded::start(&settings.data_dir).await?;
+        Ok(Database { store, embedded: Some(embedded) })
+    }
+    #[cfg(not(feature = "embedded-postgres"))]
+    Err(BootError::NoDatabase)
+}
+
+/// Model providers by the environment variables that the documentation names.
+fn provider_settings(settings: &Settings) -> ProviderSettings {
+    let get = |names: &[&str]| {
+        names.iter().find_map(|name| {
+            settings.environment.vars().find(|(key, _)| key == name).map(|(_, value)| value.to_owned())
+        })
+    };
+    let key = |name: &str| get(&[name]).map(engram_llm::Secret::from);
+    ProviderSettings {
+        openai_api_key: key("OPENAI_API_KEY"),
+        openai_base_url: get(&["OPENAI_BASE_URL", "OPENAI_API_BASE"]),
+        deepseek_api_key: key("DEEPSEEK_API_KEY"),
+        xai_api_key: key("XAI_API_KEY"),
+        groq_api_key: key("GROQ_API_KEY"),
+        together_api_key: key("TOGETHER_API_KEY"),
+        openrouter_api_key: key("OPENROUTER_API_KEY"),
+        vllm_base: get(&["VLLM_API_BASE"]),
+        vllm_api_key: key("VLLM_API_KEY"),
+        ollama_base: get(&["OLLAMA_BASE_URL"]),
+        lmstudio_base: get(&["LMSTUDIO_BASE_URL"]),
+        request_timeout: settings.models.timeout,
+        stream_idle_timeout: settings.models.timeout.min(ProviderSettings::default().stream_idle_timeout),
+        ..ProviderSettings::default()
+    }
+}

@@ -1,0 +1,76 @@
+//! The command line.
+//!
+//! To add a command: a variant of [`Command`] and a file of its own.
+
+mod server;
+mod shutdown;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+/// A self-hosted server for stateful LLM agents.
+#[derive(Debug, Parser)]
+#[command(name = "engram", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the REST API.
+    Server(ServerArgs),
+}
+
+/// Flags of `engram server`. Each one can also be set in the environment or in `.env`; a flag wins.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServerArgs {
+    /// Address to listen on [HOST, LETTA_SERVER_HOST; default: 127.0.0.1]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Port to listen on, 0 for a free one [PORT, LETTA_SERVER_PORT; default: 8283]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Where the embedded database and other files live [ENGRAM_DATA_DIR; default: ~/.engram]
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+    /// Require a password: LETTA_SERVER_PASSWORD, or one that is made and printed [SECURE]
+    #[arg(long)]
+    pub secure: bool,
+    /// Write log lines as JSON [ENGRAM_LOG_JSON]
+    #[arg(long)]
+    pub log_json: bool,
+    /// More log lines [LETTA_DEBUG]
+    #[arg(long)]
+    pub debug: bool,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Server(args) => server::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn unknown_flags_are_refused() {
+        assert!(Cli::try_parse_from(["engram", "server", "--nonsense"]).is_err());
+        let Command::Server(args) =
+            Cli::try_parse_from(["engram", "server", "--port", "0", "--secure"]).expect("it parses").command;
+        assert_eq!((args.port, args.secure), (Some(0), true));
+    }
+}

@@ -1,0 +1,240 @@
+//! The state of an agent: the superset of what both server generations answered.
+
+use engram_domain::{
+    Agent, AgentId, CompactionSettings, DEFAULT_ORG, DEFAULT_USER, EnvVar, Json, JsonMap, MessageId, ToolRule,
+};
+use engram_store::agents::Relations;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::dto::{
+    blocks::{BlockDto, MemoryDto},
+    llm::{EmbeddingConfigDto, LlmConfigDto, model_settings},
+    messages::letta::timestamp,
+    tools::ToolDto,
+};
+
+/// A variable that the agent's tools see.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = AgentEnvironmentVariable)]
+pub struct EnvVarDto {
+    /// Always null.
+    pub created_by_id: Option<String>,
+    /// Always null.
+    pub last_updated_by_id: Option<String>,
+    /// When its agent was created.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When its agent last changed.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The organization.
+    pub organization_id: String,
+    /// Always null: values are not encrypted.
+    pub value_enc: Option<String>,
+    /// Its agent.
+    #[schema(value_type = String)]
+    pub agent_id: AgentId,
+}
+
+impl EnvVarDto {
+    fn new(v: &EnvVar, agent: &Agent) -> Self {
+        Self {
+            created_by_id: None,
+            last_updated_by_id: None,
+            created_at: timestamp(agent.created_at),
+            updated_at: timestamp(agent.updated_at),
+            id: v.id.to_string(),
+            key: v.key.clone(),
+            value: v.value.clone(),
+            description: v.description.clone(),
+            organization_id: DEFAULT_ORG.to_string(),
+            value_enc: None,
+            agent_id: agent.id,
+        }
+    }
+}
+
+/// An agent.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AgentState)]
+pub struct AgentStateDto {
+    /// The default user.
+    pub created_by_id: String,
+    /// The default user.
+    pub last_updated_by_id: String,
+    /// When it was created.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When its configuration last changed.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Constraints on tool calls.
+    #[schema(value_type = Vec<Object>)]
+    pub tool_rules: Vec<ToolRule>,
+    /// Messages in the context of its default conversation; the first is the system prompt.
+    #[schema(value_type = Vec<String>)]
+    pub message_ids: Vec<MessageId>,
+    /// The instructions before memory is compiled in.
+    pub system: String,
+    /// Its type.
+    pub agent_type: &'static str,
+    /// Its model in full.
+    pub llm_config: LlmConfigDto,
+    /// The embedding model of archives that it creates.
+    pub embedding_config: EmbeddingConfigDto,
+    /// Handle of its model.
+    pub model: String,
+    /// Handle of its embedding model.
+    pub embedding: String,
+    /// Settings of its model as 1.x clients spell them.
+    #[schema(value_type = Object)]
+    pub model_settings: Json,
+    /// How its context is compacted.
+    #[schema(value_type = Object)]
+    pub compaction_settings: CompactionSettings,
+    /// Shape of the model's answers.
+    #[schema(value_type = Option<Object>)]
+    pub response_format: Option<Json>,
+    /// The organization.
+    pub organization_id: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Free-form data.
+    #[schema(value_type = Object)]
+    pub metadata: JsonMap,
+    /// Its memory.
+    pub memory: MemoryDto,
+    /// Its blocks once more, where newer clients look for them.
+    pub blocks: Vec<BlockDto>,
+    /// Its tools.
+    pub tools: Vec<ToolDto>,
+    /// Data sources attached to it: none yet.
+    #[schema(value_type = Vec<Object>)]
+    pub sources: Vec<Json>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Variables for its tools.
+    pub tool_exec_environment_variables: Vec<EnvVarDto>,
+    /// The same under its newer name.
+    pub secrets: Vec<EnvVarDto>,
+    /// Project id as the caller gave it.
+    pub project_id: Option<String>,
+    /// Template id as the caller gave it.
+    pub template_id: Option<String>,
+    /// Base template id as the caller gave it.
+    pub base_template_id: Option<String>,
+    /// Always null.
+    pub deployment_id: Option<String>,
+    /// Always null.
+    pub entity_id: Option<String>,
+    /// Identities it belongs to.
+    pub identity_ids: Vec<String>,
+    /// The same in full: none yet.
+    #[schema(value_type = Vec<Object>)]
+    pub identities: Vec<Json>,
+    /// The tool call that waits for a person.
+    #[schema(value_type = Option<Object>)]
+    pub pending_approval: Option<Json>,
+    /// Whether its context is emptied after every run.
+    pub message_buffer_autoclear: bool,
+    /// As the caller set it.
+    pub enable_sleeptime: Option<bool>,
+    /// The group it manages: none yet.
+    #[schema(value_type = Option<Object>)]
+    pub multi_agent_group: Option<Json>,
+    /// The same under its newer name.
+    #[schema(value_type = Option<Object>)]
+    pub managed_group: Option<Json>,
+    /// When its last run ended.
+    #[schema(format = DateTime)]
+    pub last_run_completion: Option<String>,
+    /// How long that took, in milliseconds.
+    pub last_run_duration_ms: Option<i64>,
+    /// Why it ended.
+    pub last_stop_reason: Option<&'static str>,
+    /// Zone in which times are shown to the model.
+    pub timezone: String,
+    /// How many files may be open in its context.
+    pub max_files_open: i32,
+    /// Characters of an open file that its context shows.
+    pub per_file_view_window_char_limit: i32,
+    /// Left out of lists when true.
+    pub hidden: Option<bool>,
+}
+
+impl AgentStateDto {
+    /// Puts an agent together with what hangs on it. `pending_approval` is the message that waits
+    /// for the client, as clients read messages.
+    pub fn new(agent: Agent, relations: Relations, pending_approval: Option<Json>) -> Self {
+        let env: Vec<EnvVarDto> = agent.env.iter().map(|v| EnvVarDto::new(v, &agent)).collect();
+        let blocks: Vec<BlockDto> = relations.blocks.into_iter().map(BlockDto::from).collect();
+        Self {
+            created_by_id: DEFAULT_USER.to_string(),
+            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_at: timestamp(agent.created_at),
+            updated_at: timestamp(agent.updated_at),
+            id: agent.id,
+            message_ids: relations.message_ids,
+            agent_type: agent.agent_type.as_str(),
+            llm_config: (&agent.llm).into(),
+            embedding_config: (&agent.embedding).into(),
+            model: agent.llm.handle(),
+            embedding: agent.embedding.handle(),
+            model_settings: model_settings(&agent.llm, agent.model_settings.as_ref()),
+            compaction_settings: agent.compaction.unwrap_or_default(),
+            response_format: agent.response_format,
+            organization_id: DEFAULT_ORG.to_string(),
+            memory: MemoryDto {
+                agent_type: agent.agent_type.as_str(),
+                git_enabled: false,
+                blocks: blocks.clone(),
+                file_blocks: vec![],
+                prompt_template: String::new(),
+            },
+            blocks,
+            tools: relations.tools.into_iter().map(ToolDto::from).collect(),
+            sources: vec![],
+            tool_exec_environment_variables: env.clone(),
+            secrets: env,
+            deployment_id: None,
+            entity_id: None,
+            identity_ids: agent.identity_ids.iter().map(ToString::to_string).collect(),
+            identities: vec![],
+            pending_approval,
+            multi_agent_group: None,
+            managed_group: None,
+            last_stop_reason: agent.last_stop_reason.map(engram_domain::StopReason::as_str),
+            name: agent.name,
+            tool_rules: agent.tool_rules,
+            system: agent.system,
+            description: agent.description,
+            metadata: agent.metadata,
+            tags: agent.tags,
+            project_id: agent.project_id,
+            template_id: agent.template_id,
+            base_template_id: agent.base_template_id,
+            message_buffer_autoclear: agent.message_buffer_autoclear,
+            enable_sleeptime: agent.enable_sleeptime,
+            last_run_completion: agent.last_run_completion.map(timestamp),
+            last_run_duration_ms: agent.last_run_duration_ms,
+            timezone: agent.timezone,
+            max_files_open: agent.max_files_open,
+            per_file_view_window_char_limit: agent.per_file_view_window_char_limit,
+            hidden: agent.hidden,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The request that changes an agent. Absent members stay as they are.
+
+use std::collections::BTreeMap;
+
+use engram_domain::{BlockId, CompactionSettings, Json, JsonMap, MessageId, StopReason, ToolId, ToolRule};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::http::dto::{
+    blocks::present,
+    llm::{EmbeddingConfigDto, LlmConfigDto},
+};
+
+/// Changes of an agent.
+#[derive(Clone, Default, Deserialize, ToSchema)]
+#[schema(as = UpdateAgent)]
+#[expect(clippy::option_option, reason = "absent and null are different wishes")]
+pub struct UpdateAgent {
+    /// New name.
+    pub name: Option<String>,
+    /// All its tools.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub tool_ids: Option<Vec<ToolId>>,
+    /// All its data sources.
+    pub source_ids: Option<Vec<String>>,
+    /// The same under their newer name.
+    pub folder_ids: Option<Vec<String>>,
+    /// All its blocks, in the order of the prompt.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub block_ids: Option<Vec<BlockId>>,
+    /// All its tags.
+    pub tags: Option<Vec<String>>,
+    /// New instructions.
+    pub system: Option<String>,
+    /// All its rules.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub tool_rules: Option<Vec<ToolRule>>,
+    /// Messages to keep in context: the present ones, or fewer from the beginning.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub message_ids: Option<Vec<MessageId>>,
+    /// New description; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub description: Option<Option<String>>,
+    /// New free-form data.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<JsonMap>,
+    /// All its variables. Secrets.
+    pub tool_exec_environment_variables: Option<BTreeMap<String, String>>,
+    /// The same under their newer name.
+    pub secrets: Option<BTreeMap<String, String>>,
+    /// New project id; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub project_id: Option<Option<String>>,
+    /// New template id; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub template_id: Option<Option<String>>,
+    /// New base template id; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub base_template_id: Option<Option<String>>,
+    /// Identities it belongs to.
+    pub identity_ids: Option<Vec<String>>,
+    /// Whether its context is emptied after every run.
+    pub message_buffer_autoclear: Option<bool>,
+    /// Handle of its model.
+    pub model: Option<String>,
+    /// Handle of its embedding model.
+    pub embedding: Option<String>,
+    /// Settings of its model.
+    #[schema(value_type = Option<Object>)]
+    pub model_settings: Option<Json>,
+    /// How its context is compacted.
+    #[schema(value_type = Option<Object>)]
+    pub compaction_settings: Option<CompactionSettings>,
+    /// Window to work with, in tokens.
+    pub context_window_limit: Option<i32>,
+    /// Whether a reasoning model may reason.
+    pub reasoning: Option<bool>,
+    /// The same under its older name.
+    pub enable_reasoner: Option<bool>,
+    /// Its model in full; `model` goes before it.
+    pub llm_config: Option<LlmConfigDto>,
+    /// Its embedding model in full; `embedding` goes before it.
+    pub embedding_config: Option<EmbeddingConfigDto>,
+    /// Whether one answer may hold several tool calls.
+    pub parallel_tool_calls: Option<bool>,
+    /// Shape of the model's answers; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>)]
+    pub response_format: Option<Option<Json>>,
+    /// Tokens of one answer.
+    pub max_tokens: Option<i32>,
+    /// Tokens of reasoning.
+    pub max_reasoning_tokens: Option<i32>,
+    /// Whether a companion edits its memory in the background.
+    pub enable_sleeptime: Option<bool>,
+    /// When its last run ended.
+    pub last_run_completion: Option<String>,
+    /// How long that took, in milliseconds.
+    pub last_run_duration_ms: Option<i64>,
+    /// Why it ended.
+    #[schema(value_type = Option<String>)]
+    pub last_stop_reason: Option<StopReason>,
+    /// Zone in which times are shown to the model.
+    pub timezone: Option<String>,
+    /// How many files may be open in its context.
+    pub max_files_open: Option<i32>,
+    /// Characters of an open file that its context shows.
+    pub per_file_view_window_char_limit: Option<i32>,
+    /// Left out of lists when true.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<bool>)]
+    pub hidden: Option<Option<bool>>,
+}
+
+impl UpdateAgent {
+    /// Variables under both names, if either was sent.
+    pub fn env(&self) -> Option<BTreeMap<String, String>> {
+        if self.tool_exec_environment_variables.is_none() && self.secrets.is_none() {
+            return None;
+        }
+        let mut out = self.tool_exec_environment_variables.clone().unwrap_or_default();
+        out.extend(self.secrets.clone().unwrap_or_default());
+        Some(out)
+    }
+}

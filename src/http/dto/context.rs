@@ -1,0 +1,97 @@
+//! What fills an agent's context window.
+
+use engram_domain::{DEFAULT_ORG, DEFAULT_USER, Json, Message, message::Content};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+/// `GET /v1/agents/{id}/context`. All sizes are in tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ContextWindowOverview)]
+pub struct ContextDto {
+    /// The window the agent works with.
+    pub context_window_size_max: i32,
+    /// What is in it now.
+    pub context_window_size_current: usize,
+    /// Messages in it.
+    pub num_messages: usize,
+    /// Passages in the agent's archives.
+    pub num_archival_memory: i64,
+    /// Messages of the conversation, in context or not.
+    pub num_recall_memory: i64,
+    /// Size of the section that tells what lies outside the context.
+    pub num_tokens_external_memory_summary: usize,
+    /// That section.
+    pub external_memory_summary: String,
+    /// Size of the instructions.
+    pub num_tokens_system: usize,
+    /// The instructions.
+    pub system_prompt: String,
+    /// Size of the memory blocks.
+    pub num_tokens_core_memory: usize,
+    /// The memory blocks as the model sees them.
+    pub core_memory: String,
+    /// Always 0.
+    pub num_tokens_memory_filesystem: usize,
+    /// Always null.
+    pub memory_filesystem: Option<String>,
+    /// Size of the tool rules.
+    pub num_tokens_tool_usage_rules: usize,
+    /// The tool rules as the model sees them.
+    pub tool_usage_rules: Option<String>,
+    /// Always 0.
+    pub num_tokens_directories: usize,
+    /// Always null.
+    pub directories: Option<String>,
+    /// Size of the summary of evicted messages.
+    pub num_tokens_summary_memory: usize,
+    /// The summary of evicted messages.
+    pub summary_memory: Option<String>,
+    /// Size of the tool schemas.
+    pub num_tokens_functions_definitions: usize,
+    /// The tool schemas.
+    #[schema(value_type = Vec<Object>)]
+    pub functions_definitions: Vec<Json>,
+    /// Size of the messages besides the system message and the summary.
+    pub num_tokens_messages: usize,
+    /// The messages in context.
+    #[schema(value_type = Vec<Object>)]
+    pub messages: Vec<Json>,
+}
+
+/// A message in the form in which the old server kept it (not the one in which clients read
+/// conversations): only the context overview shows it.
+pub fn raw_message(m: &Message) -> Json {
+    let calls: Vec<Json> = m
+        .content
+        .calls()
+        .iter()
+        .map(|c| json!({ "id": c.id, "type": "function", "function": { "name": c.name, "arguments": c.arguments } }))
+        .collect();
+    let (tool_call_id, returns) = match &m.content {
+        Content::ToolReturn(r) => (
+            Some(r.tool_call_id.clone()),
+            vec![json!({
+                "tool_call_id": r.tool_call_id, "status": r.status, "stdout": r.stdout, "stderr": r.stderr,
+                "func_response": r.text,
+            })],
+        ),
+        _ => (None, vec![]),
+    };
+    let content: Vec<Json> = match &m.content {
+        Content::Parts { parts } => parts.iter().filter_map(|p| serde_json::to_value(p).ok()).collect(),
+        Content::Assistant { text, .. } => text.iter().map(|t| json!({ "type": "text", "text": t })).collect(),
+        other => vec![json!({ "type": "text", "text": other.plain_text() })],
+    };
+    json!({
+        "created_by_id": DEFAULT_USER, "last_updated_by_id": DEFAULT_USER,
+        "created_at": m.created_at, "updated_at": m.created_at,
+        "id": m.id, "organization_id": DEFAULT_ORG, "agent_id": m.agent_id, "model": m.model,
+        "role": m.role, "content": content, "name": m.name,
+        "tool_calls": if calls.is_empty() { Json::Null } else { Json::Array(calls) },
+        "tool_call_id": tool_call_id, "step_id": m.step_id, "run_id": m.run_id, "otid": m.otid,
+        "tool_returns": returns, "group_id": m.group_id, "sender_id": m.sender_id, "batch_item_id": null,
+        "conversation_id": m.conversation_id, "is_err": m.is_err, "approval_request_id": null, "approve": null,
+        "denial_reason": null, "approvals": null,
+    })
+}

@@ -1,0 +1,98 @@
+//! Conversations on the wire.
+
+use engram_domain::{Conversation, DEFAULT_USER, Json, MessageId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::messages::letta::timestamp;
+
+/// A conversation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConversationDto {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub agent_id: String,
+    /// Free text that names it in lists.
+    pub summary: Option<String>,
+    /// Messages in context.
+    pub in_context_message_ids: Vec<String>,
+    /// Blocks that belong to it alone.
+    pub isolated_block_ids: Vec<String>,
+    /// Model handle that overrides the agent's.
+    pub model: Option<String>,
+    /// Settings that override the agent's.
+    #[schema(value_type = Option<Object>)]
+    pub model_settings: Option<Json>,
+    /// When a message was last added.
+    pub last_message_at: Option<String>,
+    /// When it was created.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+    /// Who created it.
+    pub created_by_id: String,
+    /// Who last changed it.
+    pub last_updated_by_id: String,
+}
+
+impl ConversationDto {
+    /// With the messages in its context.
+    pub fn new(conversation: Conversation, context: &[MessageId]) -> Self {
+        Self {
+            id: conversation.id.to_string(),
+            agent_id: conversation.agent_id.to_string(),
+            summary: conversation.summary,
+            in_context_message_ids: context.iter().map(MessageId::to_string).collect(),
+            isolated_block_ids: conversation.isolated_block_ids.iter().map(ToString::to_string).collect(),
+            model: conversation.model,
+            model_settings: conversation.model_settings,
+            last_message_at: conversation.last_message_at.map(timestamp),
+            created_at: timestamp(conversation.created_at),
+            updated_at: timestamp(conversation.updated_at),
+            created_by_id: DEFAULT_USER.to_string(),
+            last_updated_by_id: DEFAULT_USER.to_string(),
+        }
+    }
+}
+
+/// A conversation to be.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct CreateConversation {
+    /// Free text that names it in lists.
+    pub summary: Option<String>,
+    /// Labels of blocks that it gets copies of, for itself.
+    pub isolated_block_labels: Option<Vec<String>>,
+    /// Model handle that overrides the agent's.
+    pub model: Option<String>,
+    /// Settings that override the agent's.
+    #[schema(value_type = Option<Object>)]
+    pub model_settings: Option<Json>,
+}
+
+/// What changes. An absent member stays, `null` clears.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct UpdateConversation {
+    /// Free text that names it in lists.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub summary: Option<Option<String>>,
+    /// Model handle that overrides the agent's.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub model: Option<Option<String>>,
+    /// Settings that override the agent's.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<Object>)]
+    pub model_settings: Option<Option<Json>>,
+    /// When a message was last added.
+    #[schema(value_type = Option<String>)]
+    pub last_message_at: Option<engram_domain::Time>,
+}
+
+/// Tells `null` from absent.
+fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(d).map(Some)
+}

@@ -1,0 +1,192 @@
+//! Passages of archival memory on the wire.
+
+use engram_domain::{AgentId, Archive, ArchiveId, DEFAULT_ORG, DEFAULT_USER, JsonMap, Passage, PassageId, SourceId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{llm::EmbeddingConfigDto, messages::letta::timestamp};
+
+/// A piece of text with its embedding.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Passage)]
+pub struct PassageDto {
+    /// The default user.
+    pub created_by_id: String,
+    /// The default user.
+    pub last_updated_by_id: String,
+    /// When it was created; callers may set it.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When it last changed.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    /// Always false: a deleted passage is gone.
+    pub is_deleted: bool,
+    /// The organization.
+    pub organization_id: String,
+    /// The agent it was asked for through; null where it was asked for through its archive.
+    #[schema(value_type = Option<String>)]
+    pub agent_id: Option<AgentId>,
+    /// The archive it is in.
+    #[schema(value_type = String)]
+    pub archive_id: ArchiveId,
+    /// The data source it came from.
+    #[schema(value_type = Option<String>)]
+    pub source_id: Option<SourceId>,
+    /// Always null.
+    pub file_id: Option<String>,
+    /// Always null.
+    pub file_name: Option<String>,
+    /// Free-form data.
+    #[schema(value_type = Object)]
+    pub metadata: JsonMap,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: PassageId,
+    /// The text.
+    pub text: String,
+    /// Its vector, as long as `embedding_config.embedding_dim`.
+    pub embedding: Option<Vec<f32>>,
+    /// The model that made the vector.
+    pub embedding_config: EmbeddingConfigDto,
+}
+
+impl PassageDto {
+    /// Puts a passage together with the archive it is in and the agent it was asked for through.
+    pub fn new(p: Passage, archive: &Archive, agent: Option<AgentId>) -> Self {
+        Self {
+            created_by_id: DEFAULT_USER.to_string(),
+            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_at: timestamp(p.created_at),
+            updated_at: timestamp(p.updated_at),
+            is_deleted: false,
+            organization_id: DEFAULT_ORG.to_string(),
+            agent_id: agent,
+            archive_id: p.archive_id,
+            source_id: p.source_id,
+            file_id: None,
+            file_name: None,
+            metadata: p.metadata,
+            tags: p.tags,
+            id: p.id,
+            text: p.text,
+            embedding: (!p.embedding.is_empty()).then_some(p.embedding),
+            embedding_config: (&archive.embedding).into(),
+        }
+    }
+}
+
+/// A memory to be stored for an agent. Long texts become several passages.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(as = CreateArchivalMemory)]
+pub struct CreateArchivalMemory {
+    /// The text.
+    pub text: String,
+    /// Tags.
+    pub tags: Option<Vec<String>>,
+    /// When it happened; now when absent.
+    pub created_at: Option<String>,
+}
+
+/// Changes of a passage; absent members stay as they are.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(as = PassageUpdate)]
+pub struct UpdatePassage {
+    /// New text; it is embedded again.
+    pub text: Option<String>,
+    /// New tags, all of them.
+    pub tags: Option<Vec<String>>,
+    /// New free-form data.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<JsonMap>,
+    /// The same as an older client spells it.
+    #[schema(value_type = Option<Object>)]
+    pub metadata_: Option<JsonMap>,
+}
+
+/// A passage to be stored in an archive, as it is.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(as = PassageCreateRequest)]
+pub struct CreatePassage {
+    /// The text.
+    pub text: String,
+    /// Free-form data.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<JsonMap>,
+    /// Tags.
+    pub tags: Option<Vec<String>>,
+    /// When it happened, ISO 8601; now when absent.
+    pub created_at: Option<String>,
+}
+
+/// Passages to be stored in an archive together.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(as = PassageBatchCreateRequest)]
+pub struct CreatePassages {
+    /// The passages.
+    pub passages: Vec<CreatePassage>,
+}
+
+/// A search through passages.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(as = PassageSearchRequest)]
+pub struct SearchPassages {
+    /// What to look for; the newest passages when absent.
+    pub query: Option<String>,
+    /// Only the archives of this agent.
+    #[schema(value_type = Option<String>)]
+    pub agent_id: Option<AgentId>,
+    /// Only this archive.
+    #[schema(value_type = Option<String>)]
+    pub archive_id: Option<ArchiveId>,
+    /// Only passages with these tags.
+    pub tags: Option<Vec<String>>,
+    /// `any` of the tags (the default) or `all`.
+    pub tag_match_mode: Option<String>,
+    /// At most so many, 1 to 100; 50 when absent.
+    pub limit: Option<i64>,
+    /// Not older.
+    pub start_date: Option<String>,
+    /// Not newer.
+    pub end_date: Option<String>,
+}
+
+/// A passage that a search found.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = PassageSearchResult)]
+pub struct PassageFound {
+    /// The passage.
+    pub passage: PassageDto,
+    /// Cosine similarity to the query, at most 1; 0 without a query.
+    pub score: f64,
+    /// Always empty.
+    #[schema(value_type = Object)]
+    pub metadata: JsonMap,
+}
+
+/// `GET /v1/agents/{id}/archival-memory/search`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ArchivalMemorySearchResponse)]
+pub struct MemorySearchResponse {
+    /// What was found, best first.
+    pub results: Vec<MemoryFound>,
+    /// How many.
+    pub count: usize,
+}
+
+/// One memory that was found.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ArchivalMemorySearchResult)]
+pub struct MemoryFound {
+    /// The passage's id.
+    #[schema(value_type = String)]
+    pub id: PassageId,
+    /// When it was created, in the agent's time zone.
+    pub timestamp: String,
+    /// The text.
+    pub content: String,
+    /// Tags.
+    pub tags: Vec<String>,
+}

@@ -1,0 +1,267 @@
+//! Runs on the wire: the superset of both generations.
+
+use engram_core::ports::NewRun;
+use engram_domain::{DEFAULT_USER, Json, JsonMap, Message, Run, RunStatus, StopReason, Time, Usage};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::messages::{LettaResponse, UsageDto, letta::timestamp};
+use crate::http::{caller::Caller, routes::messages::turn::run_metadata};
+
+/// A run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunDto {
+    /// Its id.
+    pub id: String,
+    /// `created`, `running`, `completed`, `failed` or `cancelled`.
+    pub status: &'static str,
+    /// Why it ended.
+    pub stop_reason: Option<&'static str>,
+    /// When it was acknowledged.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+    /// When it ended; without a zone, as it always was (UTC).
+    pub completed_at: Option<String>,
+    /// The agent it was sent to.
+    pub agent_id: String,
+    /// The conversation, unless it is the agent's own history.
+    pub conversation_id: Option<String>,
+    /// Whether the caller did not wait for it.
+    pub background: bool,
+    /// What the caller sent, which route it was, what went wrong (`error`) and, of a run that ended,
+    /// its answer (`result`).
+    #[schema(value_type = Object)]
+    pub metadata: JsonMap,
+    /// How the caller wants messages shown.
+    #[schema(value_type = Object)]
+    pub request_config: Json,
+    /// `run`.
+    pub job_type: &'static str,
+    /// Where its end is reported.
+    pub callback_url: Option<String>,
+    /// When it was reported.
+    pub callback_sent_at: Option<String>,
+    /// What the receiver answered.
+    pub callback_status_code: Option<i32>,
+    /// Why it could not be reported.
+    pub callback_error: Option<String>,
+    /// From the request to the first token, in nanoseconds.
+    pub ttft_ns: Option<i64>,
+    /// From the request to the end, in nanoseconds.
+    pub total_duration_ns: Option<i64>,
+    /// Always `null`.
+    pub base_template_id: Option<String>,
+    /// Who sent it.
+    pub user_id: String,
+    /// Who sent it.
+    pub created_by_id: String,
+    /// Who sent it.
+    pub last_updated_by_id: String,
+}
+
+/// `completed_at` has no zone.
+fn without_zone(at: Time) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+}
+
+impl RunDto {
+    /// Of a run that was just acknowledged.
+    pub fn created(run: &NewRun) -> Self {
+        let now = run.created_at;
+        Self::from(&Run {
+            id: run.id,
+            agent_id: run.agent_id,
+            conversation_id: run.conversation_id,
+            status: RunStatus::Created,
+            stop_reason: None,
+            input: run.input.clone(),
+            background: run.background,
+            run_type: run.run_type.clone(),
+            metadata: run.metadata.clone(),
+            callback_url: run.callback_url.clone(),
+            error: None,
+            attempts: 0,
+            step_count: 0,
+            usage: Usage::default(),
+            ttft_ns: None,
+            created_at: now,
+            updated_at: now,
+            completed_at: None,
+        })
+    }
+
+    /// With the answer, where old clients look for it.
+    #[must_use]
+    pub fn with_result(mut self, run: &Run, messages: &[Message], caller: Caller) -> Self {
+        if run.status.is_terminal() {
+            let result = serde_json::to_value(LettaResponse::of_run(run, messages, caller)).unwrap_or_default();
+            self.metadata.insert("result".into(), result);
+        }
+        self
+    }
+}
+
+impl From<&Run> for RunDto {
+    fn from(run: &Run) -> Self {
+        let user = DEFAULT_USER.to_string();
+        let mut metadata = run_metadata(&run.metadata, &run.run_type, run.agent_id);
+        if let Some(error) = &run.error {
+            metadata.insert("error".into(), Json::from(error.as_str()));
+        }
+        let is_default = run.conversation_id == run.agent_id.default_conversation();
+        Self {
+            id: run.id.to_string(),
+            status: run.status.as_str(),
+            stop_reason: run.stop_reason.map(StopReason::as_str),
+            created_at: timestamp(run.created_at),
+            updated_at: timestamp(run.updated_at),
+            completed_at: run.completed_at.map(without_zone),
+            agent_id: run.agent_id.to_string(),
+            conversation_id: (!is_default).then(|| run.conversation_id.to_string()),
+            background: run.background,
+            metadata,
+            request_config: run.input.request_config.clone(),
+            job_type: "run",
+            callback_url: run.callback_url.clone(),
+            callback_sent_at: None,
+            callback_status_code: None,
+            callback_error: None,
+            ttft_ns: run.ttft_ns,
+            total_duration_ns: run.completed_at.and_then(|end| (end - run.created_at).num_nanoseconds()),
+            base_template_id: None,
+            user_id: user.clone(),
+            created_by_id: user.clone(),
+            last_updated_by_id: user,
+        }
+    }
+}
+
+/// What a run took, in tokens.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunUsageDto {
+    /// The counters.
+    #[serde(flatten)]
+    pub usage: UsageDto,
+    /// Of those read.
+    pub prompt_tokens_details: PromptDetails,
+    /// Of those written.
+    pub completion_tokens_details: CompletionDetails,
+}
+
+/// Of the tokens read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PromptDetails {
+    /// Served from the provider's cache.
+    pub cached_tokens: i64,
+    /// Served from the provider's cache.
+    pub cache_read_tokens: i64,
+    /// Written to the provider's cache.
+    pub cache_creation_tokens: i64,
+}
+
+/// Of the tokens written.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CompletionDetails {
+    /// Spent on reasoning.
+    pub reasoning_tokens: i64,
+}
+
+impl From<Usage> for PromptDetails {
+    fn from(usage: Usage) -> Self {
+        Self {
+            cached_tokens: usage.cached_input_tokens,
+            cache_read_tokens: usage.cached_input_tokens,
+            cache_creation_tokens: usage.cache_write_tokens,
+        }
+    }
+}
+
+impl From<&Run> for RunUsageDto {
+    fn from(run: &Run) -> Self {
+        Self {
+            usage: UsageDto::new(run.usage, run.step_count, None),
+            prompt_tokens_details: run.usage.into(),
+            completion_tokens_details: CompletionDetails { reasoning_tokens: run.usage.reasoning_tokens },
+        }
+    }
+}
+
+/// How a run went, in times.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunMetricsDto {
+    /// The run.
+    pub id: String,
+    /// The organization.
+    pub organization_id: String,
+    /// Its agent.
+    pub agent_id: String,
+    /// Always `null`.
+    pub project_id: Option<String>,
+    /// When it was acknowledged, in nanoseconds since 1970.
+    pub run_start_ns: Option<i64>,
+    /// How long it took, in nanoseconds.
+    pub run_ns: Option<i64>,
+    /// Model calls.
+    pub num_steps: i32,
+    /// Ids of the tools that were called; `null` when none was.
+    pub tools_used: Option<Vec<String>>,
+    /// Always `null`.
+    pub template_id: Option<String>,
+    /// Always `null`.
+    pub base_template_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use engram_domain::{AgentId, RunId, RunInput};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_new_run_serves_both_generations() {
+        let agent = AgentId(Uuid::nil());
+        let run = NewRun {
+            id: RunId(Uuid::nil()),
+            agent_id: agent,
+            conversation_id: agent.default_conversation(),
+            input: RunInput::default(),
+            background: true,
+            run_type: "send_message_async".into(),
+            metadata: Json::Null,
+            callback_url: None,
+            created_at: "2026-11-21T19:39:48.340618Z".parse().expect("a time"),
+        };
+        insta::assert_json_snapshot!(RunDto::created(&run), @r#"
+        {
+          "id": "run-00000000-0000-0000-0000-000000000000",
+          "status": "created",
+          "stop_reason": null,
+          "created_at": "2026-11-21T19:39:48.340618Z",
+          "updated_at": "2026-11-21T19:39:48.340618Z",
+          "completed_at": null,
+          "agent_id": "agent-00000000-0000-0000-0000-000000000000",
+          "conversation_id": null,
+          "background": true,
+          "metadata": {
+            "run_type": "send_message_async",
+            "job_type": "send_message_async",
+            "agent_id": "agent-00000000-0000-0000-0000-000000000000"
+          },
+          "request_config": null,
+          "job_type": "run",
+          "callback_url": null,
+          "callback_sent_at": null,
+          "callback_status_code": null,
+          "callback_error": null,
+          "ttft_ns": null,
+          "total_duration_ns": null,
+          "base_template_id": null,
+          "user_id": "user-00000000-0000-4000-8000-000000000000",
+          "created_by_id": "user-00000000-0000-4000-8000-000000000000",
+          "last_updated_by_id": "user-00000000-0000-4000-8000-000000000000"
+        }
+        "#);
+    }
+}

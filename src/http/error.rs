@@ -1,0 +1,228 @@
+//! The one error type of the HTTP edge.
+//!
+//! What it does: turns every failure into the body that both SDK generations read: 422 as
+//! `{"detail":[{"type","loc","msg","input"}]}`, everything else as `{"detail":"text"}`, a failed
+//! model call as `{"error":{…},"detail":"text"}`.
+//!
+//! Invariants: a caller's mistake is never a 5xx; what is our fault is logged here, once, and its
+//! words stay out of the answer. To add a case: a constructor or a `From`, with its status.
+
+use axum::{
+    Json as AxumJson,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use engram_core::ports::StoreError;
+use engram_domain::Json;
+use engram_engine::{CommandError, SubmitError};
+use serde_json::json;
+
+/// What a caller hears about an internal failure.
+const INTERNAL: &str = "An internal server error occurred";
+
+/// A failed request: status, body, and the headers that tell a client when to come back.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    status: StatusCode,
+    body: Json,
+    retry_after: Option<HeaderValue>,
+}
+
+impl ApiError {
+    /// An answer with `{"detail": detail}`.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, body: json!({ "detail": detail.into() }), retry_after: None }
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(noun: &str, id: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("{noun} with ID {id} not found"))
+    }
+
+    /// 422 in list form: names the member, says what was expected and shows what came.
+    pub fn invalid<S: AsRef<str>>(loc: &[S], expected: impl Into<String>, input: Json) -> Self {
+        let loc: Vec<Json> = loc
+            .iter()
+            .map(|part| part.as_ref().parse::<u32>().map_or_else(|_| json!(part.as_ref()), |index| json!(index)))
+            .collect();
+        let body = json!({ "detail": [{ "type": "value_error", "loc": loc, "msg": expected.into(), "input": input }] });
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body, retry_after: None }
+    }
+
+    /// 400: the request as a whole makes no sense.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 409: it clashes with how things are now.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 422 with plain text, where the last version of the old server had plain text.
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// 501: known, but not built.
+    pub fn not_built(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, detail)
+    }
+
+    /// 500: our fault. The cause is logged, not answered.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a request failed for an internal reason");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL)
+    }
+
+    /// 503: try again in a second.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        error.retry_after = Some(HeaderValue::from_static("1"));
+        error
+    }
+
+    /// 409 for a message that is sent while tool calls wait for approval.
+    pub fn pending_approval(request_id: engram_domain::MessageId) -> Self {
+        let body = json!({ "detail": {
+            "code": "PENDING_APPROVAL",
+            "message": "CONFLICT: Cannot send a new message: the agent is waiting for approval on a tool call. \
+                        Approve or deny the pending request first.",
+            "pending_request_id": request_id,
+        }});
+        Self { status: StatusCode::CONFLICT, body, retry_after: None }
+    }
+
+    /// A model call that failed while the caller waited. `kind` is `RunError::kind`; the message is
+    /// fit for the caller's eyes.
+    pub fn llm(kind: &str, message: &str) -> Self {
+        let (status, title) = match kind {
+            "llm_bad_request" => (StatusCode::BAD_REQUEST, "The request to the LLM was invalid."),
+            "llm_authentication" => (StatusCode::UNAUTHORIZED, "Authentication with the LLM provider failed."),
+            "llm_insufficient_credits" => (StatusCode::PAYMENT_REQUIRED, "The LLM provider account has no credit."),
+            "bedrock_permission_denied" => (StatusCode::FORBIDDEN, "The LLM provider denied permission."),
+            "llm_rate_limit" => (StatusCode::TOO_MANY_REQUESTS, "The LLM provider's rate limit was exceeded."),
+            "llm_timeout" => (StatusCode::GATEWAY_TIMEOUT, "The LLM request timed out."),
+            "llm_error" => (StatusCode::BAD_GATEWAY, "An error occurred with the LLM request."),
+            "mcp_connection_error" => (StatusCode::BAD_GATEWAY, "An MCP server could not be reached."),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
+        };
+        let body = json!({ "error": { "type": kind, "message": title, "detail": message }, "detail": message });
+        Self { status, body, retry_after: None }
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its body.
+    pub fn body(&self) -> &Json {
+        &self.body
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, AxumJson(self.body)).into_response();
+        if let Some(value) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => {
+                tracing::warn!(error = %cause, "the database cannot be reached");
+                Self::unavailable("The database cannot be reached. Try again.")
+            }
+            StoreError::Invalid(text) => Self::unprocessable(text),
+            StoreError::Conflict(text) => Self::conflict(text),
+            other @ (StoreError::Corrupt { .. } | StoreError::Database(_)) => Self::internal(other),
+        }
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent or conversation not found"),
+            SubmitError::PendingApproval { request_id } => Self::pending_approval(request_id),
+            SubmitError::NoPendingApproval => {
+                Self::bad_request("Cannot process approval response: No tool call is currently awaiting approval.")
+            }
+            SubmitError::ShuttingDown => Self::unavailable("The server is shutting down. Try again."),
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent, conversation or message not found"),
+            CommandError::Invalid(text) => Self::bad_request(text),
+            CommandError::Unavailable(text) => Self::unavailable(text),
+            CommandError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_have_the_shape_that_the_sdks_read() {
+        let invalid = ApiError::invalid(&["body", "messages", "0", "role"], "expected one of `user`", json!("bot"));
+        insta::assert_json_snapshot!(invalid.body(), @r#"
+        {
+          "detail": [
+            {
+              "type": "value_error",
+              "loc": [
+                "body",
+                "messages",
+                0,
+                "role"
+              ],
+              "msg": "expected one of `user`",
+              "input": "bot"
+            }
+          ]
+        }
+        "#);
+        insta::assert_json_snapshot!(ApiError::not_found("Agent", "agent-1").body(), @r#"
+        {
+          "detail": "Agent with ID agent-1 not found"
+        }
+        "#);
+        insta::assert_json_snapshot!(ApiError::llm("llm_rate_limit", "slow down").body(), @r#"
+        {
+          "error": {
+            "type": "llm_rate_limit",
+            "message": "The LLM provider's rate limit was exceeded.",
+            "detail": "slow down"
+          },
+          "detail": "slow down"
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_internal_failure_keeps_its_words_to_itself() {
+        let error = ApiError::from(StoreError::Database("secret table".into()));
+        assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!error.body().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_database_that_is_down_says_when_to_come_back() {
+        let response = ApiError::from(StoreError::Unavailable("gone".into())).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    }
+}

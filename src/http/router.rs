@@ -1,0 +1,103 @@
+//! The whole API in one place.
+//!
+//! Paths are declared without a trailing slash and below `/v1`; [`crate::http::path`] brings every
+//! other spelling here. To add a resource: one line in [`api`].
+
+use std::any::Any;
+
+use axum::{
+    Router, ServiceExt,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{IntoMakeService, get},
+};
+use tower::util::MapRequest;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::{auth, docs, error::ApiError, observe, openapi, path, routes, state::AppState};
+
+/// Every resource, with its description.
+pub fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(routes::health::router())
+        .merge(routes::agents::router())
+        .merge(routes::messages::router())
+        .merge(routes::conversations::router())
+        .merge(routes::blocks::router())
+        .merge(routes::archives::router())
+        .merge(routes::passages::router())
+        .merge(routes::tools::router())
+        .merge(routes::models::router())
+        .merge(routes::runs::router())
+        .merge(routes::steps::router())
+        .merge(routes::telemetry::router())
+        .merge(routes::tags::router())
+        .merge(routes::unbuilt::router())
+}
+
+/// What the server serves, without the rewriting of paths.
+pub fn build(state: AppState) -> Router {
+    let (router, document) = api().split_for_parts();
+    let document = openapi::render(&document);
+    let max_body = state.settings.server.max_body_bytes;
+    let cors = cors(&state.settings.server.cors_origins);
+    router
+        .route("/openapi.json", get(move || openapi::serve(document.clone())))
+        .merge(docs::router())
+        .fallback(routes::unbuilt::unknown_route)
+        .method_not_allowed_fallback(routes::unbuilt::wrong_method)
+        .layer(middleware::from_fn_with_state(state.clone(), auth::require_password))
+        .layer(cors)
+        .layer(DefaultBodyLimit::max(max_body))
+        .layer(CatchPanicLayer::custom(|panic| panicked(&panic)))
+        .layer(middleware::from_fn(observe::observe))
+        .with_state(state)
+}
+
+/// The router with every spelling of a path.
+pub type Service = MapRequest<Router, fn(Request) -> Request>;
+
+/// The service that the listener serves.
+pub fn service(state: AppState) -> IntoMakeService<Service> {
+    let rewrite: fn(Request) -> Request = path::normalize;
+    ServiceExt::<Request>::into_make_service(MapRequest::new(build(state), rewrite))
+}
+
+/// Browsers on the machine itself, and the origins that were configured.
+fn cors(extra: &[String]) -> CorsLayer {
+    let own = ["http://letta.localhost", "https://app.letta.com"].into_iter().map(str::to_owned);
+    let ports = [8283, 8083, 3000, 4200].into_iter().map(|port| format!("http://localhost:{port}"));
+    let all = extra.iter().any(|origin| origin == "*");
+    let origins: Vec<HeaderValue> =
+        own.chain(ports).chain(extra.iter().cloned()).filter_map(|o| HeaderValue::try_from(o).ok()).collect();
+    let methods = [Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE, Method::OPTIONS];
+    let exposed = [
+        header::RETRY_AFTER,
+        HeaderName::from_static("x-engram-server-ms"),
+        HeaderName::from_static("x-should-retry"),
+    ];
+    CorsLayer::new()
+        .allow_origin(if all { AllowOrigin::mirror_request() } else { AllowOrigin::list(origins) })
+        .allow_methods(AllowMethods::list(methods))
+        // SDKs add fingerprint headers of their own, so the requested ones are mirrored.
+        .allow_headers(AllowHeaders::mirror_request())
+        .allow_credentials(true)
+        .expose_headers(exposed)
+}
+
+/// A panic is our fault: logged with its words, answered without them.
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words");
+    tracing::error!(panic = words, "a handler panicked");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "An internal server error occurred").into_response()
+}

@@ -1,0 +1,4 @@
+//! The archives of an agent.
+
+pub mod attach;
+pub mod detach;

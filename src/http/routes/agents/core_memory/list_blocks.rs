@@ -1,0 +1,29 @@
+//! `GET /v1/agents/{agent_id}/core-memory/blocks`
+
+use axum::{Json, extract::State};
+use engram_domain::AgentId;
+
+use crate::http::{
+    dto::blocks::BlockDto,
+    error::ApiError,
+    extract::{ApiQuery, PathId},
+    pagination::PageQuery,
+    routes::agents::{
+        agent_state,
+        paging::{cut, page},
+    },
+    state::AppState,
+};
+
+/// The blocks of an agent, in the order of its prompt.
+#[utoipa::path(get, path = "/v1/agents/{agent_id}/core-memory/blocks", tag = "agents",
+    params(PageQuery, ("agent_id" = String, Path)), responses((status = 200, body = Vec<BlockDto>)))]
+pub async fn list_blocks(
+    State(state): State<AppState>,
+    PathId(id): PathId<AgentId>,
+    ApiQuery(paging): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<BlockDto>>, ApiError> {
+    let page = page(&paging, 100, true)?;
+    let blocks = agent_state(&state, id).await?.blocks;
+    Ok(Json(cut(blocks, page, |b| b.id.0)))
+}

@@ -1,0 +1,28 @@
+//! `PATCH /v1/agents/{agent_id}/core-memory/blocks/{block_label}`
+
+use axum::{Json, extract::State, http::HeaderMap};
+use engram_domain::AgentId;
+
+use super::retrieve_block::find;
+use crate::http::{
+    dto::blocks::{BlockDto, BlockUpdate},
+    error::ApiError,
+    extract::{ApiJson, PathId},
+    routes::blocks::modify::apply,
+    state::AppState,
+};
+
+/// Changes the block of an agent with this label. Other agents that have the block see the change.
+/// With `If-Match: <version>` only if nobody else changed it meanwhile (else 412).
+#[utoipa::path(patch, path = "/v1/agents/{agent_id}/core-memory/blocks/{block_label}", tag = "agents",
+    params(("agent_id" = String, Path), ("block_label" = String, Path)), request_body = BlockUpdate,
+    responses((status = 200, body = BlockDto)))]
+pub async fn modify_block(
+    State(state): State<AppState>,
+    PathId((id, label)): PathId<(AgentId, String)>,
+    headers: HeaderMap,
+    ApiJson(update): ApiJson<BlockUpdate>,
+) -> Result<Json<BlockDto>, ApiError> {
+    let block = find(&state, id, &label).await?;
+    apply(&state, block.id, update, &headers).await.map(Json)
+}

@@ -1,0 +1,32 @@
+//! `GET /v1/agents/{agent_id}/core-memory/blocks/{block_label}`
+
+use axum::{Json, extract::State};
+use engram_domain::{AgentId, Block};
+
+use crate::http::{
+    dto::blocks::BlockDto, error::ApiError, extract::PathId, routes::agents::require, state::AppState,
+};
+
+/// The block of an agent with this label.
+#[utoipa::path(get, path = "/v1/agents/{agent_id}/core-memory/blocks/{block_label}", tag = "agents",
+    params(("agent_id" = String, Path), ("block_label" = String, Path)), responses((status = 200, body = BlockDto)))]
+pub async fn retrieve_block(
+    State(state): State<AppState>,
+    PathId((id, label)): PathId<(AgentId, String)>,
+) -> Result<Json<BlockDto>, ApiError> {
+    find(&state, id, &label).await.map(|block| Json(block.into()))
+}
+
+/// The block with this label; 404 says whether the agent or the block is missing.
+pub async fn find(state: &AppState, id: AgentId, label: &str) -> Result<Block, ApiError> {
+    match state.store.block_of_agent(id, label).await? {
+        Some(block) => Ok(block),
+        None => {
+            require(state, id).await?;
+            Err(ApiError::new(
+                axum::http::StatusCode::NOT_FOUND,
+                format!("Block with label '{label}' not found in agent {id}"),
+            ))
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `PATCH /v1/agents/{agent_id}/tools/approval/{tool_name}`
+
+use axum::{Json, extract::State, http::StatusCode};
+use engram_domain::{AgentId, Json as Value, ToolRule, rule::RuleKind};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::{
+    dto::{agents::AgentStateDto, tools::ModifyApproval},
+    error::ApiError,
+    extract::{ApiJson, ApiQuery, PathId},
+    routes::agents::agent_state,
+    state::AppState,
+};
+
+/// Query parameters.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ApprovalQuery {
+    /// The same as in the body, for older clients.
+    requires_approval: Option<bool>,
+}
+
+/// Says whether a tool of the agent waits for a person: adds or removes a `requires_approval` rule.
+#[utoipa::path(patch, path = "/v1/agents/{agent_id}/tools/approval/{tool_name}", tag = "agents",
+    params(ApprovalQuery, ("agent_id" = String, Path), ("tool_name" = String, Path)),
+    request_body = Option<ModifyApproval>, responses((status = 200, body = AgentStateDto)))]
+pub async fn approval(
+    State(state): State<AppState>,
+    PathId((id, name)): PathId<(AgentId, String)>,
+    ApiQuery(query): ApiQuery<ApprovalQuery>,
+    body: Option<ApiJson<ModifyApproval>>,
+) -> Result<Json<AgentStateDto>, ApiError> {
+    let on = body.map(|b| b.0.requires_approval).or(query.requires_approval).ok_or_else(|| {
+        ApiError::invalid(&["body", "requires_approval"], "Field required", Value::Null)
+    })?;
+    let before = agent_state(&state, id).await?;
+    if !before.tools.iter().any(|t| t.name == name) {
+        let detail = format!("Tool with name '{name}' not found in agent {id}");
+        return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
+    }
+    let change = move |rules: &mut Vec<ToolRule>| {
+        rules.retain(|r| !(r.tool_name == name && r.kind == RuleKind::RequiresApproval));
+        if on {
+            rules.push(ToolRule::new(name, RuleKind::RequiresApproval));
+        }
+    };
+    state
+        .store
+        .modify_rules(id, state.clock.now(), change)
+        .await?
+        .ok_or_else(|| ApiError::not_found("Agent", id))?;
+    agent_state(&state, id).await.map(Json)
+}

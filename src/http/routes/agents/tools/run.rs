@@ -1,0 +1,126 @@
+//! `POST /v1/agents/{agent_id}/tools/{tool_name}/run`
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Json, extract::State, http::StatusCode};
+use engram_core::{
+    builtin,
+    memory::{self, Edit, EditContext},
+    ports::{
+        ToolContext, ToolEffect, ToolOutcome,
+        store::{AgentSnapshot, EngineStore},
+    },
+};
+use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolKind, ToolStatus};
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{
+    dto::tools::{ToolExecuteRequest, ToolExecutionResult},
+    error::ApiError,
+    extract::{OptionalJson, PathId},
+    state::AppState,
+};
+
+/// How often an edit of memory is tried anew when somebody else changed the same block.
+const TRIES: usize = 5;
+
+/// Runs a tool of the agent as the agent would, without its model. What goes wrong in the tool is an
+/// answer with `status` `error`.
+#[utoipa::path(post, path = "/v1/agents/{agent_id}/tools/{tool_name}/run", tag = "agents",
+    params(("agent_id" = String, Path), ("tool_name" = String, Path)), request_body = Option<ToolExecuteRequest>,
+    responses((status = 200, body = ToolExecutionResult)))]
+pub async fn run(
+    State(state): State<AppState>,
+    PathId((id, name)): PathId<(AgentId, String)>,
+    OptionalJson(request): OptionalJson<ToolExecuteRequest>,
+) -> Result<Json<ToolExecutionResult>, ApiError> {
+    let snapshot = snapshot(&state, id).await?;
+    let Some(tool) = snapshot.tools.get(&name).cloned() else {
+        let detail = format!("Tool with name '{name}' not found in agent {id}");
+        return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
+    };
+    if matches!(tool.kind, ToolKind::Custom | ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain) {
+        return Err(ApiError::not_built(format!("running {} tools is not built yet in this server", tool.kind.as_str())));
+    }
+    let outcome = match state.executor.effect(&tool) {
+        ToolEffect::Memory => edit_memory(&state, id, &tool, request.args, snapshot).await?,
+        _ => execute(&state, id, tool, request.args, &snapshot).await?,
+    };
+    Ok(Json(ToolExecutionResult {
+        status: match outcome.status {
+            ToolStatus::Success => "success",
+            ToolStatus::Error => "error",
+        },
+        func_return: Some(outcome.text),
+        agent_state: None,
+        stdout: outcome.stdout,
+        stderr: outcome.stderr,
+        sandbox_config_fingerprint: None,
+    }))
+}
+
+async fn snapshot(state: &AppState, id: AgentId) -> Result<AgentSnapshot, ApiError> {
+    state.store.load_snapshot(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))
+}
+
+/// An edit of blocks: compare and set, so it is tried anew on the blocks as they are then.
+async fn edit_memory(
+    state: &AppState,
+    id: AgentId,
+    tool: &Tool,
+    args: JsonMap,
+    mut snapshot: AgentSnapshot,
+) -> Result<ToolOutcome, ApiError> {
+    for _ in 0..TRIES {
+        let now = state.clock.now();
+        let edit = match edit_once(state, tool, args.clone(), &snapshot, now) {
+            Ok(edit) => edit,
+            Err(text) => return Ok(ToolOutcome::error(text)),
+        };
+        if state.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
+            return Ok(ToolOutcome::ok(edit.text));
+        }
+        snapshot = self::snapshot(state, id).await?;
+    }
+    Err(ApiError::conflict("the agent's memory is being changed by somebody else; try again"))
+}
+
+/// A function of its own, because the context must not live across the commit.
+fn edit_once(
+    state: &AppState,
+    tool: &Tool,
+    args: JsonMap,
+    snapshot: &AgentSnapshot,
+    now: Time,
+) -> Result<Edit, String> {
+    let mut new_block = || BlockId(state.ids.uuid());
+    memory::apply(&tool.name, args, &snapshot.blocks, &mut EditContext { now, new_block: &mut new_block })
+}
+
+async fn execute(
+    state: &AppState,
+    id: AgentId,
+    tool: Arc<Tool>,
+    mut args: JsonMap,
+    snapshot: &AgentSnapshot,
+) -> Result<ToolOutcome, ApiError> {
+    if let Err(text) = builtin::prepare(&tool.name, &mut args) {
+        return Ok(ToolOutcome::error(text));
+    }
+    let env: BTreeMap<String, String> =
+        snapshot.agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
+    let context = ToolContext {
+        agent: snapshot.agent.clone(),
+        conversation_id: id.default_conversation(),
+        run_id: None,
+        env,
+    };
+    // A caller that goes away takes its call with it: the guard fires when this future is dropped.
+    let cancel = CancellationToken::new();
+    let _guard = cancel.clone().drop_guard();
+    let outcome = state.executor.run(context, tool, args, cancel).await;
+    if !outcome.writes.is_empty() {
+        state.store.apply_tool_writes(id, &[], &outcome.writes, state.clock.now()).await?;
+    }
+    Ok(outcome)
+}

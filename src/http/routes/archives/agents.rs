@@ -1,0 +1,36 @@
+//! `GET /v1/archives/{archive_id}/agents`
+
+use axum::{Json, extract::State};
+use engram_domain::ArchiveId;
+use engram_store::agents::{AgentFilter, AgentSort};
+
+use super::retrieve::find;
+use crate::http::{
+    dto::agents::AgentStateDto,
+    error::ApiError,
+    extract::{ApiQuery, PathId},
+    pagination::PageQuery,
+    routes::agents::{
+        agent_states,
+        paging::{DEFAULT_LIMIT, page},
+        query::RelationQuery,
+    },
+    state::AppState,
+};
+
+/// The agents that have an archive, the newest first unless the caller says otherwise.
+#[utoipa::path(get, path = "/v1/archives/{archive_id}/agents", tag = "archives",
+    params(RelationQuery, PageQuery, ("archive_id" = String, Path)),
+    responses((status = 200, body = Vec<AgentStateDto>)))]
+pub async fn agents(
+    State(state): State<AppState>,
+    PathId(id): PathId<ArchiveId>,
+    ApiQuery(relations): ApiQuery<RelationQuery>,
+    ApiQuery(paging): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
+    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    find(&state, id).await?;
+    let filter = AgentFilter { archive_id: Some(id), ..AgentFilter::default() };
+    let agents = state.store.agents(&filter, AgentSort::Created, page).await?;
+    agent_states(&state, agents, relations.wanted()).await.map(Json)
+}

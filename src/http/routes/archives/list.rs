@@ -1,0 +1,42 @@
+//! `GET /v1/archives/`
+
+use axum::{Json, extract::State};
+use engram_domain::AgentId;
+use engram_store::archives::ArchiveFilter;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::{
+    dto::archives::ArchiveDto,
+    error::ApiError,
+    extract::ApiQuery,
+    pagination::PageQuery,
+    routes::agents::paging::{DEFAULT_LIMIT, page},
+    state::AppState,
+};
+
+/// Query parameters besides those of every list.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ArchiveQuery {
+    /// Exactly this name.
+    name: Option<String>,
+    /// Attached to this agent.
+    #[param(value_type = Option<String>)]
+    agent_id: Option<AgentId>,
+}
+
+/// Lists archives, the newest first unless the caller says otherwise.
+#[utoipa::path(get, path = "/v1/archives", tag = "archives", params(ArchiveQuery, PageQuery),
+    responses((status = 200, body = Vec<ArchiveDto>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    ApiQuery(query): ApiQuery<ArchiveQuery>,
+    ApiQuery(paging): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<ArchiveDto>>, ApiError> {
+    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    let filter = ArchiveFilter { name: query.name, agent_id: query.agent_id };
+    let archives = state.store.archives(&filter, page).await?;
+    Ok(Json(archives.into_iter().map(ArchiveDto::from).collect()))
+}

@@ -1,0 +1,28 @@
+//! `PATCH /v1/archives/{archive_id}`
+
+use axum::{Json, extract::State};
+use engram_domain::ArchiveId;
+
+use crate::http::{
+    dto::archives::{ArchiveDto, UpdateArchive},
+    error::ApiError,
+    extract::{ApiJson, PathId},
+    state::AppState,
+};
+
+/// Changes name and description of an archive. Absent members stay as they are.
+#[utoipa::path(patch, path = "/v1/archives/{archive_id}", tag = "archives", params(("archive_id" = String, Path)),
+    request_body = UpdateArchive, responses((status = 200, body = ArchiveDto)))]
+pub async fn modify(
+    State(state): State<AppState>,
+    PathId(id): PathId<ArchiveId>,
+    ApiJson(request): ApiJson<UpdateArchive>,
+) -> Result<Json<ArchiveDto>, ApiError> {
+    let description = request.description.as_ref().map(Option::as_deref);
+    let archive = state
+        .store
+        .modify_archive(id, request.name.as_deref(), description, state.clock.now())
+        .await?
+        .ok_or_else(|| ApiError::not_found("Archive", id))?;
+    Ok(Json(archive.into()))
+}

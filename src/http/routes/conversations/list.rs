@@ -1,0 +1,57 @@
+//! `GET /v1/conversations`
+
+use axum::{Json, extract::State};
+use engram_domain::AgentId;
+use engram_store::{
+    Page,
+    conversations::{ConversationFilter, ConversationSort},
+};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+
+use crate::http::{ApiError, ApiQuery, AppState, PageQuery, dto::conversations::ConversationDto};
+
+/// Which conversations.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ConversationQuery {
+    /// Of this agent.
+    #[param(value_type = Option<String>)]
+    pub agent_id: Option<AgentId>,
+    /// With these words in the summary.
+    pub summary_search: Option<String>,
+}
+
+/// List conversations, newest first. Agents' own histories are not among them.
+#[utoipa::path(
+    get, path = "/v1/conversations", tag = "conversations", params(ConversationQuery, PageQuery),
+    responses((status = 200, body = Vec<ConversationDto>))
+)]
+pub async fn list_conversations(
+    State(state): State<AppState>,
+    ApiQuery(query): ApiQuery<ConversationQuery>,
+    ApiQuery(page): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<ConversationDto>>, ApiError> {
+    let sort = match page.sort() {
+        None | Some("created_at") => ConversationSort::CreatedAt,
+        Some("last_run_completion") => ConversationSort::LastRunCompletion,
+        Some("last_message_at") => ConversationSort::LastMessageAt,
+        Some(other) => {
+            let expected = "expected `created_at`, `last_run_completion` or `last_message_at`";
+            return Err(ApiError::invalid(&["query", "order_by"], expected, json!(other)));
+        }
+    };
+    let (after, before) = page.cursors();
+    let page = Page { limit: page.limit(50)?, after, before, ascending: page.ascending(false)? };
+    let filter = ConversationFilter { agent_id: query.agent_id, summary_search: query.summary_search };
+    let found = state.store.conversations(&filter, sort, page).await?;
+    let ids: Vec<_> = found.iter().map(|c| c.id).collect();
+    let mut context = state.store.context_message_ids(&ids).await?;
+    let shown = found.into_iter().map(|c| {
+        let ids = context.remove(&c.id).unwrap_or_default();
+        ConversationDto::new(c, &ids)
+    });
+    Ok(Json(shown.collect()))
+}

@@ -1,0 +1,98 @@
+//! Endpoints of conversations. The literal id `default` (with the agent in `agent_id`) and an agent's id
+//! address that agent's own history.
+
+mod cancel;
+mod create;
+mod delete;
+mod fork;
+mod list;
+mod maintain;
+mod messages;
+mod modify;
+mod retrieve;
+mod stream;
+
+use engram_domain::{AgentId, Conversation, ConversationId};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::http::{ApiError, dto::conversations::ConversationDto, routes::messages::no_retry, state::AppState};
+
+/// All of them.
+pub fn router() -> OpenApiRouter<AppState> {
+    let messages = OpenApiRouter::new()
+        .routes(routes!(messages::list_conversation_messages, messages::send_conversation_message))
+        .routes(routes!(messages::preview_conversation_payload))
+        .layer(axum::middleware::from_fn(no_retry));
+    OpenApiRouter::new()
+        .routes(routes!(list::list_conversations, create::create_conversation))
+        .routes(routes!(retrieve::retrieve_conversation, modify::modify_conversation, delete::delete_conversation))
+        .routes(routes!(cancel::cancel_conversation))
+        .routes(routes!(fork::fork_conversation))
+        .routes(routes!(maintain::compact_conversation))
+        .routes(routes!(maintain::recompile_conversation))
+        .routes(routes!(stream::stream_conversation))
+        .merge(messages)
+}
+
+/// Names the agent where the conversation is `default`.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct AgentQuery {
+    /// The agent, where the conversation is `default`.
+    #[param(value_type = Option<String>)]
+    pub agent_id: Option<AgentId>,
+}
+
+/// Reads an agent's id out of a body, where it is optional.
+pub fn agent_of(id: Option<&str>) -> Result<Option<AgentId>, ApiError> {
+    id.map(|id| id.parse().map_err(|e: engram_domain::BadId| ApiError::invalid(&["body", "agent_id"], e.to_string(), json!(id))))
+        .transpose()
+}
+
+/// The conversation that an id means.
+pub fn parse_id(id: &str, agent: Option<AgentId>) -> Result<ConversationId, ApiError> {
+    if id == "default" {
+        let missing = || ApiError::invalid(&["query", "agent_id"], "the conversation `default` needs an agent id", json!(null));
+        return agent.map(AgentId::default_conversation).ok_or_else(missing);
+    }
+    if let Ok(agent) = id.parse::<AgentId>() {
+        return Ok(agent.default_conversation());
+    }
+    id.parse().map_err(|_| {
+        let expected = "expected `conv-<uuid>`, an agent id, or `default`";
+        ApiError::invalid(&["path", "conversation_id"], expected, json!(id.chars().take(80).collect::<String>()))
+    })
+}
+
+/// A conversation that must exist.
+pub async fn find(state: &AppState, id: &str, agent: Option<AgentId>) -> Result<Conversation, ApiError> {
+    let conversation = parse_id(id, agent)?;
+    state.store.conversation(conversation).await?.ok_or_else(|| ApiError::not_found("Conversation", id))
+}
+
+/// With the ids of the messages in its context.
+pub async fn show(state: &AppState, conversation: Conversation) -> Result<ConversationDto, ApiError> {
+    let mut context = state.store.context_message_ids(&[conversation.id]).await?;
+    let ids = context.remove(&conversation.id).unwrap_or_default();
+    Ok(ConversationDto::new(conversation, &ids))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_has_three_names() {
+        let agent: AgentId = "agent-123e4567-e89b-42d3-8456-426614174000".parse().expect("an id");
+        let own = agent.default_conversation();
+        assert_eq!(parse_id("default", Some(agent)).expect("valid"), own);
+        assert_eq!(parse_id(&agent.to_string(), None).expect("valid"), own);
+        assert_eq!(parse_id(&own.to_string(), None).expect("valid"), own);
+        assert!(parse_id("default", None).is_err());
+        assert!(parse_id("conversation-1", None).is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! `POST /v1/conversations/{conversation_id}/stream`
+
+use axum::{extract::State, response::Response};
+use engram_domain::RunId;
+use engram_store::{Page, runs::RunFilter};
+use serde_json::json;
+
+use super::{AgentQuery, agent_of, find};
+use crate::http::{
+    ApiError, ApiQuery, AppState, Caller, OptionalJson, PathId,
+    routes::runs::{ResumeRequest, resume},
+};
+
+/// Get the stream of a conversation's latest run again, or of the run that is named.
+#[utoipa::path(
+    post, path = "/v1/conversations/{conversation_id}/stream", tag = "conversations",
+    params(("conversation_id" = String, Path, description = "Id of the conversation"), AgentQuery),
+    request_body = Option<ResumeRequest>,
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such conversation or run"))
+)]
+pub async fn stream_conversation(
+    State(state): State<AppState>,
+    PathId(id): PathId<String>,
+    ApiQuery(query): ApiQuery<AgentQuery>,
+    caller: Caller,
+    OptionalJson(request): OptionalJson<ResumeRequest>,
+) -> Result<Response, ApiError> {
+    let agent = agent_of(request.agent_id.as_deref())?.or(query.agent_id);
+    let conversation = find(&state, &id, agent).await?;
+    let run = match request.run_id.as_deref() {
+        Some(text) => {
+            let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
+            let run: RunId = text.parse().map_err(wrong)?;
+            let found = state.store.run_by_id(run).await?.filter(|r| r.conversation_id == conversation.id);
+            found.ok_or_else(|| ApiError::not_found("Run", run))?.id
+        }
+        None => {
+            let filter = RunFilter { conversation_id: Some(conversation.id), ..RunFilter::default() };
+            let latest = state.store.runs(&filter, Page::newest(1)).await?.pop();
+            latest.ok_or_else(|| ApiError::bad_request(format!("Nothing has run in conversation {id} yet")))?.id
+        }
+    };
+    resume(&state, run, caller, &request).await
+}

@@ -1,0 +1,60 @@
+//! `GET /v1/messages`, `GET /v1/messages/{message_id}`
+
+use axum::{Json, extract::State};
+use engram_domain::{AgentId, MessageId};
+use engram_store::Page;
+
+use super::list::{MessageListQuery, message_page, page_of_messages};
+use crate::http::{
+    ApiError, ApiQuery, AppState, PageQuery, PathId,
+    dto::messages::{LettaMessage, letta_messages},
+};
+
+/// List messages of all agents, of one agent, or of one conversation; newest first unless `order=asc`.
+#[utoipa::path(
+    get, path = "/v1/messages", tag = "messages", params(PageQuery, MessageListQuery),
+    responses((status = 200, body = Vec<LettaMessage>))
+)]
+pub async fn list_all_messages(
+    State(state): State<AppState>,
+    ApiQuery(page): ApiQuery<PageQuery>,
+    ApiQuery(query): ApiQuery<MessageListQuery>,
+) -> Result<Json<Vec<LettaMessage>>, ApiError> {
+    let agent = query
+        .agent_id
+        .as_deref()
+        .map(|id| id.parse::<AgentId>().map_err(|e| ApiError::invalid(&["query", "agent_id"], e.to_string(), id.into())))
+        .transpose()?;
+    let messages = match query.conversation_id.as_deref() {
+        Some(id) => {
+            let conversation = crate::http::routes::conversations::parse_id(id, agent)?;
+            let page = message_page(&page, 100)?;
+            let mut messages = page_of_messages(&state, conversation, &query, page).await?;
+            if !page.ascending {
+                messages.reverse();
+            }
+            messages
+        }
+        None => {
+            let (after, before) = page.cursors();
+            let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
+            state.store.all_messages(agent, page).await?
+        }
+    };
+    Ok(Json(letta_messages(&messages, &query.options())))
+}
+
+/// Get a message: the objects that it is shown as.
+#[utoipa::path(
+    get, path = "/v1/messages/{message_id}", tag = "messages",
+    params(("message_id" = String, Path, description = "Id of the message"), MessageListQuery),
+    responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such message"))
+)]
+pub async fn retrieve_message(
+    State(state): State<AppState>,
+    PathId(id): PathId<MessageId>,
+    ApiQuery(query): ApiQuery<MessageListQuery>,
+) -> Result<Json<Vec<LettaMessage>>, ApiError> {
+    let message = state.store.message(id).await?.ok_or_else(|| ApiError::not_found("Message", id))?;
+    Ok(Json(letta_messages([&message], &query.options())))
+}

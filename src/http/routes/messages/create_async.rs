@@ -1,0 +1,30 @@
+//! `POST /v1/agents/{agent_id}/messages/async`
+
+use axum::{Json, extract::State};
+use engram_domain::AgentId;
+
+use super::turn::{Manner, Target, new_run, submit};
+use crate::http::{
+    ApiError, ApiJson, AppState, PathId,
+    dto::{messages::MessageRequest, runs::RunDto},
+};
+
+/// Send a message and get its run at once; ask the run for the answer.
+#[utoipa::path(
+    post, path = "/v1/agents/{agent_id}/messages/async", tag = "agents.messages",
+    params(("agent_id" = String, Path, description = "Id of the agent")),
+    request_body = MessageRequest,
+    responses((status = 200, body = RunDto), (status = 404, description = "No such agent"))
+)]
+pub async fn send_message_async(
+    State(state): State<AppState>,
+    PathId(agent_id): PathId<AgentId>,
+    ApiJson(request): ApiJson<MessageRequest>,
+) -> Result<Json<RunDto>, ApiError> {
+    let manner = Manner { run_type: "send_message_async", background: true };
+    let run = new_run(&state, Target::default_of(agent_id), &request, manner)?;
+    let answer = RunDto::created(&run);
+    // The run goes on without a listener.
+    drop(submit(&state, run).await?);
+    Ok(Json(answer))
+}

@@ -1,0 +1,49 @@
+//! `PATCH /v1/agents/{agent_id}/reset-messages`
+
+use axum::{Json, extract::State};
+use engram_domain::AgentId;
+use engram_engine::Command;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::http::{
+    ApiError, ApiQuery, AppState, OptionalJson, PathId,
+    dto::agents::AgentStateDto,
+    routes::agents::agent_state,
+};
+
+/// Whether to begin as a new agent would. Read from the query (old clients) and from the body (1.x).
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ResetRequest {
+    /// Begin with the boot sequence of the agent's type instead of with the system prompt only.
+    pub add_default_initial_messages: Option<bool>,
+}
+
+/// Forget everything that was said.
+#[utoipa::path(
+    patch, path = "/v1/agents/{agent_id}/reset-messages", tag = "agents.messages",
+    params(("agent_id" = String, Path, description = "Id of the agent"), ResetRequest),
+    request_body = Option<ResetRequest>,
+    responses((status = 200, body = AgentStateDto), (status = 404, description = "No such agent"))
+)]
+pub async fn reset_messages(
+    State(state): State<AppState>,
+    PathId(agent_id): PathId<AgentId>,
+    ApiQuery(query): ApiQuery<ResetRequest>,
+    OptionalJson(body): OptionalJson<ResetRequest>,
+) -> Result<Json<AgentStateDto>, ApiError> {
+    let wanted = body.add_default_initial_messages.or(query.add_default_initial_messages).unwrap_or_default();
+    let command = Command::Reset { add_default_initial_messages: wanted };
+    state.engine.command(agent_id.default_conversation(), command).await.map_err(|e| of_agent(e, agent_id))?;
+    Ok(Json(agent_state(&state, agent_id).await?))
+}
+
+/// Names the agent where the engine only knows a conversation.
+pub fn of_agent(error: engram_engine::CommandError, agent: AgentId) -> ApiError {
+    match error {
+        engram_engine::CommandError::NotFound => ApiError::not_found("Agent", agent),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,23 @@
+//! `POST /v1/agents/{agent_id}/messages/stream`
+
+use axum::{extract::State, response::Response};
+use engram_domain::AgentId;
+
+use super::turn::{Target, answer_streaming};
+use crate::http::{ApiError, ApiJson, AppState, Caller, PathId, dto::messages::MessageRequest};
+
+/// Send a message and get the answer as server-sent events: by step, or by token with `stream_tokens`.
+#[utoipa::path(
+    post, path = "/v1/agents/{agent_id}/messages/stream", tag = "agents.messages",
+    params(("agent_id" = String, Path, description = "Id of the agent")),
+    request_body = MessageRequest,
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such agent"))
+)]
+pub async fn stream_message(
+    State(state): State<AppState>,
+    PathId(agent_id): PathId<AgentId>,
+    caller: Caller,
+    ApiJson(request): ApiJson<MessageRequest>,
+) -> Result<Response, ApiError> {
+    answer_streaming(&state, Target::default_of(agent_id), &request, caller).await
+}

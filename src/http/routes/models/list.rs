@@ -1,0 +1,37 @@
+//! `GET /v1/models/`
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::{dto::models::ModelDto, error::ApiError, extract::ApiQuery, state::AppState};
+
+/// Query parameters.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ModelQuery {
+    /// `base` or `byok`.
+    provider_category: Vec<String>,
+    /// The part of the handle before the slash.
+    provider_name: Option<String>,
+    /// Kind of provider.
+    provider_type: Option<String>,
+}
+
+/// Lists the language models of every provider that answers.
+#[utoipa::path(get, path = "/v1/models", tag = "models", params(ModelQuery),
+    responses((status = 200, body = Vec<ModelDto>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    ApiQuery(q): ApiQuery<ModelQuery>,
+) -> Result<Json<Vec<ModelDto>>, ApiError> {
+    let models = state.providers.models().await;
+    let wanted = |m: &ModelDto| {
+        let category = m.config.provider_category.as_deref().unwrap_or("base");
+        (q.provider_category.is_empty() || q.provider_category.iter().any(|c| c == category))
+            && q.provider_name.as_deref().is_none_or(|n| m.config.provider_name.as_deref() == Some(n))
+            && q.provider_type.as_deref().is_none_or(|t| m.provider_type == t)
+    };
+    Ok(Json(models.iter().map(ModelDto::from).filter(wanted).collect()))
+}

@@ -1,0 +1,96 @@
+//! `GET /v1/runs`, `GET /v1/runs/active`
+
+use axum::{Json, extract::State};
+use engram_domain::{AgentId, RunStatus, StopReason};
+use engram_store::{Page, runs::RunFilter};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+
+use crate::http::{
+    ApiError, ApiQuery, AppState, PageQuery,
+    dto::runs::RunDto,
+    routes::conversations,
+};
+
+/// Which runs.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct RunQuery {
+    /// Of this agent.
+    #[param(value_type = Option<String>)]
+    pub agent_id: Option<AgentId>,
+    /// Of any of these agents.
+    #[param(value_type = Vec<String>)]
+    pub agent_ids: Vec<AgentId>,
+    /// In any of these states.
+    pub statuses: Vec<String>,
+    /// Only those that are not over.
+    pub active: bool,
+    /// Whether the caller did not wait.
+    pub background: Option<bool>,
+    /// Ended for this reason.
+    pub stop_reason: Option<String>,
+    /// In this conversation.
+    pub conversation_id: Option<String>,
+}
+
+impl RunQuery {
+    fn filter(&self) -> Result<RunFilter, ApiError> {
+        let wrong = |member: &str, text: &str| {
+            ApiError::invalid(&["query", member], format!("expected a known {member}"), json!(text))
+        };
+        let statuses = self.statuses.iter().map(|s| match s.as_str() {
+            // Words of the old job type for the same states.
+            "not_started" | "pending" => Ok(RunStatus::Created),
+            "expired" => Ok(RunStatus::Failed),
+            other => RunStatus::parse(other).ok_or_else(|| wrong("statuses", other)),
+        });
+        let stop_reason = self.stop_reason.as_deref();
+        let conversation = self.conversation_id.as_deref();
+        Ok(RunFilter {
+            agent_ids: self.agent_ids.iter().copied().chain(self.agent_id).collect(),
+            statuses: statuses.collect::<Result<_, _>>()?,
+            active: self.active,
+            conversation_id: conversation.map(|id| conversations::parse_id(id, self.agent_id)).transpose()?,
+            background: self.background,
+            stop_reason: stop_reason
+                // A reason that only the cloud knows: no run here has it, which `find` says with an empty list.
+                .filter(|s| *s != "insufficient_credits")
+                .map(|s| StopReason::parse(s).ok_or_else(|| wrong("stop_reason", s)))
+                .transpose()?,
+        })
+    }
+}
+
+async fn find(state: &AppState, query: &RunQuery, page: &PageQuery) -> Result<Json<Vec<RunDto>>, ApiError> {
+    let (after, before) = page.cursors();
+    let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
+    let filter = query.filter()?;
+    if query.stop_reason.as_deref() == Some("insufficient_credits") {
+        return Ok(Json(Vec::new()));
+    }
+    let runs = state.store.runs(&filter, page).await?;
+    Ok(Json(runs.iter().map(RunDto::from).collect()))
+}
+
+/// List runs, newest first.
+#[utoipa::path(get, path = "/v1/runs", tag = "runs", params(RunQuery, PageQuery), responses((status = 200, body = Vec<RunDto>)))]
+pub async fn list_runs(
+    State(state): State<AppState>,
+    ApiQuery(page): ApiQuery<PageQuery>,
+    ApiQuery(query): ApiQuery<RunQuery>,
+) -> Result<Json<Vec<RunDto>>, ApiError> {
+    find(&state, &query, &page).await
+}
+
+/// List runs that are not over, newest first.
+#[utoipa::path(get, path = "/v1/runs/active", tag = "runs", params(RunQuery, PageQuery), responses((status = 200, body = Vec<RunDto>)))]
+pub async fn list_active_runs(
+    State(state): State<AppState>,
+    ApiQuery(page): ApiQuery<PageQuery>,
+    ApiQuery(query): ApiQuery<RunQuery>,
+) -> Result<Json<Vec<RunDto>>, ApiError> {
+    find(&state, &RunQuery { active: true, ..query }, &page).await
+}

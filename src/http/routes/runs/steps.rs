@@ -1,0 +1,26 @@
+//! `GET /v1/runs/{run_id}/steps`
+
+use axum::{Json, extract::State};
+use engram_domain::RunId;
+use engram_store::{Page, steps::StepFilter};
+
+use super::find;
+use crate::http::{ApiError, ApiQuery, AppState, PageQuery, PathId, dto::steps::StepDto};
+
+/// List the steps of a run, newest first.
+#[utoipa::path(
+    get, path = "/v1/runs/{run_id}/steps", tag = "runs",
+    params(("run_id" = String, Path, description = "Id of the run"), PageQuery),
+    responses((status = 200, body = Vec<StepDto>), (status = 404, description = "No such run"))
+)]
+pub async fn list_run_steps(
+    State(state): State<AppState>,
+    PathId(id): PathId<RunId>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<StepDto>>, ApiError> {
+    find(&state, id).await?;
+    let (after, before) = query.cursors();
+    let page = Page { limit: query.limit(100)?, after, before, ascending: query.ascending(false)? };
+    let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
+    Ok(Json(state.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
+}

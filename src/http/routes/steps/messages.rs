@@ -1,0 +1,34 @@
+//! `GET /v1/steps/{step_id}/messages`
+
+use axum::{Json, extract::State};
+use engram_domain::StepId;
+use engram_store::Page;
+
+use crate::http::{
+    ApiError, ApiQuery, AppState, PageQuery, PathId,
+    dto::messages::{LettaMessage, Options, letta_messages},
+    routes::messages::turn::page_error,
+};
+
+/// List the messages of a step, oldest first unless asked otherwise.
+#[utoipa::path(
+    get, path = "/v1/steps/{step_id}/messages", tag = "steps",
+    params(("step_id" = String, Path, description = "Id of the step"), PageQuery),
+    responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such step or cursor"))
+)]
+pub async fn list_step_messages(
+    State(state): State<AppState>,
+    PathId(id): PathId<StepId>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<LettaMessage>>, ApiError> {
+    let ascending = query.ascending(true)?;
+    let (after, before) = query.cursors();
+    let (after, before) = if ascending { (after, before) } else { (before, after) };
+    let page = Page { limit: query.limit(100)?, after, before, ascending };
+    let messages = state.store.step_messages(id, page).await.map_err(page_error)?;
+    let mut messages = messages.ok_or_else(|| ApiError::not_found("Step", id))?;
+    if !ascending {
+        messages.reverse();
+    }
+    Ok(Json(letta_messages(&messages, &Options::default())))
+}

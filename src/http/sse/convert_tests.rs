@@ -1,0 +1,227 @@
+//! What callers of both generations get for the same events.
+
+use std::sync::Arc;
+
+use engram_core::ports::Delta;
+use engram_domain::{
+    AgentId, Content, ConversationId, Role, RunStatus, StepId, StopReason, ToolCall, ToolReturn, ToolStatus, Usage,
+    message::Reasoning,
+};
+use engram_engine::RunError;
+use uuid::Uuid;
+
+use super::*;
+
+const OLD: Caller = Caller { is_v1_sdk: false, is_old_ts: false };
+const OLD_TS: Caller = Caller { is_v1_sdk: false, is_old_ts: true };
+const NEW: Caller = Caller { is_v1_sdk: true, is_old_ts: false };
+
+fn uuid(n: u8) -> Uuid {
+    Uuid::from_u128(0xa000_0000_0000_4000_8000_0000_0000_0000 + (u128::from(n) << 8))
+}
+
+fn at() -> engram_domain::Time {
+    "2026-11-21T19:39:41.475360Z".parse().expect("a time")
+}
+
+fn message(n: u8, role: Role, content: Content) -> StreamEvent {
+    StreamEvent::Message(Arc::new(Message {
+        id: MessageId(uuid(n)),
+        conversation_id: ConversationId(uuid(0)),
+        agent_id: AgentId(uuid(0)),
+        seq: i64::from(n),
+        role,
+        content,
+        name: None,
+        otid: None,
+        sender_id: None,
+        group_id: None,
+        step_id: Some(StepId(uuid(0))),
+        run_id: Some(RunId(uuid(0))),
+        model: None,
+        tokens: 0,
+        is_err: false,
+        created_at: at(),
+    }))
+}
+
+fn assistant(n: u8, thought: Option<&str>, text: Option<&str>, calls: &[(&str, &str)]) -> StreamEvent {
+    let reasoning = thought.map(|t| Reasoning::Text { text: t.into(), native: false, signature: None });
+    let calls = calls.iter().map(|(name, arguments)| ToolCall {
+        id: "call_1".into(),
+        name: (*name).into(),
+        arguments: (*arguments).into(),
+    });
+    message(n, Role::Assistant, Content::Assistant {
+        reasoning: reasoning.into_iter().collect(),
+        text: text.map(str::to_owned),
+        calls: calls.collect(),
+    })
+}
+
+fn returned(n: u8, name: &str) -> StreamEvent {
+    message(n, Role::Tool, Content::ToolReturn(ToolReturn {
+        tool_call_id: "call_1".into(),
+        name: name.into(),
+        status: ToolStatus::Success,
+        text: "None".into(),
+        stdout: vec![],
+        stderr: vec![],
+    }))
+}
+
+fn ended(stop_reason: StopReason, error: Option<(&str, &str)>) -> StreamEvent {
+    StreamEvent::Ended(Box::new(RunEnd {
+        run_id: RunId(uuid(0)),
+        agent_id: AgentId(uuid(0)),
+        status: if error.is_some() { RunStatus::Failed } else { RunStatus::Completed },
+        stop_reason,
+        usage: Usage { completion_tokens: 20, prompt_tokens: 100, ..Usage::default() },
+        step_count: 1,
+        context_tokens: 120,
+        error: error.map(|(kind, message)| RunError { kind: kind.into(), message: message.into() }),
+    }))
+}
+
+fn delta(n: u8, delta: Delta) -> StreamEvent {
+    StreamEvent::Delta { message_id: MessageId(uuid(n)), step_id: StepId(uuid(0)), at: at(), delta }
+}
+
+fn call(n: u8, name: &str, pieces: &[&str]) -> Vec<StreamEvent> {
+    let start = Delta::CallStart { index: 0, id: "call_1".into(), name: name.into() };
+    let pieces = pieces.iter().map(|p| Delta::CallArgs { index: 0, piece: (*p).into() });
+    std::iter::once(start).chain(pieces).map(|d| delta(n, d)).collect()
+}
+
+fn converter(caller: Caller) -> Converter {
+    Converter::new(RunId(uuid(0)), caller, Options::default())
+}
+
+/// The frames, without the members that are the same everywhere.
+fn text(mut converter: Converter, events: impl IntoIterator<Item = StreamEvent>) -> String {
+    let frames = events.into_iter().flat_map(|e| converter.event(e));
+    let text: String = frames.map(|f| String::from_utf8(f.to_vec()).expect("UTF-8")).collect();
+    assert!(converter.is_done());
+    text.replace("\"name\":null,", "")
+        .replace("\"sender_id\":null,", "")
+        .replace("\"is_err\":null,", "")
+        .replace("\"seq_id\":null,", "")
+        .replace(&format!("\"id\":\"message-{}", &uuid(1).to_string()[..30]), "\"id\":\"…")
+        .replace(&format!("\"otid\":\"{}", &uuid(1).to_string()[..30]), "\"otid\":\"…")
+        .replace("\"date\":\"2026-11-21T19:39:41+00:00\",", "")
+        .replace(&format!("\"step_id\":\"{}\",", StepId(uuid(0))), "")
+        .replace(&format!("\"run_id\":\"{}\",", RunId(uuid(0))), "")
+        .replace("\n\n", "\n")
+}
+
+#[test]
+fn by_step() {
+    let events = vec![
+        message(0, Role::User, Content::text("hi")),
+        assistant(1, Some("Thinking."), None, &[("core_memory_append", "{}")]),
+        returned(2, "core_memory_append"),
+        message(3, Role::User, Content::text("{\"type\": \"heartbeat\"}")),
+        assistant(4, None, None, &[("send_message", "{\"message\": \"Hello!\"}")]),
+        returned(5, "send_message"),
+        ended(StopReason::EndTurn, None),
+    ];
+    insta::assert_snapshot!(text(converter(OLD), events), @r#"
+    "#);
+}
+
+#[test]
+fn by_token_speech_through_a_tool_becomes_words_and_is_not_told_twice() {
+    let mut events = call(1, "send_message", &["{\"thinking\": \"Hm\", \"mess", "age\": \"Hel", "lo \\u00", "e9!\", \"request_heartbeat\": tr", "ue}"]);
+    events.push(assistant(1, Some("Hm"), None, &[("send_message", "{\"message\": \"Hello é!\"}")]));
+    events.extend([returned(2, "send_message"), ended(StopReason::EndTurn, None)]);
+    insta::assert_snapshot!(text(converter(OLD), events), @r#"
+    "#);
+}
+
+#[test]
+fn by_token_calls_come_in_pieces_with_their_id_and_without_thoughts() {
+    let mut events = call(1, "core_memory_append", &["{\"inner_thoughts\":\"Hm\",", "\"label\":\"hu", "man\",\"n\":", "[1,2]", "}"]);
+    events.push(assistant(1, Some("Hm"), None, &[("core_memory_append", "{\"label\":\"human\",\"n\":[1,2]}")]));
+    events.extend([returned(2, "core_memory_append"), ended(StopReason::EndTurn, None)]);
+    insta::assert_snapshot!(text(converter(NEW), events), @r#"
+    "#);
+}
+
+#[test]
+fn by_token_plain_words_and_native_thoughts() {
+    let events = vec![
+        delta(1, Delta::Reasoning("Hm".into())),
+        delta(1, Delta::Text("Hel".into())),
+        delta(1, Delta::Text("lo [DONE]".into())),
+        assistant(1, Some("Hm"), Some("Hello [DONE]"), &[]),
+        ended(StopReason::EndTurn, None),
+    ];
+    insta::assert_snapshot!(text(converter(NEW), events), @r#"
+    "#);
+}
+
+#[test]
+fn what_no_piece_told_is_told_by_the_committed_message() {
+    // A call whose arguments never came in pieces, after words that did.
+    let events = vec![
+        delta(1, Delta::Text("Wait.".into())),
+        delta(1, Delta::CallStart { index: 0, id: "call_1".into(), name: "roll".into() }),
+        assistant(1, None, Some("Wait."), &[("roll", "")]),
+        ended(StopReason::EndTurn, None),
+    ];
+    let text = text(converter(NEW), events);
+    assert_eq!(text.matches("assistant_message").count(), 1);
+    assert_eq!(text.matches("tool_call_message").count(), 1);
+}
+
+#[test]
+fn errors_by_generation() {
+    let events = || [ended(StopReason::LlmApiError, Some(("llm_timeout", "too slow")))];
+    insta::assert_snapshot!(text(converter(NEW), events()), @r#"
+    "#);
+    insta::assert_snapshot!(text(converter(OLD_TS), events()), @r#"
+    "#);
+}
+
+#[test]
+fn the_old_typescript_client_gets_nothing_outside_its_union() {
+    let calls = vec![ToolCall { id: "a".into(), name: "pay".into(), arguments: "{}".into() }];
+    let request = message(1, Role::Approval, Content::Assistant { reasoning: vec![], text: None, calls });
+    let events = || [request.clone(), ended(StopReason::RequiresApproval, None)];
+    let old = text(converter(OLD_TS), events());
+    assert!(old.contains("tool_call_message") && !old.contains("approval") && old.contains("\"end_turn\""));
+    let new = text(converter(NEW), events());
+    assert!(new.contains("approval_request_message") && new.contains("\"requires_approval\""));
+}
+
+#[test]
+fn a_background_stream_goes_on_behind_any_frame() {
+    let events = || {
+        let mut events = call(1, "send_message", &["{\"message\": \"a", "b", "c\"}"]);
+        events.push(assistant(1, None, None, &[("send_message", "{\"message\": \"abc\"}")]));
+        events.push(assistant(2, None, Some("more"), &[]));
+        events.push(ended(StopReason::EndTurn, None));
+        events
+    };
+    let seq_ids = |text: &str| -> Vec<i64> {
+        text.lines()
+            .filter_map(|l| serde_json::from_str::<serde_json::Value>(l.strip_prefix("data: ")?).ok()?["seq_id"].as_i64())
+            .collect()
+    };
+    let whole = text(converter(NEW).numbered(0), events());
+    assert_eq!(seq_ids(&whole), [1, 2, 3, 4]);
+    for after in 0..=4 {
+        let rest = text(converter(NEW).numbered(after), events());
+        assert_eq!(seq_ids(&rest), (after + 1..=4).collect::<Vec<_>>());
+        assert!(whole.ends_with(&rest), "the rest after {after} is the end of the whole");
+    }
+}
+
+#[test]
+fn only_the_wanted_types_are_sent() {
+    let options = Options { include_return_message_types: Some(vec!["tool_call_message".into()]), ..Options::default() };
+    let converter = Converter::new(RunId(uuid(0)), NEW, options);
+    let events = [assistant(1, Some("Hm"), Some("Hi"), &[("roll", "{}")]), ended(StopReason::EndTurn, None)];
+    let text = text(converter, events);
+    assert!(text.contains("tool_call_message") && !text.contains("reasoning_message") && text.contains("usage_statistics"));
+}

@@ -1,0 +1,147 @@
+//! Streams of a run's events as server-sent events.
+//!
+//! What it does: [`respond`] answers with a run's stream; [`convert`] makes frames of events,
+//! [`tokens`] makes messages of deltas, [`partial_json`] reads arguments that are still being written.
+//!
+//! Invariants: one frame is one chunk, and whole; a client that goes away changes nothing for its run;
+//! something is sent at once and then at least once in a keep-alive interval.
+
+pub mod convert;
+pub mod frames;
+pub mod partial_json;
+pub mod tokens;
+
+use std::{
+    collections::{HashSet, VecDeque},
+    convert::Infallible,
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use engram_domain::{MessageId, RunId};
+use engram_engine::{RunStream, StreamEvent};
+use futures::Stream;
+use tokio::time::{Instant, interval_at};
+
+use crate::http::state::AppState;
+pub use convert::Converter;
+
+/// Where events come from.
+pub enum Source {
+    /// The engine.
+    Live(RunStream),
+    /// The database, for a run that the engine has forgotten.
+    Stored(VecDeque<StreamEvent>),
+    /// First the database, then the engine, for a run that was begun again after a crash.
+    Continued {
+        /// What was committed when the reader came.
+        stored: VecDeque<StreamEvent>,
+        /// Those messages; the engine may tell of them, too.
+        seen: HashSet<MessageId>,
+        /// What happens since.
+        live: RunStream,
+    },
+}
+
+impl Source {
+    /// The next event; none after the last one. Cancel safe.
+    async fn next(&mut self) -> Option<StreamEvent> {
+        match self {
+            Self::Live(stream) => stream.next().await.map(|(_, event)| event),
+            Self::Stored(events) => events.pop_front(),
+            Self::Continued { stored, seen, live } => {
+                if let Some(event) = stored.pop_front() {
+                    return Some(event);
+                }
+                loop {
+                    match live.next().await?.1 {
+                        StreamEvent::Message(message) if seen.contains(&message.id) => {}
+                        StreamEvent::Delta { message_id, .. } if seen.contains(&message_id) => {}
+                        event => return Some(event),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a stream shows that it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Comments, which every client ignores.
+    Comments,
+    /// `ping` objects; the first one names the run.
+    Pings,
+}
+
+/// The answer to a streaming request.
+pub fn respond(state: &AppState, run: RunId, source: Source, converter: Converter, life: Life) -> Response {
+    let (clock, ids) = (state.clock.clone(), state.ids.clone());
+    let sign = move || match life {
+        Life::Comments => Bytes::from_static(frames::COMMENT.as_bytes()),
+        Life::Pings => frames::ping(run, clock.now(), ids.uuid()),
+    };
+    let frames = stream(source, converter, sign, state.settings.server.keepalive);
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        // Proxies that buffer would hold frames back.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(frames)).into_response()
+}
+
+fn stream(
+    mut source: Source,
+    mut converter: Converter,
+    sign: impl Fn() -> Bytes + Send + 'static,
+    keepalive: Duration,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    async_stream::stream! {
+        yield Ok(sign());
+        let mut ticks = interval_at(Instant::now() + keepalive, keepalive);
+        loop {
+            tokio::select! {
+                biased;
+                event = source.next() => {
+                    let Some(event) = event else { break };
+                    ticks.reset();
+                    for frame in converter.event(event) {
+                        yield Ok(frame);
+                    }
+                }
+                _ = ticks.tick() => yield Ok(sign()),
+            }
+        }
+        // The engine ends every stream with its end; should it go away without, the client still
+        // gets the mark that it waits for.
+        if !converter.is_done() {
+            yield Ok(Bytes::from_static(frames::DONE.as_bytes()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+    use crate::http::{caller::Caller, dto::messages::Options};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_stream_shows_that_it_lives_and_always_ends() {
+        let run = RunId(uuid::Uuid::nil());
+        let converter = Converter::new(run, Caller::default(), Options::default());
+        let sign = || Bytes::from_static(b": alive\n\n");
+        let text = |frames: Vec<Result<Bytes, Infallible>>| {
+            frames.into_iter().map(|f| String::from_utf8_lossy(&f.unwrap_or_default()).into_owned()).collect::<String>()
+        };
+        let ended = stream(Source::Stored(VecDeque::new()), converter, sign, Duration::from_secs(5));
+        assert_eq!(text(ended.collect().await), ": alive\n\ndata: [DONE]\n\n");
+    }
+}

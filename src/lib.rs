@@ -1,0 +1,15 @@
+//! The Engram server: the REST API, the command line, and the wiring of the parts.
+//!
+//! What it does: [`cli`] reads the command line, [`config`] makes one settings tree of it and of the
+//! environment, [`boot`] wires store, models, tools and engine together, [`http`] serves the API.
+//!
+//! Invariants: `boot.rs` is the only place that knows concrete types from two sides; wire types stay
+//! in `http::dto`; secrets are [`config::Secret`] and never print.
+//!
+//! To add a command: a variant in [`cli`]; a setting: a member in [`config`]; an endpoint: see [`http`].
+
+pub mod ambient;
+pub mod boot;
+pub mod cli;
+pub mod config;
+pub mod http;

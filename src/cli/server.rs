@@ -1,6 +1,6 @@
 //! `engram server`: start, say what is going on, serve, stop.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode};
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -41,7 +41,10 @@ fn start_log(settings: &Settings) {
         eprintln!("engram: ENGRAM_LOG is not a valid filter ({error}); using `info`");
         EnvFilter::new("info")
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second subscriber (in tests) is not an error.
     let _ = if settings.log.json { builder.json().try_init() } else { builder.try_init() };
 }
@@ -53,10 +56,9 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
     let shutdown = Shutdown::listen(settings.server.grace).map_err(boot::BootError::Signals)?;
     // Bound before the rest starts, so that a port in use is known at once; served only at the end.
     let address = (settings.server.host.as_str(), settings.server.port);
-    let listener = TcpListener::bind(address).await.map_err(|source| boot::BootError::Listen {
-        address: format!("{}:{}", address.0, address.1),
-        source,
-    })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| boot::BootError::Listen { address: format!("{}:{}", address.0, address.1), source })?;
     let local = listener.local_addr().map_err(boot::BootError::Signals)?;
     let (state, database) = boot::boot(settings, &url(local)).await?;
     tracing::info!("listening on {}", url(local));

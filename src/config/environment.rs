@@ -38,7 +38,10 @@ impl Environment {
     /// The process environment over the `.env` file of the working directory or one above it.
     pub fn read() -> Self {
         let file = dotenvy::dotenv_iter().into_iter().flatten().filter_map(Result::ok);
-        Self::layered(file, std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
+        Self::layered(
+            file,
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+        )
     }
 
     /// `over` wins.

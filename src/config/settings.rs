@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use rand::distr::{Alphanumeric, SampleString};
+use engram_core::ports::Ids as _;
 
 use crate::{
+    ambient::RandomIds,
     cli::ServerArgs,
     config::{ConfigError, Environment, Secret, known},
 };
@@ -126,7 +127,8 @@ impl Settings {
             timeout: seconds(env, &["ENGRAM_LLM_TIMEOUT_SECONDS"], 600)?,
             max_context_window: env.number(&["GLOBAL_MAX_CONTEXT_WINDOW_LIMIT"], "a number of tokens")?,
         };
-        let default_filter = if debug { "info,engram=debug,engram_engine=debug,engram_store=debug,engram_llm=debug" } else { "info" };
+        let default_filter =
+            if debug { "info,engram=debug,engram_engine=debug,engram_store=debug,engram_llm=debug" } else { "info" };
         let log = LogSettings {
             filter: env.text(&["ENGRAM_LOG"]).unwrap_or_else(|| default_filter.into()),
             json: args.log_json || env.flag(&["ENGRAM_LOG_JSON"])?.unwrap_or(false),
@@ -138,7 +140,8 @@ impl Settings {
     /// Makes a password where one is required and none was given, and prints it, once.
     pub fn make_password(&mut self) {
         if self.server.secure && self.server.password.is_none() {
-            let password = Alphanumeric.sample_string(&mut rand::rng(), 24);
+            // 122 random bits.
+            let password = RandomIds.uuid().simple().to_string();
             println!("This server requires a password. LETTA_SERVER_PASSWORD is not set, so one was made: {password}");
             self.server.password = Some(Secret::new(password));
         }
@@ -156,7 +159,8 @@ fn database_uri(env: &Environment) -> Option<String> {
     }
     let host = env.text(&["LETTA_PG_HOST"])?;
     let part = |name: &str, default: &str| env.text(&[name]).unwrap_or_else(|| default.into());
-    let encode = |text: String| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+    let encode =
+        |text: String| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
     Some(format!(
         "postgres://{}:{}@{host}:{}/{}",
         encode(part("LETTA_PG_USER", "letta")),
@@ -221,12 +225,13 @@ mod tests {
         assert_eq!(open.server.password, None);
         let mut secure = resolve(&ServerArgs { secure: true, ..ServerArgs::default() }, &[]);
         secure.make_password();
-        assert_eq!(secure.server.password.map(|p| p.reveal().len()), Some(24));
+        assert_eq!(secure.server.password.map(|p| p.reveal().len()), Some(32));
     }
 
     #[test]
     fn addresses_of_databases_are_read_as_the_old_server_wrote_them() {
-        let uri = |pairs: &[(&str, &str)]| resolve(&ServerArgs::default(), pairs).database.uri.map(|s| s.reveal().to_owned());
+        let uri =
+            |pairs: &[(&str, &str)]| resolve(&ServerArgs::default(), pairs).database.uri.map(|s| s.reveal().to_owned());
         assert_eq!(uri(&[("LETTA_PG_URI", "postgresql+pg8000://a@b/c")]).as_deref(), Some("postgres://a@b/c"));
         assert_eq!(
             uri(&[("LETTA_PG_HOST", "db"), ("LETTA_PG_PASSWORD", "a b")]).as_deref(),
@@ -245,7 +250,10 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_named() {
-        let settings = resolve(&ServerArgs::default(), &[("CLICKHOUSE_USERNAME", "x"), ("TAVILY_API_KEY", "y"), ("LETTA_UVICORN_WORKERS", "")]);
+        let settings = resolve(
+            &ServerArgs::default(),
+            &[("CLICKHOUSE_USERNAME", "x"), ("TAVILY_API_KEY", "y"), ("LETTA_UVICORN_WORKERS", "")],
+        );
         assert_eq!(settings.unsupported, ["CLICKHOUSE_USERNAME", "TAVILY_API_KEY"]);
     }
 }

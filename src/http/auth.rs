@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{config::Secret, http::{error::ApiError, state::AppState}};
+use crate::{
+    config::Secret,
+    http::{error::ApiError, state::AppState},
+};
 
 /// Paths that a load balancer asks without a password.
 const OPEN: [&str; 4] = ["/v1/health", "/v1/ready", "/health", "/ready"];

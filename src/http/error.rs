@@ -40,6 +40,7 @@ impl ApiError {
     }
 
     /// 422 in list form: names the member, says what was expected and shows what came.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make the value for this call")]
     pub fn invalid<S: AsRef<str>>(loc: &[S], expected: impl Into<String>, input: Json) -> Self {
         let loc: Vec<Json> = loc
             .iter()

@@ -69,8 +69,12 @@ fn value_at(bytes: &[u8], loc: &[String]) -> Option<Json> {
     Some(value.clone())
 }
 
-/// Reads a JSON body, naming the member that is wrong.
+/// Reads a JSON body, which is an object everywhere in this API, naming the member that is wrong.
 pub fn parse_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // serde reads a list as a struct by position, and so `[]` as a request that asks for nothing.
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(ApiError::invalid(&["body"], "expected an object", Json::Null));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let inner = error.inner();
@@ -218,6 +222,7 @@ mod tests {
     fn what_is_not_json_is_a_422_of_the_body() {
         assert!(detail(b"{\"items\": \"\xff\"}").contains("\"loc\":[\"body\""));
         assert!(detail(b"{").contains("expected JSON in UTF-8"));
+        assert!(detail(b" [[]]").contains("expected an object"));
         assert!(detail(b"{\"items\":[]} x").contains("expected one JSON value"));
         let deep = format!("{{\"items\":{}", "[".repeat(100_000));
         assert!(detail(deep.as_bytes()).contains("\"loc\":[\"body\""));

@@ -44,6 +44,6 @@ pub fn render(document: &utoipa::openapi::OpenApi) -> Bytes {
 }
 
 /// `GET /openapi.json`.
-pub async fn serve(document: Bytes) -> Response {
+pub fn serve(document: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }

@@ -4,7 +4,10 @@
 //! where a list is wanted, and booleans are read in the spellings that Python clients send.
 //! An empty value of a non-text member counts as absent.
 
-use std::{borrow::Cow, collections::btree_map::{self, BTreeMap}};
+use std::{
+    borrow::Cow,
+    collections::btree_map::{self, BTreeMap},
+};
 
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,

@@ -48,7 +48,7 @@ pub fn build(state: AppState) -> Router {
     let max_body = state.settings.server.max_body_bytes;
     let cors = cors(&state.settings.server.cors_origins);
     router
-        .route("/openapi.json", get(move || openapi::serve(document.clone())))
+        .route("/openapi.json", get(async move || openapi::serve(document.clone())))
         .merge(docs::router())
         .fallback(routes::unbuilt::unknown_route)
         .method_not_allowed_fallback(routes::unbuilt::wrong_method)
@@ -77,11 +77,8 @@ fn cors(extra: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> =
         own.chain(ports).chain(extra.iter().cloned()).filter_map(|o| HeaderValue::try_from(o).ok()).collect();
     let methods = [Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE, Method::OPTIONS];
-    let exposed = [
-        header::RETRY_AFTER,
-        HeaderName::from_static("x-engram-server-ms"),
-        HeaderName::from_static("x-should-retry"),
-    ];
+    let exposed =
+        [header::RETRY_AFTER, HeaderName::from_static("x-engram-server-ms"), HeaderName::from_static("x-should-retry")];
     CorsLayer::new()
         .allow_origin(if all { AllowOrigin::mirror_request() } else { AllowOrigin::list(origins) })
         .allow_methods(AllowMethods::list(methods))

@@ -80,9 +80,22 @@ impl Live {
         self.die();
     }
 
-    /// Loads the configuration again.
+    /// Loads the configuration again. A conversation beside the default one may have blocks and a model
+    /// of its own, which only loading all of it knows.
     pub(crate) async fn refresh(&mut self) {
-        match self.inner.ports.store.load_snapshot(self.state.snapshot.agent.id).await {
+        let store = &self.inner.ports.store;
+        let loaded = if self.state.conversation.is_default() {
+            store.load_snapshot(self.state.snapshot.agent.id).await
+        } else {
+            store.load(self.state.conversation.id).await.map(|loaded| {
+                loaded.map(|loaded| {
+                    self.state.conversation.model = loaded.conversation.model;
+                    self.state.conversation.model_settings = loaded.conversation.model_settings;
+                    loaded.snapshot
+                })
+            })
+        };
+        match loaded {
             Ok(Some(snapshot)) => self.state.refresh(snapshot),
             Ok(None) => self.die(),
             Err(error) => {

@@ -40,7 +40,9 @@ impl Store {
         let mut q = QueryBuilder::new(concat!("SELECT ", archive_columns!(), " FROM archives r WHERE true"));
         push_equals(&mut q, "r.name", filter.name.as_deref());
         if let Some(agent) = filter.agent_id {
-            q.push(" AND r.id IN (SELECT archive_id FROM agent_archives WHERE agent_id = ").push_bind(agent.0).push(")");
+            q.push(" AND r.id IN (SELECT archive_id FROM agent_archives WHERE agent_id = ")
+                .push_bind(agent.0)
+                .push(")");
         }
         self.push_page(&mut q, KEY, page).await?;
         collect(q.build_query_as().fetch_all(&self.pool).await.map_err(db)?)
@@ -100,7 +102,6 @@ impl Store {
     }
 
     /// Changes name and description; `None` leaves a member as it is, an inner `None` clears it.
-    #[expect(clippy::option_option, reason = "absent and null are different wishes")]
     pub async fn modify_archive(
         &self,
         id: ArchiveId,

@@ -27,11 +27,7 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self {
-            max_connections: 16,
-            acquire_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(15),
-        }
+        Self { max_connections: 16, acquire_timeout: Duration::from_secs(10), connect_timeout: Duration::from_secs(15) }
     }
 }
 
@@ -157,8 +153,10 @@ pub(crate) async fn first_connection(
             return Err(ConnectError::Unreachable { place, reason });
         }
     };
-    let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
-    let reason = error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
+    let (code, reason) = match error.as_database_error() {
+        Some(e) => (e.code().unwrap_or_default().into_owned(), e.message().to_owned()),
+        None => (String::new(), error.to_string()),
+    };
     Err(match (code.as_str(), &error) {
         ("28P01" | "28000", _) => ConnectError::Login { place, user: options.get_username().to_owned(), reason },
         ("3D000", _) => {

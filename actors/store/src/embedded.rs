@@ -4,6 +4,11 @@
 //! `postgres/`, the cluster; the socket, for this user alone. A data directory whose path is too
 //! long for a socket gets a short directory beside the other temporary files instead.
 //!
+//! Durability: a commit survives the death of this process, `kill -9` included, because the system
+//! has its bytes by then. It may not survive the death of the machine: the crate runs Postgres with
+//! `-F` (no fsync), and with `fsync=on` version 0.5.1 cannot open a cluster again (it tries to sync
+//! a directory as a file). Who needs that much runs a Postgres server.
+//!
 //! It has exactly one connection, so the pool has size one. It runs no background workers: nothing
 //! vacuums or analyses on its own, and the crate's server thread ends when a connection breaks off
 //! in the middle of a message. [`Embedded`] has a keeper that does the one and repairs the other.

@@ -1,9 +1,7 @@
 //! The engine's port. Each method is a line here and a statement in the file of its subject.
 
 use async_trait::async_trait;
-use engram_core::ports::{
-    Commit, CommitOutcome, EngineStore, Fence, Loaded, NewRun, StoreError, store::AgentSnapshot,
-};
+use engram_core::ports::{Commit, CommitOutcome, EngineStore, Fence, Loaded, NewRun, StoreError, store::AgentSnapshot};
 use engram_domain::{AgentId, ConversationId, NodeId, Run, RunId, StopReason, Time};
 
 use crate::Store;

@@ -57,11 +57,8 @@ impl Store {
         filter: &MessageFilter,
         page: Page,
     ) -> std::result::Result<Vec<Message>, MessagePageError> {
-        let mut q = QueryBuilder::new(concat!(
-            "SELECT ",
-            message_columns!(),
-            " FROM messages m WHERE m.conversation_id = "
-        ));
+        let mut q =
+            QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = "));
         q.push_bind(conversation.0);
         for (cursor, comparison) in [(page.after, " AND m.seq > "), (page.before, " AND m.seq < ")] {
             if let Some(id) = cursor {
@@ -78,11 +75,7 @@ impl Store {
         Ok(messages)
     }
 
-    async fn seq_of(
-        &self,
-        conversation: ConversationId,
-        id: MessageId,
-    ) -> std::result::Result<i64, MessagePageError> {
+    async fn seq_of(&self, conversation: ConversationId, id: MessageId) -> std::result::Result<i64, MessagePageError> {
         sqlx::query_scalar("SELECT seq FROM messages WHERE id = $1 AND conversation_id = $2")
             .bind(id.0)
             .bind(conversation.0)
@@ -98,7 +91,9 @@ impl Store {
         id: RunId,
         page: Page,
     ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
-        let Some((conversation, first, end)) = self.stretch("SELECT r.conversation_id, r.first_seq, r.end_seq FROM runs r WHERE r.id = $1", id.0).await? else {
+        let Some((conversation, first, end)) =
+            self.stretch("SELECT r.conversation_id, r.first_seq, r.end_seq FROM runs r WHERE r.id = $1", id.0).await?
+        else {
             return Ok(None);
         };
         let filter = MessageFilter { run_id: Some(id), seq: Some((first, end)), ..MessageFilter::default() };
@@ -151,7 +146,9 @@ impl Store {
 /// Through the conversations, because messages have no index by agent.
 pub(crate) fn push_agent(q: &mut QueryBuilder<Postgres>, agent: Option<AgentId>) {
     if let Some(agent) = agent {
-        q.push(" AND m.conversation_id IN (SELECT id FROM conversations WHERE agent_id = ").push_bind(agent.0).push(")");
+        q.push(" AND m.conversation_id IN (SELECT id FROM conversations WHERE agent_id = ")
+            .push_bind(agent.0)
+            .push(")");
     }
 }
 

@@ -3,12 +3,7 @@
 use engram_domain::{AgentId, ConversationId, Message, Role, Time};
 use sqlx::QueryBuilder;
 
-use crate::{
-    Result, Store,
-    keyset::push_contains,
-    messages::push_agent,
-    rows::message_columns,
-};
+use crate::{Result, Store, keyset::push_contains, messages::push_agent, rows::message_columns};
 
 /// What is searched for.
 #[derive(Debug, Clone, Default)]

@@ -47,11 +47,8 @@ impl Store {
 
     /// A page of steps, without the providers' answers.
     pub async fn steps(&self, filter: &StepFilter, page: Page) -> Result<Vec<Step>> {
-        let mut q = QueryBuilder::new(concat!(
-            "SELECT ",
-            step_columns!(),
-            ", NULL::json AS response FROM steps s WHERE true"
-        ));
+        let mut q =
+            QueryBuilder::new(concat!("SELECT ", step_columns!(), ", NULL::json AS response FROM steps s WHERE true"));
         if let Some(agent) = filter.agent_id {
             q.push(" AND s.agent_id = ").push_bind(agent.0);
         }

@@ -68,6 +68,10 @@ impl ToolStore for Store {
         query: &MessageQuery,
     ) -> Result<Vec<Message>, StoreError> {
         let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m"));
+        let words = !query.words.is_empty();
+        if words {
+            push_found(&mut q, query);
+        }
         // Empty for what only the machinery says: compiled prompts, heartbeats, searches.
         q.push(" WHERE m.search <> ''");
         match conversation {
@@ -87,15 +91,12 @@ impl ToolStore for Store {
         if let Some(run) = query.not_of_run {
             q.push(" AND m.run_id IS DISTINCT FROM ").push_bind(run.0);
         }
-        if !query.words.is_empty() {
-            q.push(" AND ");
-            push_found(&mut q, query);
-            q.push(" > 0");
+        if words {
+            q.push(" AND found.hits > 0");
         }
         q.push(" ORDER BY ");
-        if !query.words.is_empty() {
-            push_found(&mut q, query);
-            q.push(" DESC, ");
+        if words {
+            q.push("found.hits DESC, ");
         }
         q.push("m.created_at DESC, m.seq DESC LIMIT ").push_bind(query.limit);
         q.push(" OFFSET ").push_bind(query.offset);
@@ -103,13 +104,15 @@ impl ToolStore for Store {
     }
 }
 
-/// How many of the words a message contains; more than all of them where it contains the phrase.
+/// Joins `found.hits`: how many of the words a message contains; more than all of them where it
+/// contains the phrase. `OFFSET 0` keeps the planner from writing the lowered text out once a word.
 fn push_found(q: &mut QueryBuilder<Postgres>, query: &MessageQuery) {
-    q.push("((SELECT count(*) FROM unnest(").push_bind(query.words.clone());
-    q.push("::text[]) AS word WHERE strpos(lower(m.search), lower(word)) > 0)");
+    q.push(" CROSS JOIN LATERAL (SELECT lower(m.search) AS text OFFSET 0) lowered CROSS JOIN LATERAL (SELECT (");
+    q.push("(SELECT count(*) FROM unnest(").push_bind(query.words.clone());
+    q.push("::text[]) AS word WHERE strpos(lowered.text, lower(word)) > 0)");
     if let Some(phrase) = &query.phrase {
-        q.push(" + CASE WHEN strpos(lower(m.search), lower(").push_bind(phrase.clone());
+        q.push(" + CASE WHEN strpos(lowered.text, lower(").push_bind(phrase.clone());
         q.push(")) > 0 THEN 1000000 ELSE 0 END");
     }
-    q.push(")");
+    q.push(") AS hits OFFSET 0) found");
 }

@@ -107,13 +107,7 @@ impl Store {
         let mut q = QueryBuilder::new(concat!("SELECT ", tool_columns!(), " FROM tools t"));
         push_where(&mut q, filter);
         self.push_page(&mut q, KEY, page).await?;
-        q.build_query_as::<ToolRow>()
-            .fetch_all(&self.pool)
-            .await
-            .map_err(db)?
-            .into_iter()
-            .map(Tool::try_from)
-            .collect()
+        q.build_query_as::<ToolRow>().fetch_all(&self.pool).await.map_err(db)?.into_iter().map(Tool::try_from).collect()
     }
 
     /// How many tools there are.

@@ -188,8 +188,7 @@ mod tests {
 
     #[test]
     fn null_clears_and_absence_keeps() {
-        let update: BlockUpdate =
-            serde_json::from_str(r#"{"value":"v","description":null}"#).expect("a valid update");
+        let update: BlockUpdate = serde_json::from_str(r#"{"value":"v","description":null}"#).expect("a valid update");
         assert_eq!(update.value.as_deref(), Some("v"));
         assert_eq!(update.description, Some(None));
         assert_eq!(update.hidden, None);

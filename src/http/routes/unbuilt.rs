@@ -144,7 +144,10 @@ fn answer(method: &Method, uri: &Uri, status: StatusCode, detail: &str) -> Respo
 
 /// The entry that fits, if one does.
 fn find(method: &str, path: &str) -> Option<&'static str> {
-    TABLE.iter().find(|(methods, template)| methods.split(' ').any(|m| m == method) && fits(template, path)).map(|e| e.1)
+    TABLE
+        .iter()
+        .find(|(methods, template)| methods.split(' ').any(|m| m == method) && fits(template, path))
+        .map(|e| e.1)
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -52,22 +52,30 @@ fn assistant(n: u8, thought: Option<&str>, text: Option<&str>, calls: &[(&str, &
         name: (*name).into(),
         arguments: (*arguments).into(),
     });
-    message(n, Role::Assistant, Content::Assistant {
-        reasoning: reasoning.into_iter().collect(),
-        text: text.map(str::to_owned),
-        calls: calls.collect(),
-    })
+    message(
+        n,
+        Role::Assistant,
+        Content::Assistant {
+            reasoning: reasoning.into_iter().collect(),
+            text: text.map(str::to_owned),
+            calls: calls.collect(),
+        },
+    )
 }
 
 fn returned(n: u8, name: &str) -> StreamEvent {
-    message(n, Role::Tool, Content::ToolReturn(ToolReturn {
-        tool_call_id: "call_1".into(),
-        name: name.into(),
-        status: ToolStatus::Success,
-        text: "None".into(),
-        stdout: vec![],
-        stderr: vec![],
-    }))
+    message(
+        n,
+        Role::Tool,
+        Content::ToolReturn(ToolReturn {
+            tool_call_id: "call_1".into(),
+            name: name.into(),
+            status: ToolStatus::Success,
+            text: "None".into(),
+            stdout: vec![],
+            stderr: vec![],
+        }),
+    )
 }
 
 fn ended(stop_reason: StopReason, error: Option<(&str, &str)>) -> StreamEvent {
@@ -126,24 +134,53 @@ fn by_step() {
         ended(StopReason::EndTurn, None),
     ];
     insta::assert_snapshot!(text(converter(OLD), events), @r#"
+    data: {"id":"…000100","otid":"…000100","message_type":"reasoning_message","source":"non_reasoner_model","reasoning":"Thinking.","signature":null}
+    data: {"id":"…000100","otid":"…000101","message_type":"tool_call_message","tool_call":{"name":"core_memory_append","arguments":"{}","tool_call_id":"call_1"},"tool_calls":[{"name":"core_memory_append","arguments":"{}","tool_call_id":"call_1"}]}
+    data: {"id":"…000200","name":"core_memory_append","otid":"…000200","message_type":"tool_return_message","tool_return":"None","status":"success","tool_call_id":"call_1","stdout":null,"stderr":null,"tool_returns":[{"type":"tool","tool_return":"None","status":"success","tool_call_id":"call_1","stdout":null,"stderr":null}]}
+    data: {"id":"…000400","otid":"…000400","message_type":"assistant_message","content":"Hello!"}
+    data: {"message_type":"stop_reason","stop_reason":"end_turn"}
+    data: {"message_type":"usage_statistics","completion_tokens":20,"prompt_tokens":100,"total_tokens":120,"step_count":1,"steps_messages":null,"run_ids":null,"cached_input_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0,"context_tokens":120}
+    data: [DONE]
     "#);
 }
 
 #[test]
 fn by_token_speech_through_a_tool_becomes_words_and_is_not_told_twice() {
-    let mut events = call(1, "send_message", &["{\"thinking\": \"Hm\", \"mess", "age\": \"Hel", "lo \\u00", "e9!\", \"request_heartbeat\": tr", "ue}"]);
+    let mut events = call(
+        1,
+        "send_message",
+        &["{\"thinking\": \"Hm\", \"mess", "age\": \"Hel", "lo \\u00", "e9!\", \"request_heartbeat\": tr", "ue}"],
+    );
     events.push(assistant(1, Some("Hm"), None, &[("send_message", "{\"message\": \"Hello é!\"}")]));
     events.extend([returned(2, "send_message"), ended(StopReason::EndTurn, None)]);
     insta::assert_snapshot!(text(converter(OLD), events), @r#"
+    data: {"id":"…000100","otid":"…000100","message_type":"reasoning_message","source":"non_reasoner_model","reasoning":"Hm","signature":null}
+    data: {"id":"…000100","otid":"…000101","message_type":"assistant_message","content":"Hel"}
+    data: {"id":"…000100","otid":"…000101","message_type":"assistant_message","content":"lo "}
+    data: {"id":"…000100","otid":"…000101","message_type":"assistant_message","content":"é!"}
+    data: {"message_type":"stop_reason","stop_reason":"end_turn"}
+    data: {"message_type":"usage_statistics","completion_tokens":20,"prompt_tokens":100,"total_tokens":120,"step_count":1,"steps_messages":null,"run_ids":null,"cached_input_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0,"context_tokens":120}
+    data: [DONE]
     "#);
 }
 
 #[test]
 fn by_token_calls_come_in_pieces_with_their_id_and_without_thoughts() {
-    let mut events = call(1, "core_memory_append", &["{\"inner_thoughts\":\"Hm\",", "\"label\":\"hu", "man\",\"n\":", "[1,2]", "}"]);
+    let mut events =
+        call(1, "core_memory_append", &["{\"inner_thoughts\":\"Hm\",", "\"label\":\"hu", "man\",\"n\":", "[1,2]", "}"]);
     events.push(assistant(1, Some("Hm"), None, &[("core_memory_append", "{\"label\":\"human\",\"n\":[1,2]}")]));
     events.extend([returned(2, "core_memory_append"), ended(StopReason::EndTurn, None)]);
     insta::assert_snapshot!(text(converter(NEW), events), @r#"
+    data: {"id":"…000100","otid":"…000100","message_type":"reasoning_message","source":"non_reasoner_model","reasoning":"Hm","signature":null}
+    data: {"id":"…000100","otid":"…000101","message_type":"tool_call_message","tool_call":{"name":"core_memory_append","tool_call_id":"call_1"},"tool_calls":{"name":"core_memory_append","tool_call_id":"call_1"}}
+    data: {"id":"…000100","otid":"…000101","message_type":"tool_call_message","tool_call":{"arguments":"{\"label\": \"hu","tool_call_id":"call_1"},"tool_calls":{"arguments":"{\"label\": \"hu","tool_call_id":"call_1"}}
+    data: {"id":"…000100","otid":"…000101","message_type":"tool_call_message","tool_call":{"arguments":"man\"","tool_call_id":"call_1"},"tool_calls":{"arguments":"man\"","tool_call_id":"call_1"}}
+    data: {"id":"…000100","otid":"…000101","message_type":"tool_call_message","tool_call":{"arguments":", \"n\": [1,2]","tool_call_id":"call_1"},"tool_calls":{"arguments":", \"n\": [1,2]","tool_call_id":"call_1"}}
+    data: {"id":"…000100","otid":"…000101","message_type":"tool_call_message","tool_call":{"arguments":"}","tool_call_id":"call_1"},"tool_calls":{"arguments":"}","tool_call_id":"call_1"}}
+    data: {"id":"…000200","name":"core_memory_append","otid":"…000200","message_type":"tool_return_message","tool_return":"None","status":"success","tool_call_id":"call_1","stdout":null,"stderr":null,"tool_returns":[{"type":"tool","tool_return":"None","status":"success","tool_call_id":"call_1","stdout":null,"stderr":null}]}
+    data: {"message_type":"stop_reason","stop_reason":"end_turn"}
+    data: {"message_type":"usage_statistics","completion_tokens":20,"prompt_tokens":100,"total_tokens":120,"step_count":1,"steps_messages":null,"run_ids":null,"cached_input_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0,"context_tokens":120}
+    data: [DONE]
     "#);
 }
 
@@ -157,6 +194,12 @@ fn by_token_plain_words_and_native_thoughts() {
         ended(StopReason::EndTurn, None),
     ];
     insta::assert_snapshot!(text(converter(NEW), events), @r#"
+    data: {"id":"…000100","otid":"…000100","message_type":"reasoning_message","source":"reasoner_model","reasoning":"Hm","signature":null}
+    data: {"id":"…000100","otid":"…000101","message_type":"assistant_message","content":"Hel"}
+    data: {"id":"…000100","otid":"…000101","message_type":"assistant_message","content":"lo \u005bDONE]"}
+    data: {"message_type":"stop_reason","stop_reason":"end_turn"}
+    data: {"message_type":"usage_statistics","completion_tokens":20,"prompt_tokens":100,"total_tokens":120,"step_count":1,"steps_messages":null,"run_ids":null,"cached_input_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0,"context_tokens":120}
+    data: [DONE]
     "#);
 }
 
@@ -178,8 +221,17 @@ fn what_no_piece_told_is_told_by_the_committed_message() {
 fn errors_by_generation() {
     let events = || [ended(StopReason::LlmApiError, Some(("llm_timeout", "too slow")))];
     insta::assert_snapshot!(text(converter(NEW), events()), @r#"
+    data: {"message_type":"stop_reason","stop_reason":"llm_api_error"}
+    event: error
+    data: {"message_type":"error_message","error_type":"llm_timeout","message":"The LLM request timed out.","detail":"too slow","seq_id":null}
+    data: [DONE]
     "#);
     insta::assert_snapshot!(text(converter(OLD_TS), events()), @r#"
+    data: {"message_type":"stop_reason","stop_reason":"error"}
+    data: {"message_type":"usage_statistics","completion_tokens":20,"prompt_tokens":100,"total_tokens":120,"step_count":1,"steps_messages":null,"run_ids":null,"cached_input_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0,"context_tokens":120}
+    event: error
+    data: {"error":{"message":"too slow"}}
+    data: [DONE]
     "#);
 }
 
@@ -205,7 +257,9 @@ fn a_background_stream_goes_on_behind_any_frame() {
     };
     let seq_ids = |text: &str| -> Vec<i64> {
         text.lines()
-            .filter_map(|l| serde_json::from_str::<serde_json::Value>(l.strip_prefix("data: ")?).ok()?["seq_id"].as_i64())
+            .filter_map(|l| {
+                serde_json::from_str::<serde_json::Value>(l.strip_prefix("data: ")?).ok()?["seq_id"].as_i64()
+            })
             .collect()
     };
     let whole = text(converter(NEW).numbered(0), events());
@@ -219,9 +273,12 @@ fn a_background_stream_goes_on_behind_any_frame() {
 
 #[test]
 fn only_the_wanted_types_are_sent() {
-    let options = Options { include_return_message_types: Some(vec!["tool_call_message".into()]), ..Options::default() };
+    let options =
+        Options { include_return_message_types: Some(vec!["tool_call_message".into()]), ..Options::default() };
     let converter = Converter::new(RunId(uuid(0)), NEW, options);
     let events = [assistant(1, Some("Hm"), Some("Hi"), &[("roll", "{}")]), ended(StopReason::EndTurn, None)];
     let text = text(converter, events);
-    assert!(text.contains("tool_call_message") && !text.contains("reasoning_message") && text.contains("usage_statistics"));
+    assert!(
+        text.contains("tool_call_message") && !text.contains("reasoning_message") && text.contains("usage_statistics")
+    );
 }

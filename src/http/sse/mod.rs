@@ -133,8 +133,8 @@ mod tests {
     use super::*;
     use crate::http::{caller::Caller, dto::messages::Options};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_quiet_stream_shows_that_it_lives_and_always_ends() {
+    #[tokio::test]
+    async fn a_stream_begins_at_once_and_always_ends() {
         let run = RunId(uuid::Uuid::nil());
         let converter = Converter::new(run, Caller::default(), Options::default());
         let sign = || Bytes::from_static(b": alive\n\n");

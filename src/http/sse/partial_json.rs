@@ -36,7 +36,11 @@ enum State {
     BeforeValue,
     Text,
     /// A value that is not a string: nesting, and whether we are in a string within it.
-    Other { depth: usize, in_string: bool, escaped: bool },
+    Other {
+        depth: usize,
+        in_string: bool,
+        escaped: bool,
+    },
     AfterValue,
     End,
     Broken,
@@ -237,9 +241,7 @@ impl Escape {
 
     fn unit(&mut self, unit: u16) -> String {
         match (self.high.take(), unit) {
-            (Some(high), 0xdc00..=0xdfff) => {
-                String::from_utf16(&[high, unit]).unwrap_or_else(|_| '\u{fffd}'.into())
-            }
+            (Some(high), 0xdc00..=0xdfff) => String::from_utf16(&[high, unit]).unwrap_or_else(|_| '\u{fffd}'.into()),
             (earlier, 0xd800..=0xdbff) => {
                 self.high = Some(unit);
                 earlier.map_or_else(String::new, |_| '\u{fffd}'.into())

@@ -32,10 +32,10 @@ fn one(text: &str) -> String {
 fn a_string_comes_out_as_it_is_written() {
     let mut reader = Reader::default();
     assert_eq!(reader.push("{\"mess"), []);
-    assert_eq!(reader.push("age\": \"Hel"), [
-        Event::Key("message".into()),
-        Event::Value { raw: "\"Hel".into(), text: "Hel".into() }
-    ]);
+    assert_eq!(
+        reader.push("age\": \"Hel"),
+        [Event::Key("message".into()), Event::Value { raw: "\"Hel".into(), text: "Hel".into() }]
+    );
     assert_eq!(reader.push("lo\\"), [Event::Value { raw: "lo\\".into(), text: "lo".into() }]);
     assert_eq!(reader.push("n!\"}"), [Event::Value { raw: "n!\"".into(), text: "\n!".into() }, Event::End]);
 }
@@ -68,7 +68,10 @@ fn other_values_come_out_raw() {
 #[test]
 fn nested_keys_are_not_members() {
     let (members, _) = members(&[r#"{"a":{"message":"inner"},"message":"outer"}"#]);
-    assert_eq!(members.iter().map(|m| (m.0.as_str(), m.2.as_str())).collect::<Vec<_>>(), [("a", ""), ("message", "outer")]);
+    assert_eq!(
+        members.iter().map(|m| (m.0.as_str(), m.2.as_str())).collect::<Vec<_>>(),
+        [("a", ""), ("message", "outer")]
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use engram_domain::{AgentType, RunStatus};
 
 use crate::{
     brain::{Move, moves},
-    world::{ONCE, READ, World},
+    play::Play,
+    world::{ONCE, READ},
 };
 
 fn script() -> Vec<Move> {
@@ -21,12 +22,12 @@ fn script() -> Vec<Move> {
 fn crashes_leave_no_trace() {
     for agent_type in [AgentType::MemgptAgent, AgentType::LettaV1Agent, AgentType::WorkflowAgent] {
         let brain = moves(script());
-        let mut calm = World::new(agent_type, 32_000);
+        let mut calm = Play::new(agent_type, 32_000);
         calm.accept("go", 50);
         calm.settle(&brain);
         let mut crashes = 0;
         for fuel in 0.. {
-            let mut w = World::new(agent_type, 32_000);
+            let mut w = Play::new(agent_type, 32_000);
             let run = w.accept("go", 50);
             w.fuel = Some(fuel);
             w.settle(&brain);
@@ -50,7 +51,7 @@ fn effects_outside_happen_at_most_once() {
         Move::Say("rang".into()),
     ]);
     for fuel in 0.. {
-        let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+        let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
         let run = w.accept("go", 50);
         w.fuel = Some(fuel);
         w.settle(&brain);
@@ -64,7 +65,7 @@ fn effects_outside_happen_at_most_once() {
 
 #[test]
 fn a_run_that_never_survives_is_given_up_with_a_reason() {
-    let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+    let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
     let id = w.accept("poison", 50);
     let brain = moves(vec![Move::Call(vec![(ONCE.into(), "{}".into())])]);
     for _ in 0..10 {

@@ -4,7 +4,8 @@ use engram_domain::{AgentType, RunInput, RunStatus, StopReason, ToolRule, rule::
 
 use crate::{
     brain::{Move, moves},
-    world::{ONCE, World},
+    play::Play,
+    world::ONCE,
 };
 
 fn call(name: &str, args: &str) -> Move {
@@ -13,7 +14,7 @@ fn call(name: &str, args: &str) -> Move {
 
 #[test]
 fn plain_text_ends_the_turn_of_a_v1_agent() {
-    let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+    let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
     let run = w.accept("hi", 50);
     w.settle(&moves(vec![call("memory_insert", r#"{"label":"human","new_string":"likes tea"}"#)]));
     assert_eq!(w.runs[&run].stop_reason, Some(StopReason::EndTurn));
@@ -31,7 +32,7 @@ fn plain_text_ends_the_turn_of_a_v1_agent() {
 
 #[test]
 fn heartbeats_carry_a_memgpt_agent_from_call_to_call() {
-    let mut w = World::new(AgentType::MemgptAgent, 32_000);
+    let mut w = Play::new(AgentType::MemgptAgent, 32_000);
     let run = w.accept("hi", 50);
     let args = r#"{"label":"human","content":"likes tea","request_heartbeat":true,"thinking":"hm"}"#;
     w.settle(&moves(vec![call("core_memory_append", args)]));
@@ -50,7 +51,7 @@ fn heartbeats_carry_a_memgpt_agent_from_call_to_call() {
 #[test]
 fn a_bad_call_is_answered_with_an_error_and_the_turn_goes_on() {
     for agent_type in [AgentType::MemgptAgent, AgentType::LettaV1Agent] {
-        let mut w = World::new(agent_type, 32_000);
+        let mut w = Play::new(agent_type, 32_000);
         let run = w.accept("hi", 50);
         let list = vec![
             call("no_such_tool", "{}"),
@@ -68,7 +69,7 @@ fn a_bad_call_is_answered_with_an_error_and_the_turn_goes_on() {
 
 #[test]
 fn the_same_call_over_and_over_is_broken() {
-    let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+    let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
     w.accept("hi", 20);
     w.settle(&moves((0..30).map(|_| call(ONCE, "{}")).collect()));
     assert_eq!(w.outside.len(), 5);
@@ -78,7 +79,7 @@ fn the_same_call_over_and_over_is_broken() {
 
 #[test]
 fn a_context_far_over_its_window_recovers_by_itself() {
-    let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+    let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
     for i in 0..40 {
         w.accept(&format!("{i} {}", "many words of little meaning ".repeat(60)), 50);
         w.settle(&moves(vec![]));
@@ -98,7 +99,7 @@ fn a_context_far_over_its_window_recovers_by_itself() {
 
 #[test]
 fn a_single_message_larger_than_the_window_is_shown_cut() {
-    let mut w = World::new(AgentType::LettaV1Agent, 4_000);
+    let mut w = Play::new(AgentType::LettaV1Agent, 4_000);
     let run = w.accept(&"word ".repeat(20_000), 50);
     w.settle(&moves(vec![]));
     assert_eq!(w.runs[&run].status, RunStatus::Completed);
@@ -110,7 +111,7 @@ fn a_single_message_larger_than_the_window_is_shown_cut() {
 
 #[test]
 fn the_prompt_is_the_same_to_the_byte_while_memory_is() {
-    let mut w = World::new(AgentType::MemgptAgent, 32_000);
+    let mut w = Play::new(AgentType::MemgptAgent, 32_000);
     for _ in 0..3 {
         w.accept("hi", 50);
         w.settle(&moves(vec![]));
@@ -122,7 +123,7 @@ fn the_prompt_is_the_same_to_the_byte_while_memory_is() {
 
 #[test]
 fn a_workflow_agent_forgets_after_every_run() {
-    let mut w = World::new(AgentType::WorkflowAgent, 32_000);
+    let mut w = Play::new(AgentType::WorkflowAgent, 32_000);
     for text in ["first", "second"] {
         w.accept(text, 50);
         w.settle(&moves(vec![]));
@@ -134,7 +135,7 @@ fn a_workflow_agent_forgets_after_every_run() {
 #[test]
 fn an_approval_is_asked_for_once_and_survives_a_restart() {
     for approve in [true, false] {
-        let mut w = World::new(AgentType::LettaV1Agent, 32_000);
+        let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
         let mut agent = (*w.snapshot.agent).clone();
         agent.tool_rules.push(ToolRule::new(ONCE, RuleKind::RequiresApproval));
         w.snapshot.agent = std::sync::Arc::new(agent);

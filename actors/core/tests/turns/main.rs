@@ -4,5 +4,6 @@
 mod brain;
 mod crashes;
 mod loops;
+mod play;
 mod random;
 mod world;

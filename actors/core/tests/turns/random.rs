@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use crate::{
     brain::{Move, moves},
-    world::{ONCE, READ, World},
+    play::Play,
+    world::{ONCE, READ},
 };
 
 fn any_call() -> impl Strategy<Value = (String, String)> {
@@ -59,7 +60,7 @@ proptest! {
         small in any::<bool>(),
     ) {
         let brain = moves(list);
-        let mut w = World::new(agent_type, if small { 4_000 } else { 32_000 });
+        let mut w = Play::new(agent_type, if small { 4_000 } else { 32_000 });
         w.fuel = fuel;
         for i in 0..turns {
             w.accept(&format!("turn {i}"), 6);
@@ -77,7 +78,7 @@ proptest! {
         after in 0usize..12,
     ) {
         let brain = moves(list);
-        let mut w = World::new(agent_type, 32_000);
+        let mut w = Play::new(agent_type, 32_000);
         let id = w.accept("go", 6);
         let mut state = w.load();
         w.answers = Some(after);

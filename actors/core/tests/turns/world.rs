@@ -1,7 +1,7 @@
-//! A database, a model and tools in memory, and the loop that carries effects out.
+//! A database in memory: one agent, one conversation. Used by the engine's tests as well.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,16 +11,14 @@ use std::{
 use engram_core::{
     birth, builtin,
     ports::{
-        ChatReply, ChatRequest, Ids, LlmError, Loaded, ToolEffect, ToolOutcome,
+        Ids, Loaded,
         store::{AgentSnapshot, BlockWrite, Commit, PromptMeta},
     },
     prompts,
-    step::{Effect, Env, Event, RunEnd, State},
 };
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BlockId, Content, Conversation, ConversationId, EmbeddingConfig, JsonMap,
-    LlmConfig, Message, Part, Role, Run, RunId, RunInput, RunStatus, Step, Time, Tool, ToolId, ToolKind, ToolStatus,
-    run::InputMessage,
+    LlmConfig, Message, Role, Run, RunId, RunInput, RunStatus, Time, Tool, ToolId, ToolKind,
 };
 use uuid::Uuid;
 
@@ -34,9 +32,6 @@ impl Ids for Counter {
     }
 }
 
-/// What the model answers to a request.
-pub type Brain<'a> = dyn Fn(&ChatRequest) -> Result<ChatReply, LlmError> + 'a;
-
 /// What survives a crash.
 pub struct World {
     pub snapshot: AgentSnapshot,
@@ -44,17 +39,7 @@ pub struct World {
     pub meta: Option<PromptMeta>,
     pub messages: BTreeMap<i64, Arc<Message>>,
     pub runs: BTreeMap<RunId, Run>,
-    pub steps: Vec<Step>,
-    pub ends: Vec<RunEnd>,
-    pub prompts: Vec<ChatRequest>,
-    /// Calls of the tool with an effect outside, by message and call id.
-    pub outside: BTreeMap<(i64, String), usize>,
     pub ids: Counter,
-    clock: AtomicU64,
-    /// Crash when this many effects are left to carry out.
-    pub fuel: Option<usize>,
-    /// Leave what runs outside unanswered after this many answers: the run hangs in the middle.
-    pub answers: Option<usize>,
 }
 
 /// A tool of the test whose effect is outside our database.
@@ -182,30 +167,11 @@ impl World {
             meta: Some(meta),
             messages: first.into_iter().map(|m| (m.seq, Arc::new(m))).collect(),
             runs: BTreeMap::new(),
-            steps: vec![],
-            ends: vec![],
-            prompts: vec![],
-            outside: BTreeMap::new(),
             ids,
-            clock: AtomicU64::new(0),
-            fuel: None,
-            answers: None,
         }
     }
 
     /// Accepts a run.
-    pub fn accept(&mut self, text: &str, max_steps: i32) -> RunId {
-        let message = InputMessage {
-            role: Role::User,
-            content: vec![Part::text(text)],
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-        };
-        self.accept_input(RunInput { messages: vec![message], max_steps, ..RunInput::default() })
-    }
-
     pub fn accept_input(&mut self, input: RunInput) -> RunId {
         let id = RunId(self.ids.uuid());
         self.runs.insert(
@@ -235,10 +201,6 @@ impl World {
     }
 
     /// What an actor loads when it wakes.
-    pub fn load(&self) -> State {
-        State::new(self.loaded()).expect("there is a system message")
-    }
-
     pub fn loaded(&self) -> Loaded {
         let c = &self.conversation;
         let context = self
@@ -255,82 +217,6 @@ impl World {
             prompt_meta: self.meta.clone(),
             context,
         }
-    }
-
-    fn with_env<T>(&self, f: impl FnOnce(&Env<'_>) -> T) -> T {
-        let tick = self.clock.fetch_add(1, Ordering::Relaxed);
-        let effect_of = |t: &Tool| match t.name.as_str() {
-            ONCE => ToolEffect::Once,
-            name if engram_core::memory::is_memory_tool(name) => ToolEffect::Memory,
-            _ => ToolEffect::Repeatable,
-        };
-        f(&Env {
-            now: Time::UNIX_EPOCH + chrono::Duration::milliseconds(tick as i64),
-            mono_ns: tick as i64 * 1_000_000,
-            ids: &self.ids,
-            effect_of: &effect_of,
-        })
-    }
-
-    /// Drives an event to the end of everything it leads to. `false`: the process crashed on the way.
-    pub fn drive(&mut self, state: &mut State, event: Event, brain: &Brain<'_>) -> bool {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let effects = self.with_env(|env| state.step(event, env));
-            for effect in effects {
-                if let Some(fuel) = &mut self.fuel {
-                    if *fuel == 0 {
-                        return false;
-                    }
-                    *fuel -= 1;
-                }
-                if let Some(event) = self.perform(state, effect, brain) {
-                    match &mut self.answers {
-                        Some(0) => continue,
-                        Some(left) => *left -= 1,
-                        None => {}
-                    }
-                    events.push_back(event);
-                }
-            }
-        }
-        true
-    }
-
-    fn perform(&mut self, state: &mut State, effect: Effect, brain: &Brain<'_>) -> Option<Event> {
-        match effect {
-            Effect::Commit(commit) => {
-                self.apply(&commit);
-                if state.snapshot.agent.rev != self.snapshot.agent.rev {
-                    state.refresh(self.snapshot.clone());
-                }
-            }
-            Effect::CallLlm { attempt, .. } => {
-                let request = self.with_env(|env| state.request(env));
-                self.prompts.push(request.clone());
-                return Some(match brain(&request) {
-                    Ok(reply) => {
-                        Event::LlmDone { attempt, reply: Box::new(reply), took_ns: 1, first_token_ns: None }
-                    }
-                    Err(error) => Event::LlmFailed { attempt, error, took_ns: 1 },
-                });
-            }
-            Effect::Summarize { attempt, request } => {
-                return Some(Event::SummaryDone { attempt, result: brain(&request).map(Box::new) });
-            }
-            Effect::RunTool { attempt, call, .. } => {
-                if call.name == ONCE {
-                    let committed = self.messages.values().rev().find(|m| m.content.calls().contains(&call));
-                    let seq = committed.expect("a call is committed before it takes effect outside").seq;
-                    *self.outside.entry((seq, call.id.clone())).or_default() += 1;
-                }
-                let outcome = if call.name == READ { ToolOutcome::ok("read") } else { ToolOutcome::ok("done") };
-                return Some(Event::ToolDone { attempt, outcome: Box::new(outcome) });
-            }
-            Effect::Ended(end) => self.ends.push(*end),
-            Effect::Abort | Effect::Publish(_) | Effect::Answer(_) => {}
-        }
-        None
     }
 
     /// What the database does with a commit.
@@ -367,7 +253,6 @@ impl World {
             agent.rev += 1;
             self.snapshot.agent = Arc::new(agent);
         }
-        self.steps.extend(commit.step.iter().map(|s| (**s).clone()));
         if let Some(update) = &commit.run {
             let run = self.runs.get_mut(&update.id).expect("the run exists");
             assert!(!run.status.is_terminal(), "a run ends once");
@@ -378,18 +263,6 @@ impl World {
             run.step_count = update.step_count;
             run.usage = update.usage;
         }
-    }
-
-    /// Drives all open runs, waking a new actor after every crash.
-    pub fn settle(&mut self, brain: &Brain<'_>) {
-        let mut state = self.load();
-        while let Some(run) = self.runs.values().find(|r| !r.status.is_terminal()).cloned() {
-            if !self.drive(&mut state, Event::Start(Box::new(run)), brain) {
-                self.fuel = None;
-                state = self.load();
-            }
-        }
-        self.check();
     }
 
     /// What must hold whenever nothing is on: calls and results pair, the sequence has no gap.
@@ -419,35 +292,7 @@ impl World {
             assert!(want.is_empty() || (waits && i == all.len()), "calls without results: {want:?}");
         }
         for run in self.runs.values() {
-            let ends = self.ends.iter().filter(|e| e.run_id == run.id).count();
-            assert!(ends <= 1, "one end for a run");
             assert_eq!(run.status.is_terminal(), run.stop_reason.is_some());
         }
-        assert!(self.outside.values().all(|n| *n == 1), "a call with an effect outside runs once");
-    }
-
-    /// What was said, without ids and times.
-    pub fn story(&self) -> Vec<String> {
-        self.messages
-            .values()
-            .filter(|m| m.role != Role::System)
-            .map(|m| match &m.content {
-                Content::ToolReturn(r) => {
-                    format!("{}: {} {}", r.name, if r.status == ToolStatus::Success { "ok" } else { "error" }, r.text)
-                }
-                Content::Parts { parts } => {
-                    let text = engram_domain::message::parts_text(parts);
-                    let hidden = engram_core::package::is_hidden(&text);
-                    format!("{}: {}", m.role.as_str(), if hidden { "(event)" } else { &text })
-                }
-                Content::Assistant { text, calls, .. } => format!(
-                    "{}: {} {:?}",
-                    m.role.as_str(),
-                    text.as_deref().unwrap_or_default(),
-                    calls.iter().map(|c| c.name.as_str()).collect::<Vec<_>>()
-                ),
-                other => format!("{}: {}", m.role.as_str(), other.plain_text()),
-            })
-            .collect()
     }
 }

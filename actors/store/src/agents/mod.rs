@@ -66,8 +66,7 @@ impl Store {
     /// Deletes an agent with its conversations, runs, steps and messages. Blocks and archives stay:
     /// others may use them. False when there is no such agent.
     pub async fn delete_agent(&self, id: AgentId) -> Result<bool> {
-        let done =
-            sqlx::query("DELETE FROM agents WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
+        let done = sqlx::query("DELETE FROM agents WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -1,8 +1,8 @@
 //! Changing an agent.
 
 use engram_domain::{
-    AgentId, BlockId, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig, StopReason, Time,
-    ToolId, ToolRule,
+    AgentId, BlockId, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig, StopReason, Time, ToolId,
+    ToolRule,
 };
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -13,7 +13,6 @@ use crate::{Result, Store, error::db, json::AsJson};
 /// Changes of an agent; `None` leaves a member as it is. An inner `None` clears it.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[expect(missing_docs, reason = "every member is the member of `Agent` of the same name")]
-#[expect(clippy::option_option, reason = "absent and null are different wishes")]
 pub struct AgentPatch {
     pub name: Option<String>,
     pub description: Option<Option<String>>,
@@ -64,7 +63,9 @@ impl Store {
         if let Some(blocks) = &patch.block_ids {
             replace_blocks(&mut tx, id, blocks).await?;
         }
-        if patch.last_run_completion.is_some() || patch.last_run_duration_ms.is_some() || patch.last_stop_reason.is_some()
+        if patch.last_run_completion.is_some()
+            || patch.last_run_duration_ms.is_some()
+            || patch.last_stop_reason.is_some()
         {
             // Neither the fence nor anything an actor holds is touched by these columns.
             sqlx::query(
@@ -125,8 +126,19 @@ async fn update_row(conn: &mut PgConnection, id: AgentId, p: &AgentPatch, now: T
         )*};
     }
     set!(
-        name, description, system, tags, message_buffer_autoclear, enable_sleeptime, timezone, max_files_open,
-        per_file_view_window_char_limit, hidden, project_id, template_id, base_template_id
+        name,
+        description,
+        system,
+        tags,
+        message_buffer_autoclear,
+        enable_sleeptime,
+        timezone,
+        max_files_open,
+        per_file_view_window_char_limit,
+        hidden,
+        project_id,
+        template_id,
+        base_template_id
     );
     set!(json llm, embedding, model_settings, compaction, tool_rules, metadata);
     if let Some(format) = &p.response_format {

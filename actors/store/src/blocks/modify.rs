@@ -13,7 +13,6 @@ use crate::{
 /// Changes of a block; `None` leaves a member as it is, an inner `None` clears it.
 #[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "every member is the member of `Block` of the same name")]
-#[expect(clippy::option_option, reason = "absent and null are different wishes")]
 pub struct BlockPatch {
     pub label: Option<String>,
     pub value: Option<String>,
@@ -111,8 +110,18 @@ fn apply(mut b: Block, p: BlockPatch) -> Block {
         ($($member:ident),*) => {$( if let Some(value) = p.$member { b.$member = value; } )*};
     }
     set!(
-        label, value, limit, description, read_only, metadata, template_name, is_template, preserve_on_migration,
-        project_id, hidden, tags
+        label,
+        value,
+        limit,
+        description,
+        read_only,
+        metadata,
+        template_name,
+        is_template,
+        preserve_on_migration,
+        project_id,
+        hidden,
+        tags
     );
     b
 }

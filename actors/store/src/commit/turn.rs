@@ -2,7 +2,7 @@
 //! others, so where it matches nothing, nothing is written.
 
 use engram_core::ports::{Commit, Fence};
-use engram_domain::ConversationId;
+use engram_domain::{ConversationId, StopReason, Usage};
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::QueryScalar};
 use uuid::Uuid;
 
@@ -58,10 +58,7 @@ const SQL: &str = concat!(
 );
 
 /// The statement with its parameters. It returns the agent's revision, or no row when fenced.
-pub(super) fn statement(
-    fence: Fence,
-    commit: &Commit,
-) -> Result<QueryScalar<'static, Postgres, i64, PgArguments>> {
+pub(super) fn statement(fence: Fence, commit: &Commit) -> Result<QueryScalar<'static, Postgres, i64, PgArguments>> {
     let messages = Columns::of(&commit.append)?;
     let mark = commit.context;
     let run = commit.run.as_ref();
@@ -92,7 +89,7 @@ pub(super) fn statement(
         // 23: the run
         .bind(run.map(|r| r.id.0))
         .bind(run.map(|r| r.status.as_str()))
-        .bind(run.and_then(|r| r.stop_reason).map(|s| s.as_str()))
+        .bind(run.and_then(|r| r.stop_reason).map(StopReason::as_str))
         .bind(run.and_then(|r| r.error.clone()))
         .bind(run.map(|r| r.attempts))
         .bind(run.map(|r| r.step_count))
@@ -108,7 +105,7 @@ pub(super) fn statement(
         .bind(step.and_then(|s| s.model_endpoint.clone()))
         .bind(step.map(|s| s.context_window))
         .bind(step.map(|s| tokens(s.usage)))
-        .bind(step.and_then(|s| s.stop_reason).map(|s| s.as_str()))
+        .bind(step.and_then(|s| s.stop_reason).map(StopReason::as_str))
         .bind(step.map(|s| s.status.as_str()))
         .bind(step.and_then(|s| s.error.clone()))
         .bind(step.and_then(|s| s.feedback.clone()))
@@ -129,7 +126,7 @@ pub(super) fn first_seq(commit: &Commit) -> i64 {
 }
 
 /// The counts of a usage, in the order of the columns.
-fn tokens(usage: engram_domain::Usage) -> Vec<i64> {
+fn tokens(usage: Usage) -> Vec<i64> {
     vec![
         usage.completion_tokens,
         usage.prompt_tokens,

@@ -78,11 +78,7 @@ impl SocketDir {
 
     /// Removes the socket, and the directory if it was made for it.
     pub fn remove(&self) {
-        let _ = if self.temporary {
-            fs::remove_dir_all(&self.path)
-        } else {
-            fs::remove_file(self.file(super::PORT))
-        };
+        let _ = if self.temporary { fs::remove_dir_all(&self.path) } else { fs::remove_file(self.file(super::PORT)) };
     }
 }
 

@@ -1,7 +1,11 @@
 //! What a server of its own would do in the background: clean up after updates, keep the planner's
 //! statistics fresh, and be there again after a broken connection.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use pglite_oxide::PgliteServer;
@@ -14,21 +18,17 @@ use tokio::{
 /// How soon a dead server thread is noticed.
 const LOOK: Duration = Duration::from_millis(250);
 /// Between two cleanings. The hot rows are updated in place, so there is little to do.
-const CLEAN: Duration = Duration::from_secs(15 * 60);
+const CLEAN: Duration = Duration::from_mins(15);
 /// The tables that are updated in every turn; the others hardly change.
-const BUSY: [&str; 4] = [
-    "VACUUM (ANALYZE) conversations",
-    "VACUUM (ANALYZE) runs",
-    "VACUUM (ANALYZE) nodes",
-    "ANALYZE",
-];
+const BUSY: [&str; 4] =
+    ["VACUUM (ANALYZE) conversations", "VACUUM (ANALYZE) runs", "VACUUM (ANALYZE) nodes", "ANALYZE"];
 
 /// Runs until the pool is closed or the task is aborted.
 pub(super) async fn keep(pool: PgPool, server: Arc<Mutex<Option<PgliteServer>>>, root: PathBuf, socket: PathBuf) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Soon after the start, because a new database has no statistics at all.
-    let mut clean_at = Instant::now() + Duration::from_secs(60);
+    let mut clean_at = Instant::now() + Duration::from_mins(1);
     while !pool.is_closed() {
         look.tick().await;
         // With its one connection open the server is busy with it; knocking would only queue.
@@ -42,16 +42,16 @@ pub(super) async fn keep(pool: PgPool, server: Arc<Mutex<Option<PgliteServer>>>,
     }
 }
 
-async fn is_gone(socket: &PathBuf) -> bool {
+async fn is_gone(socket: &Path) -> bool {
     UnixStream::connect(socket).await.is_err()
 }
 
-async fn revive(server: &Arc<Mutex<Option<PgliteServer>>>, root: &PathBuf, socket: &PathBuf) {
+async fn revive(server: &Arc<Mutex<Option<PgliteServer>>>, root: &Path, socket: &Path) {
     tracing::warn!("the embedded database lost its connection; starting it again");
     let old = server.lock().take();
     // Dropping joins the dead thread and gives the cluster's lock back.
     let _ = tokio::task::spawn_blocking(move || drop(old)).await;
-    match super::launch(root.clone(), socket.clone()).await {
+    match super::launch(root.to_owned(), socket.to_owned()).await {
         Ok(new) => *server.lock() = Some(new),
         Err(error) => tracing::error!("{error}"),
     }

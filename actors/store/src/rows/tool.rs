@@ -46,8 +46,8 @@ impl TryFrom<ToolRow> for Tool {
     fn try_from(row: ToolRow) -> Result<Self, StoreError> {
         const T: &str = "tools";
         let id = row.id;
-        let kind = ToolKind::parse(&row.kind)
-            .ok_or_else(|| corrupt(T, "kind", id, format!("no such kind: {}", row.kind)))?;
+        let kind =
+            ToolKind::parse(&row.kind).ok_or_else(|| corrupt(T, "kind", id, format!("no such kind: {}", row.kind)))?;
         Ok(Self {
             id: id.into(),
             name: row.name,

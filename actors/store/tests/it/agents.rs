@@ -1,6 +1,6 @@
 //! Agents: creation, lists, changes, and what hangs on them.
 
-use engram_core::ports::EngineStore;
+use engram_core::ports::{EngineStore, store::ContextMark};
 use engram_domain::{AgentId, Block, BlockId, EnvVar, EnvVarId, Role, ToolRule, rule::RuleKind};
 use engram_store::{
     Page, Store, StoreError,
@@ -26,14 +26,8 @@ async fn nth(store: &Store, n: i64, change: impl FnOnce(&mut engram_domain::Agen
     change(&mut agent);
     let messages = vec![message(agent.id, agent.id.default_conversation(), 0, Role::System, "p")];
     let id = agent.id;
-    let new = NewAgent {
-        agent,
-        blocks: vec![],
-        block_order: vec![],
-        tool_ids: vec![],
-        messages,
-        prompt_meta: prompt_meta(),
-    };
+    let new =
+        NewAgent { agent, blocks: vec![], block_order: vec![], tool_ids: vec![], messages, prompt_meta: prompt_meta() };
     store.create_agent(&new).await.unwrap();
     id
 }
@@ -192,14 +186,28 @@ async fn a_change_replaces_what_it_names_and_bumps_the_revision() {
     let env = db.agent(before.id).await.unwrap().unwrap().env;
     assert_eq!((env[0].id, env[0].value.as_str(), env.len()), (env_id, "2", 2));
 
-    let missing = AgentPatch {
-        name: Some("X".into()),
-        block_ids: Some(vec![BlockId(Uuid::new_v4())]),
-        ..AgentPatch::default()
-    };
+    let missing =
+        AgentPatch { name: Some("X".into()), block_ids: Some(vec![BlockId(Uuid::new_v4())]), ..AgentPatch::default() };
     assert!(matches!(db.modify_agent(before.id, &missing, at(11)).await, Err(StoreError::Invalid(_))));
     assert_eq!(db.agent(before.id).await.unwrap().unwrap().name, "Eve");
     assert!(!db.modify_agent(AgentId(Uuid::new_v4()), &AgentPatch::default(), at(12)).await.unwrap());
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn message_ids_are_those_of_the_context_that_is_loaded() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let fence = claim(&db, conversation).await;
+    db.commit(fence, &appending(agent.id, conversation, 1, &["a", "b", "c"])).await.unwrap();
+    let mut compaction = appending(agent.id, conversation, 4, &["the summary"]);
+    compaction.context = Some(ContextMark { summary_message_id: Some(compaction.append[0].id), context_from: 3 });
+    db.commit(fence, &compaction).await.unwrap();
+    let loaded = db.load(conversation).await.unwrap().unwrap();
+    let relations = db.relations(&[agent.id], Wanted::default()).await.unwrap().remove(&agent.id).unwrap();
+    assert_eq!(relations.message_ids, loaded.context.iter().map(|m| m.id).collect::<Vec<_>>());
+    assert_eq!(relations.message_ids.len(), 3);
     db.drop_database().await;
 }
 

@@ -42,7 +42,13 @@ async fn agents_that_write_the_same_blocks_in_another_order_do_not_deadlock() {
             while written < 20 {
                 let blocks = store.load_snapshot(agent).await.unwrap().unwrap().blocks;
                 let version = |id: BlockId| blocks.iter().find(|b| b.id == id).unwrap().version;
-                let set = |id| BlockWrite::Set { id, version: version(id), value: "v".into(), label: None, description: None };
+                let set = |id| BlockWrite::Set {
+                    id,
+                    version: version(id),
+                    value: "v".into(),
+                    label: None,
+                    description: None,
+                };
                 let commit = Commit { expect_seq: 1, blocks: order.map(set).to_vec(), ..Commit::default() };
                 match store.commit(fence, &commit).await.unwrap() {
                     CommitOutcome::Done { .. } => written += 1,

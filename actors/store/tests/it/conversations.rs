@@ -65,7 +65,10 @@ async fn they_are_created_listed_changed_and_deleted() {
     db.insert_run(&run).await.unwrap();
     assert!(db.delete_conversation(ids[0], at(70)).await.unwrap());
     assert!(!db.delete_conversation(ids[0], at(70)).await.unwrap());
-    assert!(!db.delete_conversation(agent.id.default_conversation(), at(70)).await.unwrap(), "goes with its agent only");
+    assert!(
+        !db.delete_conversation(agent.id.default_conversation(), at(70)).await.unwrap(),
+        "goes with its agent only"
+    );
     let ended = db.run(run.id).await.unwrap().unwrap();
     assert_eq!((ended.status, ended.stop_reason), (RunStatus::Cancelled, Some(StopReason::Cancelled)));
     let nobodys = NewConversation { agent_id: engram_domain::AgentId(Uuid::new_v4()), ..conversation(&agent, 9) };
@@ -81,9 +84,8 @@ async fn an_isolated_block_stands_in_for_the_agents_block() {
     let own = engram_domain::Block { id: BlockId(Uuid::new_v4()), value: "own".into(), ..shared };
     let new = NewConversation { isolated_blocks: vec![own.clone()], ..conversation(&agent, 1) };
     db.create_conversation(&new).await.unwrap();
-    let values = |loaded: engram_core::ports::Loaded| {
-        loaded.snapshot.blocks.iter().map(|b| b.value.clone()).collect::<Vec<_>>()
-    };
+    let values =
+        |loaded: engram_core::ports::Loaded| loaded.snapshot.blocks.iter().map(|b| b.value.clone()).collect::<Vec<_>>();
     assert_eq!(values(db.load(new.id).await.unwrap().unwrap()), ["own", "p"]);
     assert_eq!(values(db.load(agent.id.default_conversation()).await.unwrap().unwrap()), ["shared", "p"]);
     db.delete_conversation(new.id, at(9)).await.unwrap();

@@ -8,6 +8,7 @@ use engram_store::{
     StoreError,
     embedded::{Embedded, EmbeddedError},
 };
+use tokio::io::AsyncBufReadExt;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -66,4 +67,55 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
     assert!(store.open_runs(agent.id.default_conversation()).await.unwrap().len() >= 48);
     embedded.stop(&store).await;
     let _ = std::fs::remove_dir_all(dir);
+}
+
+/// Names the data directory for the process that is to be killed; without it the test below is the
+/// one that kills.
+const VICTIM: &str = "ENGRAM_TEST_VICTIM_DIR";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    if let Ok(dir) = std::env::var(VICTIM) {
+        return write_until_killed(PathBuf::from(dir)).await;
+    }
+    let dir = data_dir();
+    let mut acknowledged = Vec::new();
+    for _ in 0..2 {
+        let mut victim = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["embedded::a_killed_process_loses_nothing_that_was_acknowledged", "--exact", "--nocapture"])
+            .env(VICTIM, &dir)
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = tokio::io::BufReader::new(victim.stdout.take().unwrap()).lines();
+        let mut seen = 0;
+        while let Some(line) = lines.next_line().await.unwrap() {
+            let Some(run) = line.strip_prefix("stored ") else { continue };
+            acknowledged.push(run.parse().unwrap());
+            seen += 1;
+            if seen == 200 {
+                // SIGKILL, in the middle of a write.
+                victim.start_kill().unwrap();
+            }
+        }
+        victim.wait().await.unwrap();
+        assert!(seen >= 200, "it wrote {seen}");
+    }
+    let (store, embedded) = Embedded::start(&dir).await.unwrap();
+    for run in acknowledged {
+        assert!(store.run(run).await.unwrap().is_some(), "{run}");
+    }
+    embedded.stop(&store).await;
+    let _ = std::fs::remove_dir_all(dir);
+}
+
+async fn write_until_killed(dir: PathBuf) {
+    let (store, _embedded) = Embedded::start(dir).await.unwrap();
+    let agent = store_agent(&store, vec![]).await;
+    for seconds in 0.. {
+        let run = new_run(agent.id, agent.id.default_conversation(), seconds);
+        store.insert_run(&run).await.unwrap();
+        println!("stored {}", run.id);
+    }
 }

@@ -16,8 +16,7 @@ async fn only_the_context_is_loaded_however_long_the_history() {
     let history: Vec<&str> = history.iter().map(String::as_str).collect();
     db.commit(fence, &appending(agent.id, conversation, 1, &history)).await.unwrap();
     let mut compaction = appending(agent.id, conversation, 301, &["the summary"]);
-    compaction.context =
-        Some(ContextMark { summary_message_id: Some(compaction.append[0].id), context_from: 299 });
+    compaction.context = Some(ContextMark { summary_message_id: Some(compaction.append[0].id), context_from: 299 });
     db.commit(fence, &compaction).await.unwrap();
     db.commit(fence, &appending(agent.id, conversation, 302, &["next"])).await.unwrap();
 

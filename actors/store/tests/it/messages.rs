@@ -88,7 +88,11 @@ async fn search_finds_words_whatever_their_case_and_filters() {
     said.content = Content::Assistant {
         reasoning: vec![],
         text: None,
-        calls: vec![ToolCall { id: "c".into(), name: "send_message".into(), arguments: r#"{"message":"a fine cat"}"#.into() }],
+        calls: vec![ToolCall {
+            id: "c".into(),
+            name: "send_message".into(),
+            arguments: r#"{"message":"a fine cat"}"#.into(),
+        }],
     };
     commit.append.push(Arc::new(said));
     db.commit(fence, &commit).await.unwrap();
@@ -96,7 +100,12 @@ async fn search_finds_words_whatever_their_case_and_filters() {
         let store = (*db).clone();
         async move { store.search_messages(&search).await.unwrap().iter().map(|m| m.seq).collect::<Vec<_>>() }
     };
-    let of = |text: &str| MessageSearch { text: Some(text.into()), agent_id: Some(agent.id), limit: 9, ..Default::default() };
+    let of = |text: &str| MessageSearch {
+        text: Some(text.into()),
+        agent_id: Some(agent.id),
+        limit: 9,
+        ..Default::default()
+    };
     assert_eq!(find(of("CAT")).await, [4, 1], "newest first");
     assert_eq!(find(of("müsli")).await, [1]);
     assert_eq!(find(of("100% S")).await, [2], "no wildcards");
@@ -105,7 +114,10 @@ async fn search_finds_words_whatever_their_case_and_filters() {
     assert_eq!(find(MessageSearch { start: Some(at(2)), end: Some(at(4)), ..of("") }).await, [4, 3, 2]);
     assert_eq!(find(MessageSearch { limit: 1, offset: 1, ..of("cat") }).await, [1]);
     assert_eq!(find(MessageSearch { agent_id: Some(other.id), ..of("cat") }).await, [0_i64; 0]);
-    assert_eq!(find(MessageSearch { conversation_id: Some(conversation), out_of_context: true, ..of("cat") }).await, [0_i64; 0]);
+    assert_eq!(
+        find(MessageSearch { conversation_id: Some(conversation), out_of_context: true, ..of("cat") }).await,
+        [0_i64; 0]
+    );
     let seqs = |messages: Vec<engram_domain::Message>| messages.iter().map(|m| m.seq).collect::<Vec<_>>();
     assert_eq!(seqs(db.all_messages(Some(agent.id), Page::newest(2)).await.unwrap()), [4, 3]);
     let page = Page { after: Some(commit.append[1].id.0), ..Page::oldest(9) };

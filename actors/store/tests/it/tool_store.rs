@@ -16,9 +16,11 @@ async fn passages_are_ranked_by_nearness_or_by_age() {
     let Some(db) = test_db().await else { return };
     let agent = store_agent(&db, vec![]).await;
     let fence = claim(&db, agent.id.default_conversation()).await;
-    for (seconds, text, vector, tag) in
-        [(1, "Red Apple", [1.0, 0.0, 0.0], "fruit"), (2, "green pear", [0.8, 0.6, 0.0], "fruit"), (3, "car", [0.0, 0.0, 1.0], "thing")]
-    {
+    for (seconds, text, vector, tag) in [
+        (1, "Red Apple", [1.0, 0.0, 0.0], "fruit"),
+        (2, "green pear", [0.8, 0.6, 0.0], "fruit"),
+        (3, "car", [0.0, 0.0, 1.0], "thing"),
+    ] {
         let passage = Passage {
             id: PassageId(Uuid::new_v4()),
             archive_id: ArchiveId(Uuid::new_v4()),
@@ -47,7 +49,8 @@ async fn passages_are_ranked_by_nearness_or_by_age() {
     assert_eq!(find(PassageQuery { embedding: Some(vec![1.0]), ..near() }).await, [""; 0], "another length");
     assert_eq!(find(PassageQuery { embedding: None, ..near() }).await, ["car 0.0", "green pear 0.0", "Red Apple 0.0"]);
     assert_eq!(find(PassageQuery { text: Some("APPLE".into()), ..near() }).await, ["Red Apple 1.0"]);
-    let thing = PassageQuery { tags: vec!["thing".into(), "fruit".into()], since: Some(at(2)), until: Some(at(3)), ..near() };
+    let thing =
+        PassageQuery { tags: vec!["thing".into(), "fruit".into()], since: Some(at(2)), until: Some(at(3)), ..near() };
     assert_eq!(find(thing.clone()).await, ["green pear 0.8"]);
     assert_eq!(find(PassageQuery { match_all: true, ..thing }).await, [""; 0]);
     db.drop_database().await;
@@ -66,7 +69,11 @@ async fn conversation_search_ranks_phrase_then_words_then_age_and_never_finds_it
     call.content = Content::Assistant {
         reasoning: vec![],
         text: None,
-        calls: vec![ToolCall { id: "c".into(), name: "conversation_search".into(), arguments: r#"{"query":"blue whale"}"#.into() }],
+        calls: vec![ToolCall {
+            id: "c".into(),
+            name: "conversation_search".into(),
+            arguments: r#"{"query":"blue whale"}"#.into(),
+        }],
     };
     let mut result = message(agent.id, conversation, 7, Role::Tool, "");
     result.content = Content::ToolReturn(ToolReturn {

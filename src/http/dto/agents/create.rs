@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engram_domain::{
-    AgentType, BlockId, CompactionSettings, Json, JsonMap, ToolId, ToolRule,
-};
+use engram_domain::{AgentType, BlockId, CompactionSettings, Json, JsonMap, ToolId, ToolRule};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

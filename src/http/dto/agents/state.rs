@@ -238,3 +238,56 @@ impl AgentStateDto {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engram_domain::{AgentType, EmbeddingConfig, EnvVarId, LlmConfig, Time};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_has_the_members_of_both_generations() {
+        let at = Time::UNIX_EPOCH;
+        let agent = Agent {
+            id: AgentId(Uuid::nil()),
+            name: "Cap".into(),
+            description: None,
+            agent_type: AgentType::MemgptAgent,
+            system: "s".into(),
+            llm: LlmConfig { model: "m".into(), provider_name: Some("p".into()), ..LlmConfig::default() },
+            embedding: EmbeddingConfig { handle: Some("p/e".into()), ..EmbeddingConfig::default() },
+            model_settings: None,
+            compaction: None,
+            response_format: None,
+            tool_rules: vec![],
+            tags: vec![],
+            metadata: JsonMap::new(),
+            env: vec![EnvVar { id: EnvVarId(Uuid::nil()), key: "K".into(), value: "V".into(), description: None }],
+            identity_ids: vec![],
+            message_buffer_autoclear: false,
+            enable_sleeptime: None,
+            timezone: "UTC".into(),
+            max_files_open: 10,
+            per_file_view_window_char_limit: 25_000,
+            hidden: None,
+            project_id: None,
+            template_id: None,
+            base_template_id: None,
+            last_run_completion: None,
+            last_run_duration_ms: None,
+            last_stop_reason: None,
+            created_at: at,
+            updated_at: at,
+            rev: 1,
+        };
+        let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default(), None)).expect("plain data");
+        let mut members: Vec<&str> = wire.as_object().expect("an object").keys().map(String::as_str).collect();
+        members.sort_unstable();
+        insta::assert_snapshot!(members.join(" "), @"agent_type base_template_id blocks compaction_settings created_at created_by_id deployment_id description embedding embedding_config enable_sleeptime entity_id hidden id identities identity_ids last_run_completion last_run_duration_ms last_stop_reason last_updated_by_id llm_config managed_group max_files_open memory message_buffer_autoclear message_ids metadata model model_settings multi_agent_group name organization_id pending_approval per_file_view_window_char_limit project_id response_format secrets sources system tags template_id timezone tool_exec_environment_variables tool_rules tools updated_at");
+        assert_eq!((&wire["model"], &wire["embedding"]), (&"p/m".into(), &"p/e".into()));
+        assert_eq!(wire["secrets"], wire["tool_exec_environment_variables"]);
+        assert_eq!(wire["blocks"], wire["memory"]["blocks"]);
+        assert_eq!(wire["created_at"], "1970-01-01T00:00:00.000000Z");
+    }
+}

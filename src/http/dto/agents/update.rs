@@ -14,7 +14,6 @@ use crate::http::dto::{
 /// Changes of an agent.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[schema(as = UpdateAgent)]
-#[expect(clippy::option_option, reason = "absent and null are different wishes")]
 pub struct UpdateAgent {
     /// New name.
     pub name: Option<String>,

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::letta::{ApprovalDto, Body, LettaMessage, ToolCallDto, ToolCalls, ToolReturnDto, lines, message_date, tool_status};
+use super::letta::{
+    ApprovalDto, Body, LettaMessage, ToolCallDto, ToolCalls, ToolReturnDto, lines, message_date, tool_status,
+};
 
 /// How the caller wants messages shown. Kept with a run as its `request_config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +47,9 @@ impl Options {
 
     /// Whether the caller wants messages of this type.
     pub fn wants(&self, kind: &str) -> bool {
-        self.include_return_message_types.as_ref().is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|k| k == kind))
+        self.include_return_message_types
+            .as_ref()
+            .is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|k| k == kind))
     }
 
     /// Whether a call of this tool is shown as words.
@@ -98,7 +102,9 @@ pub fn explode(message: &Message, options: &Options) -> Vec<Piece> {
     match &message.content {
         Content::Parts { parts } => out.parts(parts),
         Content::Assistant { reasoning, text, calls } => {
-            reasoning.iter().for_each(|r| out.reasoning(r));
+            for thought in reasoning {
+                out.reasoning(thought);
+            }
             if let Some(text) = text {
                 out.push(Slot::Text, Body::AssistantMessage { content: text.clone() });
             }
@@ -110,7 +116,8 @@ pub fn explode(message: &Message, options: &Options) -> Vec<Piece> {
         }
         Content::ToolReturn(result) => {
             if !options.speaks(&result.name) {
-                let (status, stdout, stderr) = (tool_status(result.status), lines(&result.stdout), lines(&result.stderr));
+                let (status, stdout, stderr) =
+                    (tool_status(result.status), lines(&result.stdout), lines(&result.stderr));
                 let whole = ToolReturnDto {
                     kind: "tool",
                     tool_return: result.text.clone(),

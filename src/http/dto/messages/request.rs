@@ -1,6 +1,9 @@
 //! What callers send to an agent, in the spellings of both generations.
 
-use engram_domain::{Json, Part, Role, RunInput, run::{ClientTool, DEFAULT_MAX_STEPS, Decision, InputMessage}};
+use engram_domain::{
+    Json, Part, Role, RunInput,
+    run::{ClientTool, DEFAULT_MAX_STEPS, Decision, InputMessage},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -310,7 +313,11 @@ fn part(loc: &[String], part: &Json) -> Result<Option<Part>, ApiError> {
         Some("text") => text("text"),
         Some("image") => Part::deserialize(part).map(Some).map_err(|error| {
             let loc: Vec<&str> = loc.iter().map(String::as_str).chain(["source"]).collect();
-            ApiError::invalid(&loc, format!("expected an image source of type `url`, `base64` or `letta`: {error}"), Json::Null)
+            ApiError::invalid(
+                &loc,
+                format!("expected an image source of type `url`, `base64` or `letta`: {error}"),
+                Json::Null,
+            )
         }),
         Some("tool_return") => text("content"),
         Some("tool_call") => Ok(Some(Part::text(part.to_string()))),
@@ -338,7 +345,9 @@ mod tests {
     #[test]
     fn both_generations_say_the_same() {
         let old = read(json!({"messages": [{"role": "user", "content": "hi"}]})).expect("valid");
-        let parts = read(json!({"messages": [{"type": "message", "role": "user", "content": [{"type": "text", "text": "hi"}]}]}));
+        let parts = read(
+            json!({"messages": [{"type": "message", "role": "user", "content": [{"type": "text", "text": "hi"}]}]}),
+        );
         let new = read(json!({"input": "hi", "max_steps": 0})).expect("valid");
         assert_eq!(old, new);
         assert_eq!(old, parts.expect("valid"));
@@ -397,9 +406,15 @@ mod tests {
         "#);
         let older = json!({"type": "approval", "approve": false, "approval_request_id": "message-x", "reason": "no"});
         let input = read(json!({"messages": [older]})).expect("valid");
-        assert_eq!(input.decisions, [Decision::Approval { tool_call_id: None, approve: false, reason: Some("no".into()) }]);
+        assert_eq!(
+            input.decisions,
+            [Decision::Approval { tool_call_id: None, approve: false, reason: Some("no".into()) }]
+        );
         let returns = json!({"type": "tool_return", "tool_returns": [{"tool_call_id": "c", "tool_return": "ok"}]});
-        assert!(matches!(read(json!({"messages": [returns]})).expect("valid").decisions[..], [Decision::Return { ok: true, .. }]));
+        assert!(matches!(
+            read(json!({"messages": [returns]})).expect("valid").decisions[..],
+            [Decision::Return { ok: true, .. }]
+        ));
         let mixed = json!({"messages": [{"role": "user", "content": "x"}, {"type": "approval", "approve": true}]});
         assert!(refusal(mixed).contains("not both"));
         assert!(refusal(json!({"messages": [{"type": "approval"}]})).contains("approvals"));

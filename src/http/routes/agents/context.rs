@@ -2,7 +2,10 @@
 
 use axum::{Json, extract::State};
 use engram_core::{
-    ports::{EngineStore, store::{Loaded, PromptMeta}},
+    ports::{
+        EngineStore,
+        store::{Loaded, PromptMeta},
+    },
     prompt, tokens,
 };
 use engram_domain::{AgentId, Content, ConversationId, Role};

@@ -18,10 +18,7 @@ pub struct Deleted {
 /// this moment ends at its next commit, which finds nothing to commit to.
 #[utoipa::path(delete, path = "/v1/agents/{agent_id}", tag = "agents", params(("agent_id" = String, Path)),
     responses((status = 200, body = Deleted)))]
-pub async fn delete(
-    State(state): State<AppState>,
-    PathId(id): PathId<AgentId>,
-) -> Result<Json<Deleted>, ApiError> {
+pub async fn delete(State(state): State<AppState>, PathId(id): PathId<AgentId>) -> Result<Json<Deleted>, ApiError> {
     if !state.store.delete_agent(id).await? {
         return Err(ApiError::not_found("Agent", id));
     }

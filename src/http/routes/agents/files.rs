@@ -13,8 +13,9 @@ use crate::http::{error::ApiError, extract::PathId, state::AppState};
 #[schema(as = PaginatedAgentFiles)]
 pub struct Files {
     /// The files.
+    #[serde(rename = "files")]
     #[schema(value_type = Vec<Object>)]
-    files: Vec<engram_domain::Json>,
+    items: Vec<engram_domain::Json>,
     /// Where the next page begins.
     next_cursor: Option<String>,
     /// Whether there is one.
@@ -26,5 +27,5 @@ pub struct Files {
     responses((status = 200, body = Files)))]
 pub async fn files(State(state): State<AppState>, PathId(id): PathId<AgentId>) -> Result<Json<Files>, ApiError> {
     require(&state, id).await?;
-    Ok(Json(Files { files: vec![], next_cursor: None, has_more: false }))
+    Ok(Json(Files { items: vec![], next_cursor: None, has_more: false }))
 }

@@ -2,7 +2,11 @@
 
 use axum::{Json, extract::State};
 
-use super::{paging::{DEFAULT_LIMIT, page}, query::{AgentQuery, RelationQuery, sort}, states::agent_states};
+use super::{
+    paging::{DEFAULT_LIMIT, page},
+    query::{AgentQuery, RelationQuery, sort},
+    states::agent_states,
+};
 use crate::http::{
     dto::agents::AgentStateDto, error::ApiError, extract::ApiQuery, pagination::PageQuery, state::AppState,
 };

@@ -77,11 +77,8 @@ async fn patch(state: &AppState, caller: Caller, agent: &Agent, r: UpdateAgent) 
         parallel_tool_calls: r.parallel_tool_calls,
     };
     let llm = models::llm(state, caller, &llm, Some(&agent.llm)).await?;
-    let embedding = EmbeddingWish {
-        handle: r.embedding.as_deref(),
-        config: r.embedding_config.as_ref(),
-        chunk_size: None,
-    };
+    let embedding =
+        EmbeddingWish { handle: r.embedding.as_deref(), config: r.embedding_config.as_ref(), chunk_size: None };
     let embedding = models::embedding(state, &embedding, Some(&agent.embedding)).await?;
     let env = r.env().map(|env| variables(env, state.ids.as_ref()));
     let last_run_completion = moment("last_run_completion", r.last_run_completion.as_deref())?;

@@ -85,10 +85,9 @@ impl RelationQuery {
     pub fn wanted(&self) -> Wanted {
         match &self.include_relationships {
             None => Wanted::default(),
-            Some(names) => Wanted {
-                blocks: names.iter().any(|n| n == "memory"),
-                tools: names.iter().any(|n| n == "tools"),
-            },
+            Some(names) => {
+                Wanted { blocks: names.iter().any(|n| n == "memory"), tools: names.iter().any(|n| n == "tools") }
+            }
         }
     }
 }

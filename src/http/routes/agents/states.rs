@@ -50,4 +50,3 @@ fn pending_approval(message: &Message) -> Option<engram_domain::Json> {
 pub async fn require(state: &AppState, id: AgentId) -> Result<(), ApiError> {
     if state.store.agent_exists(id).await? { Ok(()) } else { Err(ApiError::not_found("Agent", id)) }
 }
-

@@ -8,10 +8,7 @@ use crate::http::{dto::blocks::BlockDto, error::ApiError, extract::PathId, state
 /// A block.
 #[utoipa::path(get, path = "/v1/blocks/{block_id}", tag = "blocks", params(("block_id" = String, Path)),
     responses((status = 200, body = BlockDto)))]
-pub async fn retrieve(
-    State(state): State<AppState>,
-    PathId(id): PathId<BlockId>,
-) -> Result<Json<BlockDto>, ApiError> {
+pub async fn retrieve(State(state): State<AppState>, PathId(id): PathId<BlockId>) -> Result<Json<BlockDto>, ApiError> {
     let block = state.store.block(id).await?.ok_or_else(|| ApiError::not_found("Block", id))?;
     Ok(Json(block.into()))
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use engram_core::{birth, ports::{EngineStore, store::AgentSnapshot}};
+use engram_core::{
+    birth,
+    ports::{EngineStore, store::AgentSnapshot},
+};
 use engram_domain::{Block, BlockId, ConversationId};
 use engram_store::conversations::NewConversation;
 use serde_json::json;
@@ -62,7 +65,8 @@ fn isolate(state: &AppState, snapshot: &mut AgentSnapshot, labels: &[String]) ->
             return Err(ApiError::invalid(&loc, "expected the label of a block of the agent", json!(label)));
         };
         let now = state.clock.now();
-        let copy = Block { id: BlockId(state.ids.uuid()), created_at: now, updated_at: now, ..Block::clone(block.as_ref()) };
+        let copy =
+            Block { id: BlockId(state.ids.uuid()), created_at: now, updated_at: now, ..Block::clone(block.as_ref()) };
         *block = Arc::new(copy.clone());
         copies.push(copy);
     }

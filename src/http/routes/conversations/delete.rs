@@ -18,7 +18,9 @@ pub async fn delete_conversation(
 ) -> Result<Json<()>, ApiError> {
     let conversation = find(&state, &id, query.agent_id).await?;
     if conversation.is_default() {
-        return Err(ApiError::bad_request("An agent's own history goes only with the agent; reset its messages instead"));
+        return Err(ApiError::bad_request(
+            "An agent's own history goes only with the agent; reset its messages instead",
+        ));
     }
     if !state.store.delete_conversation(conversation.id, state.clock.now()).await? {
         return Err(ApiError::not_found("Conversation", &id));

@@ -9,7 +9,7 @@ use crate::http::{
     ApiError, ApiJson, ApiQuery, AppState, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, LettaResponse, MessageRequest, letta_messages},
     routes::messages::{
-        MessageListQuery, page_of_messages, preview_payload,
+        MessageListQuery, conversation_page, preview_payload,
         turn::{Target, answer, answer_streaming},
     },
 };
@@ -27,15 +27,9 @@ pub async fn list_conversation_messages(
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<AxumJson<Vec<LettaMessage>>, ApiError> {
     let conversation = find(&state, &id, agent_of(query.agent_id.as_deref())?).await?;
-    let ascending = page.ascending(false)?;
     let (after, before) = page.cursors();
-    // Cursors follow the order of this list; the store's go by time.
-    let (after, before) = if ascending { (after, before) } else { (before, after) };
-    let page = Page { limit: page.limit(100)?, after, before, ascending };
-    let mut messages = page_of_messages(&state, conversation.id, &query, page).await?;
-    if !ascending {
-        messages.reverse();
-    }
+    let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
+    let messages = conversation_page(&state, conversation.id, &query, page).await?;
     Ok(AxumJson(letta_messages(&messages, &query.options())))
 }
 

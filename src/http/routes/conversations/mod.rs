@@ -49,14 +49,17 @@ pub struct AgentQuery {
 
 /// Reads an agent's id out of a body, where it is optional.
 pub fn agent_of(id: Option<&str>) -> Result<Option<AgentId>, ApiError> {
-    id.map(|id| id.parse().map_err(|e: engram_domain::BadId| ApiError::invalid(&["body", "agent_id"], e.to_string(), json!(id))))
-        .transpose()
+    id.map(|id| {
+        id.parse().map_err(|e: engram_domain::BadId| ApiError::invalid(&["body", "agent_id"], e.to_string(), json!(id)))
+    })
+    .transpose()
 }
 
 /// The conversation that an id means.
 pub fn parse_id(id: &str, agent: Option<AgentId>) -> Result<ConversationId, ApiError> {
     if id == "default" {
-        let missing = || ApiError::invalid(&["query", "agent_id"], "the conversation `default` needs an agent id", json!(null));
+        let missing =
+            || ApiError::invalid(&["query", "agent_id"], "the conversation `default` needs an agent id", json!(null));
         return agent.map(AgentId::default_conversation).ok_or_else(missing);
     }
     if let Ok(agent) = id.parse::<AgentId>() {

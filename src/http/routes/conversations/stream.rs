@@ -27,18 +27,15 @@ pub async fn stream_conversation(
 ) -> Result<Response, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(query.agent_id);
     let conversation = find(&state, &id, agent).await?;
-    let run = match request.run_id.as_deref() {
-        Some(text) => {
-            let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
-            let run: RunId = text.parse().map_err(wrong)?;
-            let found = state.store.run_by_id(run).await?.filter(|r| r.conversation_id == conversation.id);
-            found.ok_or_else(|| ApiError::not_found("Run", run))?.id
-        }
-        None => {
-            let filter = RunFilter { conversation_id: Some(conversation.id), ..RunFilter::default() };
-            let latest = state.store.runs(&filter, Page::newest(1)).await?.pop();
-            latest.ok_or_else(|| ApiError::bad_request(format!("Nothing has run in conversation {id} yet")))?.id
-        }
+    let run = if let Some(text) = request.run_id.as_deref() {
+        let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
+        let run: RunId = text.parse().map_err(wrong)?;
+        let found = state.store.run_by_id(run).await?.filter(|r| r.conversation_id == conversation.id);
+        found.ok_or_else(|| ApiError::not_found("Run", run))?.id
+    } else {
+        let filter = RunFilter { conversation_id: Some(conversation.id), ..RunFilter::default() };
+        let latest = state.store.runs(&filter, Page::newest(1)).await?.pop();
+        latest.ok_or_else(|| ApiError::bad_request(format!("Nothing has run in conversation {id} yet")))?.id
     };
     resume(&state, run, caller, &request).await
 }

@@ -4,10 +4,11 @@ use axum::{Json, extract::State};
 use engram_domain::{AgentId, MessageId};
 use engram_store::Page;
 
-use super::list::{MessageListQuery, message_page, page_of_messages};
+use super::list::{MessageListQuery, conversation_page};
 use crate::http::{
     ApiError, ApiQuery, AppState, PageQuery, PathId,
     dto::messages::{LettaMessage, letta_messages},
+    routes::conversations,
 };
 
 /// List messages of all agents, of one agent, or of one conversation; newest first unless `order=asc`.
@@ -23,23 +24,17 @@ pub async fn list_all_messages(
     let agent = query
         .agent_id
         .as_deref()
-        .map(|id| id.parse::<AgentId>().map_err(|e| ApiError::invalid(&["query", "agent_id"], e.to_string(), id.into())))
+        .map(|id| {
+            id.parse::<AgentId>().map_err(|e| ApiError::invalid(&["query", "agent_id"], e.to_string(), id.into()))
+        })
         .transpose()?;
-    let messages = match query.conversation_id.as_deref() {
-        Some(id) => {
-            let conversation = crate::http::routes::conversations::parse_id(id, agent)?;
-            let page = message_page(&page, 100)?;
-            let mut messages = page_of_messages(&state, conversation, &query, page).await?;
-            if !page.ascending {
-                messages.reverse();
-            }
-            messages
-        }
-        None => {
-            let (after, before) = page.cursors();
-            let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
-            state.store.all_messages(agent, page).await?
-        }
+    let (after, before) = page.cursors();
+    let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
+    let messages = if let Some(id) = query.conversation_id.as_deref() {
+        let conversation = conversations::parse_id(id, agent)?;
+        conversation_page(&state, conversation, &query, page).await?
+    } else {
+        state.store.all_messages(agent, page).await?
     };
     Ok(Json(letta_messages(&messages, &query.options())))
 }

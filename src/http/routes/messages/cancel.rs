@@ -48,7 +48,9 @@ pub async fn cancel_agent_runs(
             }
             runs
         }
-        None => open_runs(&state, RunFilter { agent_ids: vec![agent_id], active: true, ..RunFilter::default() }).await?,
+        None => {
+            open_runs(&state, RunFilter { agent_ids: vec![agent_id], active: true, ..RunFilter::default() }).await?
+        }
     };
     cancel_all(&state, runs, &format!("agent {agent_id}")).await
 }
@@ -73,5 +75,9 @@ async fn cancel_all(state: &AppState, runs: Vec<engram_domain::Run>, whose: &str
         let status = if cancelled { "cancelled" } else { run.status.as_str() };
         results.insert(run.id.to_string(), json!(status));
     }
-    if any { Ok(AxumJson(Json::Object(results))) } else { Err(ApiError::conflict(format!("CONFLICT: No active runs to cancel for {whose}"))) }
+    if any {
+        Ok(AxumJson(Json::Object(results)))
+    } else {
+        Err(ApiError::conflict(format!("CONFLICT: No active runs to cancel for {whose}")))
+    }
 }

@@ -102,3 +102,20 @@ pub async fn page_of_messages(
     };
     state.store.messages(conversation, &filter, page).await.map_err(page_error)
 }
+
+/// A page of a conversation in the order that was asked for, with cursors that follow that order (the
+/// store's go by time).
+pub async fn conversation_page(
+    state: &AppState,
+    conversation: ConversationId,
+    query: &MessageListQuery,
+    page: Page,
+) -> Result<Vec<Message>, ApiError> {
+    let Page { after, before, ascending, .. } = page;
+    let (after, before) = if ascending { (after, before) } else { (before, after) };
+    let mut messages = page_of_messages(state, conversation, query, Page { after, before, ..page }).await?;
+    if !ascending {
+        messages.reverse();
+    }
+    Ok(messages)
+}

@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::http::state::AppState;
 
 pub use cancel::cancel_runs;
-pub use list::{MessageListQuery, page_of_messages};
+pub use list::{MessageListQuery, conversation_page};
 pub use preview::preview_payload;
 pub use summarize::{CompactionRequest, CompactionResponse, compact};
 

@@ -56,7 +56,10 @@ pub async fn modify_message(
 /// The message's content with the change in it.
 fn changed(message: &Message, update: &MessageUpdate) -> Result<Content, ApiError> {
     let text = |content: &Json| {
-        content.as_str().map(str::to_owned).ok_or_else(|| ApiError::invalid(&["body", "content"], "expected a text", Json::Null))
+        content
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| ApiError::invalid(&["body", "content"], "expected a text", Json::Null))
     };
     let missing = |member: &str| ApiError::invalid(&["body", member], "Field required", Json::Null);
     match (&message.content, update.message_type.as_deref()) {
@@ -70,7 +73,8 @@ fn changed(message: &Message, update: &MessageUpdate) -> Result<Content, ApiErro
             let mut calls = calls.clone();
             // What an agent says through a tool stands in the arguments of that tool.
             if let Some(call) = calls.iter_mut().find(|c| options.speaks(&c.name)) {
-                let mut arguments = serde_json::from_str::<serde_json::Map<String, Json>>(&call.arguments).unwrap_or_default();
+                let mut arguments =
+                    serde_json::from_str::<serde_json::Map<String, Json>>(&call.arguments).unwrap_or_default();
                 arguments.insert(options.assistant_message_tool_kwarg, json!(said));
                 call.arguments = Json::Object(arguments).to_string();
                 return Ok(Content::Assistant { reasoning: reasoning.clone(), text: words.clone(), calls });

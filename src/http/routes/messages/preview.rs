@@ -2,7 +2,10 @@
 
 use axum::{Json as AxumJson, extract::State};
 use engram_core::{
-    ports::{EngineStore, NewRun, llm::{ChatMessage, ChatRequest, ToolChoice}},
+    ports::{
+        EngineStore, NewRun,
+        llm::{ChatMessage, ChatRequest, ToolChoice},
+    },
     step::{Effect, Env, Event, State as AgentStep},
 };
 use engram_domain::{AgentId, Json, Run, RunStatus, Usage, message::parts_text};

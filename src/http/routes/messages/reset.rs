@@ -7,9 +7,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::{
-    ApiError, ApiQuery, AppState, OptionalJson, PathId,
-    dto::agents::AgentStateDto,
-    routes::agents::agent_state,
+    ApiError, ApiQuery, AppState, OptionalJson, PathId, dto::agents::AgentStateDto, routes::agents::agent_state,
 };
 
 /// Whether to begin as a new agent would. Read from the query (old clients) and from the body (1.x).

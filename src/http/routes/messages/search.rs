@@ -98,8 +98,9 @@ async fn search(state: &AppState, request: &SearchRequest) -> Result<Vec<Message
     let roles = request.roles.iter().flatten().map(|role| match role.as_str() {
         // An old name of what a tool returned.
         "function" => Ok(Role::Tool),
-        role => Role::parse(role)
-            .ok_or_else(|| ApiError::invalid(&["body", "roles"], "expected roles as `user` or `assistant`", json!(role))),
+        role => Role::parse(role).ok_or_else(|| {
+            ApiError::invalid(&["body", "roles"], "expected roles as `user` or `assistant`", json!(role))
+        }),
     });
     let conversation_id =
         request.conversation_id.as_deref().map(|id| conversations::parse_id(id, request.agent_id)).transpose()?;

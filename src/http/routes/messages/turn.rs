@@ -14,9 +14,7 @@ use serde_json::json;
 
 use crate::http::{
     caller::Caller,
-    dto::messages::{
-        LettaResponse, MessageRequest, Options, StopReasonDto, UsageDto, is_output, letta_messages,
-    },
+    dto::messages::{LettaResponse, MessageRequest, Options, StopReasonDto, UsageDto, is_output, letta_messages},
     error::ApiError,
     sse::{self, Converter, Life, Source},
     state::AppState,
@@ -48,7 +46,12 @@ pub struct Manner<'a> {
 }
 
 /// A run that is about to be submitted.
-pub fn new_run(state: &AppState, target: Target, request: &MessageRequest, manner: Manner<'_>) -> Result<NewRun, ApiError> {
+pub fn new_run(
+    state: &AppState,
+    target: Target,
+    request: &MessageRequest,
+    manner: Manner<'_>,
+) -> Result<NewRun, ApiError> {
     let input: RunInput = request.run_input()?;
     Ok(NewRun {
         id: RunId(state.ids.uuid()),

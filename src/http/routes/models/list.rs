@@ -12,11 +12,14 @@ use crate::http::{dto::models::ModelDto, error::ApiError, extract::ApiQuery, sta
 #[into_params(parameter_in = Query)]
 pub struct ModelQuery {
     /// `base` or `byok`.
-    provider_category: Vec<String>,
+    #[serde(rename = "provider_category")]
+    category: Vec<String>,
     /// The part of the handle before the slash.
-    provider_name: Option<String>,
+    #[serde(rename = "provider_name")]
+    name: Option<String>,
     /// Kind of provider.
-    provider_type: Option<String>,
+    #[serde(rename = "provider_type")]
+    kind: Option<String>,
 }
 
 /// Lists the language models of every provider that answers.
@@ -29,9 +32,9 @@ pub async fn list(
     let models = state.providers.models().await;
     let wanted = |m: &ModelDto| {
         let category = m.config.provider_category.as_deref().unwrap_or("base");
-        (q.provider_category.is_empty() || q.provider_category.iter().any(|c| c == category))
-            && q.provider_name.as_deref().is_none_or(|n| m.config.provider_name.as_deref() == Some(n))
-            && q.provider_type.as_deref().is_none_or(|t| m.provider_type == t)
+        (q.category.is_empty() || q.category.iter().any(|c| c == category))
+            && q.name.as_deref().is_none_or(|n| m.config.provider_name.as_deref() == Some(n))
+            && q.kind.as_deref().is_none_or(|t| m.provider_type == t)
     };
     Ok(Json(models.iter().map(ModelDto::from).filter(wanted).collect()))
 }

@@ -106,11 +106,9 @@ pub fn parse_time(text: &str, loc: &[String], end_of_day: bool) -> Result<Time, 
             Some(text.parse::<NaiveDate>().ok()?.and_time(time))
         })
     };
-    zoned
-        .parse::<Time>()
-        .ok()
-        .or_else(|| naive().map(|n| n.and_utc()))
-        .ok_or_else(|| ApiError::invalid(loc, "expected a time in ISO 8601, as `2026-03-01T12:00:00Z`", Value::from(text)))
+    zoned.parse::<Time>().ok().or_else(|| naive().map(|n| n.and_utc())).ok_or_else(|| {
+        ApiError::invalid(loc, "expected a time in ISO 8601, as `2026-03-01T12:00:00Z`", Value::from(text))
+    })
 }
 
 #[cfg(test)]

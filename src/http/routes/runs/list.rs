@@ -7,11 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
-use crate::http::{
-    ApiError, ApiQuery, AppState, PageQuery,
-    dto::runs::RunDto,
-    routes::conversations,
-};
+use crate::http::{ApiError, ApiQuery, AppState, PageQuery, dto::runs::RunDto, routes::conversations};
 
 /// Which runs.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

@@ -52,11 +52,15 @@ pub async fn resume_run(
 }
 
 /// The stream of a run, as it was for whoever started it.
-pub async fn resume(state: &AppState, id: RunId, caller: Caller, request: &ResumeRequest) -> Result<Response, ApiError> {
+pub async fn resume(
+    state: &AppState,
+    id: RunId,
+    caller: Caller,
+    request: &ResumeRequest,
+) -> Result<Response, ApiError> {
     let starting_after = request.starting_after.unwrap_or_default().max(0);
     let (run, source, whole) = source(state, id).await?;
-    let mut converter =
-        Converter::new(id, caller, Options::of_run(&run.input.request_config)).numbered(starting_after);
+    let mut converter = Converter::new(id, caller, Options::of_run(&run.input.request_config)).numbered(starting_after);
     if !whole && run.input.stream_tokens {
         // The pieces are gone, and with them their numbers: whole messages follow what was seen.
         converter = converter.counting_from(starting_after);

@@ -6,10 +6,7 @@ use engram_store::Page;
 
 use super::find;
 use crate::http::{
-    ApiError, AppState, Caller, PathId,
-    dto::runs::RunDto,
-    pagination::MAX_LIMIT,
-    routes::messages::turn::page_error,
+    ApiError, AppState, Caller, PathId, dto::runs::RunDto, pagination::MAX_LIMIT, routes::messages::turn::page_error,
 };
 
 /// Get a run. One that ended carries its answer in `metadata.result`.

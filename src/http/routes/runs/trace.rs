@@ -33,20 +33,22 @@ pub async fn retrieve_run_trace(
 fn root(run: &Run) -> Json {
     let start = run.created_at.timestamp_nanos_opt().unwrap_or_default();
     let duration = run.completed_at.and_then(|end| (end - run.created_at).num_nanoseconds());
-    span(run, &run.id, None, &run.run_type, start, duration, json!({ "status": run.status, "stop_reason": run.stop_reason }))
+    let attributes = json!({ "status": run.status, "stop_reason": run.stop_reason });
+    span(run, &run.id, None, &run.run_type, start, duration, &attributes)
 }
 
 fn children(run: &Run, step: &Step) -> Vec<Json> {
     let start = step.created_at.timestamp_nanos_opt().unwrap_or_default();
     let of_step = json!({ "status": step.status, "model": step.model_handle });
-    let tokens = json!({ "completion_tokens": step.usage.completion_tokens, "prompt_tokens": step.usage.prompt_tokens });
+    let tokens =
+        json!({ "completion_tokens": step.usage.completion_tokens, "prompt_tokens": step.usage.prompt_tokens });
     let mut spans = vec![
-        span(run, &step.id, Some(&run.id), "agent_step", start, Some(step.step_ns), of_step),
-        span(run, &format!("{}-llm", step.id), Some(&step.id), "llm_request", start, Some(step.llm_ns), tokens),
+        span(run, &step.id, Some(&run.id), "agent_step", start, Some(step.step_ns), &of_step),
+        span(run, &format!("{}-llm", step.id), Some(&step.id), "llm_request", start, Some(step.llm_ns), &tokens),
     ];
     if let Some(tools) = step.tool_ns {
         let id = format!("{}-tools", step.id);
-        spans.push(span(run, &id, Some(&step.id), "tool_execution", start + step.llm_ns, Some(tools), json!({})));
+        spans.push(span(run, &id, Some(&step.id), "tool_execution", start + step.llm_ns, Some(tools), &json!({})));
     }
     spans
 }
@@ -58,7 +60,7 @@ fn span(
     name: &str,
     start_ns: i64,
     duration_ns: Option<i64>,
-    attributes: Json,
+    attributes: &Json,
 ) -> Json {
     json!({
         "trace_id": run.id,

@@ -14,7 +14,10 @@ use crate::http::{
     get, path = "/v1/steps/{step_id}", tag = "steps", params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = StepDto), (status = 404, description = "No such step"))
 )]
-pub async fn retrieve_step(State(state): State<AppState>, PathId(id): PathId<StepId>) -> Result<Json<StepDto>, ApiError> {
+pub async fn retrieve_step(
+    State(state): State<AppState>,
+    PathId(id): PathId<StepId>,
+) -> Result<Json<StepDto>, ApiError> {
     Ok(Json(StepDto::from(&find(&state, id).await?)))
 }
 

@@ -1,7 +1,9 @@
 //! `GET /v1/steps/{step_id}/trace`
 
 use axum::{Json as AxumJson, extract::State};
-use engram_domain::{Content, DEFAULT_ORG, DEFAULT_USER, Json, Message, Role, Step, StepId, TraceId, message::parts_text};
+use engram_domain::{
+    Content, DEFAULT_ORG, DEFAULT_USER, Json, Message, Role, Step, StepId, TraceId, message::parts_text,
+};
 use engram_store::{Page, messages::MessageFilter};
 use serde::Serialize;
 use serde_json::json;

@@ -23,7 +23,9 @@ pub async fn modify(
     let tool = state.store.tool(id).await?.ok_or_else(|| ApiError::not_found("Tool", id))?;
     if let Some(member) = update.touches_code() {
         if tool.kind == ToolKind::Custom {
-            return Err(ApiError::not_built(format!("`{member}`: changing custom tools is not built yet in this server")));
+            return Err(ApiError::not_built(format!(
+                "`{member}`: changing custom tools is not built yet in this server"
+            )));
         }
         let expected = "expected no such member: the tool comes with the server";
         return Err(ApiError::invalid(&["body", member], expected, Value::Null));
@@ -38,10 +40,7 @@ pub async fn modify(
         enable_parallel_execution: update.enable_parallel_execution,
         metadata: update.metadata_,
     };
-    let tool = state
-        .store
-        .modify_tool(id, &patch, state.clock.now())
-        .await?
-        .ok_or_else(|| ApiError::not_found("Tool", id))?;
+    let tool =
+        state.store.modify_tool(id, &patch, state.clock.now()).await?.ok_or_else(|| ApiError::not_found("Tool", id))?;
     Ok(Json(tool.into()))
 }

@@ -29,15 +29,14 @@ pub async fn search(
     let filter = ToolFilter { kinds: r.tool_types, tags: r.tags.unwrap_or_default(), ..ToolFilter::default() };
     let tools = state.store.tools(&filter, Page::oldest(i64::MAX)).await?;
     let ranked = rank(tools, r.query.as_deref().unwrap_or_default());
-    let answer = (1..).zip(ranked).take(usize::try_from(limit).unwrap_or(0)).map(|(place, (tool, score))| {
-        ToolSearchResult {
+    let answer =
+        (1..).zip(ranked).take(usize::try_from(limit).unwrap_or(0)).map(|(place, (tool, score))| ToolSearchResult {
             tool: tool.into(),
             embedded_text: None,
             fts_rank: Some(place),
             vector_rank: None,
             combined_score: score,
-        }
-    });
+        });
     Ok(Json(answer.collect()))
 }
 
@@ -54,10 +53,8 @@ fn rank(tools: Vec<Tool>, query: &str) -> Vec<(Tool, f64)> {
         .filter_map(|tool| {
             let name = tool.name.to_lowercase();
             let description = tool.description.as_deref().unwrap_or_default().to_lowercase();
-            let points: usize = words
-                .iter()
-                .map(|w| 2 * usize::from(name.contains(w)) + usize::from(description.contains(w)))
-                .sum();
+            let points: usize =
+                words.iter().map(|w| 2 * usize::from(name.contains(w)) + usize::from(description.contains(w))).sum();
             (points > 0).then(|| (tool, points as f64 / (3 * words.len()) as f64))
         })
         .collect();

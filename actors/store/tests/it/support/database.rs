@@ -83,7 +83,8 @@ async fn template(admin: &mut PgConnection, base: &str) -> String {
     if !exists {
         // Under another name until it is whole: a test that dies here leaves no half template.
         let draft = format!("{name}_draft");
-        for sql in [format!("DROP DATABASE IF EXISTS \"{draft}\" WITH (FORCE)"), format!("CREATE DATABASE \"{draft}\"")] {
+        for sql in [format!("DROP DATABASE IF EXISTS \"{draft}\" WITH (FORCE)"), format!("CREATE DATABASE \"{draft}\"")]
+        {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *admin).await.unwrap();
         }
         Store::connect(&with_database(base, &draft), &settings()).await.unwrap().close().await;

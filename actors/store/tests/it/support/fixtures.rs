@@ -155,7 +155,13 @@ pub fn step(run: &NewRun, seconds: i64) -> Step {
         model_handle: Some("engram/scripted".into()),
         model_endpoint: None,
         context_window: 32_000,
-        usage: Usage { completion_tokens: 5, prompt_tokens: 7, cached_input_tokens: 3, cache_write_tokens: 2, reasoning_tokens: 1 },
+        usage: Usage {
+            completion_tokens: 5,
+            prompt_tokens: 7,
+            cached_input_tokens: 3,
+            cache_write_tokens: 2,
+            reasoning_tokens: 1,
+        },
         stop_reason: Some(StopReason::EndTurn),
         status: StepStatus::Success,
         error: None,
@@ -179,7 +185,13 @@ pub fn run_end(run: RunId, reason: StopReason) -> RunUpdate {
         error: None,
         attempts: 1,
         step_count: 1,
-        usage: Usage { completion_tokens: 5, prompt_tokens: 7, cached_input_tokens: 3, cache_write_tokens: 2, reasoning_tokens: 1 },
+        usage: Usage {
+            completion_tokens: 5,
+            prompt_tokens: 7,
+            cached_input_tokens: 3,
+            cache_write_tokens: 2,
+            reasoning_tokens: 1,
+        },
         ttft_ns: Some(99),
     }
 }

@@ -35,8 +35,7 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    let archive =
-        state.store.default_archive(id, &fresh).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let archive = state.store.default_archive(id, &fresh).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
     let texts = chunks(&request.text, archive.embedding.embedding_chunk_size);
     let vectors = embed(&state, &archive.embedding, &texts).await?;
     let created_at = moment("created_at", request.created_at.as_deref())?.unwrap_or(now);

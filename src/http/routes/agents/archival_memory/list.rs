@@ -36,8 +36,7 @@ pub async fn list(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
     let page = page(&paging, 100, true)?;
-    let archives: BTreeMap<_, _> =
-        state.store.archives_of_agent(id).await?.into_iter().map(|a| (a.id, a)).collect();
+    let archives: BTreeMap<_, _> = state.store.archives_of_agent(id).await?.into_iter().map(|a| (a.id, a)).collect();
     if archives.is_empty() {
         require(&state, id).await?;
     }

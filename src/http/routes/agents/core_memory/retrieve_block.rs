@@ -1,11 +1,9 @@
 //! `GET /v1/agents/{agent_id}/core-memory/blocks/{block_label}`
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use engram_domain::{AgentId, Block};
 
-use crate::http::{
-    dto::blocks::BlockDto, error::ApiError, extract::PathId, routes::agents::require, state::AppState,
-};
+use crate::http::{dto::blocks::BlockDto, error::ApiError, extract::PathId, routes::agents::require, state::AppState};
 
 /// The block of an agent with this label.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/core-memory/blocks/{block_label}", tag = "agents",
@@ -19,14 +17,9 @@ pub async fn retrieve_block(
 
 /// The block with this label; 404 says whether the agent or the block is missing.
 pub async fn find(state: &AppState, id: AgentId, label: &str) -> Result<Block, ApiError> {
-    match state.store.block_of_agent(id, label).await? {
-        Some(block) => Ok(block),
-        None => {
-            require(state, id).await?;
-            Err(ApiError::new(
-                axum::http::StatusCode::NOT_FOUND,
-                format!("Block with label '{label}' not found in agent {id}"),
-            ))
-        }
+    if let Some(block) = state.store.block_of_agent(id, label).await? {
+        return Ok(block);
     }
+    require(state, id).await?;
+    Err(ApiError::new(StatusCode::NOT_FOUND, format!("Block with label '{label}' not found in agent {id}")))
 }

@@ -28,11 +28,8 @@ use crate::http::{caller::Caller, dto::agents::CreateAgent, error::ApiError, sta
 
 /// Creates an agent.
 pub async fn create(state: &AppState, caller: Caller, request: CreateAgent) -> Result<AgentId, ApiError> {
-    let agent_type = request.agent_type.unwrap_or(if caller.is_v1_sdk {
-        AgentType::LettaV1Agent
-    } else {
-        AgentType::MemgptAgent
-    });
+    let agent_type =
+        request.agent_type.unwrap_or(if caller.is_v1_sdk { AgentType::LettaV1Agent } else { AgentType::MemgptAgent });
     refuse(&request, agent_type)?;
     let initial = initial_messages(&request)?;
     let llm = models::llm(state, caller, &llm_wish(&request), None).await?;
@@ -136,10 +133,7 @@ async fn find_tools(
     );
     let asked = r.tools.iter().flatten().map(String::as_str);
     // Under a name that only old programs use, the tool of today is meant.
-    let names: Vec<String> = asked
-        .chain(defaults)
-        .map(|n| builtin::find(n).map_or(n, |t| t.name).to_owned())
-        .collect();
+    let names: Vec<String> = asked.chain(defaults).map(|n| builtin::find(n).map_or(n, |t| t.name).to_owned()).collect();
     let mut by_name: BTreeMap<String, _> =
         state.store.tools_by_name(&names).await?.into_iter().map(|t| (t.name.clone(), t)).collect();
     if let Some(missing) = names.iter().find(|n| !by_name.contains_key(*n)) {

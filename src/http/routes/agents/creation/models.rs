@@ -58,7 +58,8 @@ pub async fn llm(
     present: Option<&LlmConfig>,
 ) -> Result<LlmConfig, ApiError> {
     let default = state.settings.models.default_llm.as_deref();
-    let cap = state.settings.models.max_context_window.unwrap_or(if caller.is_v1_sdk { NEW_WINDOW } else { OLD_WINDOW });
+    let cap =
+        state.settings.models.max_context_window.unwrap_or(if caller.is_v1_sdk { NEW_WINDOW } else { OLD_WINDOW });
     let (base, window) = match (wish.handle, wish.config, present) {
         (Some(handle), ..) => offered(state, handle, cap).await?,
         (None, Some(config), present) => {

@@ -144,9 +144,7 @@ fn rules(asked: Option<Vec<ToolRule>>, tools: &[Tool], agent_type: AgentType, ba
 
 /// Variables with fresh ids.
 pub fn variables(env: BTreeMap<String, String>, ids: &dyn Ids) -> Vec<EnvVar> {
-    env.into_iter()
-        .map(|(key, value)| EnvVar { id: EnvVarId(ids.uuid()), key, value, description: None })
-        .collect()
+    env.into_iter().map(|(key, value)| EnvVar { id: EnvVarId(ids.uuid()), key, value, description: None }).collect()
 }
 
 /// Sorted, each once: how tags are kept.

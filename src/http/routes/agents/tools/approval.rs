@@ -32,9 +32,10 @@ pub async fn approval(
     ApiQuery(query): ApiQuery<ApprovalQuery>,
     body: Option<ApiJson<ModifyApproval>>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    let on = body.map(|b| b.0.requires_approval).or(query.requires_approval).ok_or_else(|| {
-        ApiError::invalid(&["body", "requires_approval"], "Field required", Value::Null)
-    })?;
+    let on = body
+        .map(|b| b.0.requires_approval)
+        .or(query.requires_approval)
+        .ok_or_else(|| ApiError::invalid(&["body", "requires_approval"], "Field required", Value::Null))?;
     let before = agent_state(&state, id).await?;
     if !before.tools.iter().any(|t| t.name == name) {
         let detail = format!("Tool with name '{name}' not found in agent {id}");
@@ -46,10 +47,6 @@ pub async fn approval(
             rules.push(ToolRule::new(name, RuleKind::RequiresApproval));
         }
     };
-    state
-        .store
-        .modify_rules(id, state.clock.now(), change)
-        .await?
-        .ok_or_else(|| ApiError::not_found("Agent", id))?;
+    state.store.modify_rules(id, state.clock.now(), change).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
     agent_state(&state, id).await.map(Json)
 }

@@ -40,7 +40,10 @@ pub async fn run(
         return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
     };
     if matches!(tool.kind, ToolKind::Custom | ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain) {
-        return Err(ApiError::not_built(format!("running {} tools is not built yet in this server", tool.kind.as_str())));
+        return Err(ApiError::not_built(format!(
+            "running {} tools is not built yet in this server",
+            tool.kind.as_str()
+        )));
     }
     let outcome = match state.executor.effect(&tool) {
         ToolEffect::Memory => edit_memory(&state, id, &tool, request.args, snapshot).await?,
@@ -107,14 +110,9 @@ async fn execute(
     if let Err(text) = builtin::prepare(&tool.name, &mut args) {
         return Ok(ToolOutcome::error(text));
     }
-    let env: BTreeMap<String, String> =
-        snapshot.agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
-    let context = ToolContext {
-        agent: snapshot.agent.clone(),
-        conversation_id: id.default_conversation(),
-        run_id: None,
-        env,
-    };
+    let env: BTreeMap<String, String> = snapshot.agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
+    let context =
+        ToolContext { agent: snapshot.agent.clone(), conversation_id: id.default_conversation(), run_id: None, env };
     // A caller that goes away takes its call with it: the guard fires when this future is dropped.
     let cancel = CancellationToken::new();
     let _guard = cancel.clone().drop_guard();

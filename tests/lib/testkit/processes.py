@@ -1,0 +1,69 @@
+"""Child processes that never outlive the test, and the ports they listen on."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(signum: int = signal.SIGKILL):
+    """A `preexec_fn` that has the kernel signal the child when its parent dies, however it dies."""
+
+    def run():
+        _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
+
+    return run
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on right now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """Our environment without anything that would change how the server or an SDK behaves."""
+    prefixes = ("ENGRAM_", "LETTA_", "OPENAI_", "ANTHROPIC_")
+    names = {"SECURE", "HOST", "PORT", "DATABASE_URL", "ACCEPTABLE_ORIGINS", "GLOBAL_MAX_CONTEXT_WINDOW_LIMIT"}
+    names |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}  # all traffic here is loopback
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(prefixes) and k.upper() not in names}
+    return {**kept, **extra}
+
+
+def wait_for_http(url: str, seconds: float, process: subprocess.Popen | None = None) -> float:
+    """Polls `url` until it answers 200; returns the seconds it took. Fails early if `process` ends."""
+    started = time.monotonic()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    problem: object = "not tried"
+    while time.monotonic() - started < seconds:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"the process ended with {process.returncode} before {url} answered")
+        try:
+            with opener.open(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return time.monotonic() - started
+                problem = answer.status
+        except (urllib.error.URLError, OSError) as e:
+            problem = e
+        time.sleep(0.02)
+    raise RuntimeError(f"{url} did not answer within {seconds} s: {problem}")
+
+
+def stop(process: subprocess.Popen, seconds: float = 15, signum: int = signal.SIGTERM) -> int:
+    """Asks a process to end, and makes it end when it does not within `seconds`."""
+    if process.poll() is None:
+        process.send_signal(signum)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return process.returncode

@@ -6,7 +6,7 @@
 use axum::{
     body::Bytes,
     extract::{
-        FromRequest, FromRequestParts, OptionalFromRequest, Path, Request,
+        FromRequest, FromRequestParts, OptionalFromRequest, Path, RawPathParams, Request,
         path::ErrorKind,
         rejection::{BytesRejection, PathRejection},
     },
@@ -180,7 +180,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<
                     }
                     ErrorKind::DeserializeError { key, value, message } => (Some(key), message, Some(json!(value))),
                     ErrorKind::InvalidUtf8InPathParam { key } => (Some(key), "expected UTF-8".to_owned(), None),
-                    other => (None, other.to_string(), None),
+                    // A single id, or a tuple of them: the error has no name, but it quotes the value.
+                    other => {
+                        let message = other.to_string();
+                        let (key, value) = quoted_param(parts, state, &message).await.unzip();
+                        (key, message, value.map(Json::from))
+                    }
                 };
                 let loc: Vec<String> = std::iter::once("path".to_owned()).chain(key).collect();
                 Err(ApiError::invalid(&loc, message, echo(input)))
@@ -188,6 +193,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<
             Err(other) => Err(ApiError::internal(other)),
         }
     }
+}
+
+/// The parameter of the path whose value a message quotes.
+async fn quoted_param<S: Send + Sync>(parts: &mut Parts, state: &S, message: &str) -> Option<(String, String)> {
+    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    let found = params.iter().find(|(_, value)| message.contains(&format!("'{value}'")));
+    found.map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -76,6 +77,8 @@ class Torment:
         self.requests: list[Request] = []
         self.starts: list[float] = []
         self.failures: list[str] = []
+        self.given_up = False
+        self.reasons: Counter = Counter()
 
     # -- preparation
 
@@ -117,6 +120,8 @@ class Torment:
     def work(self, request: Request) -> None:
         while True:
             self.up.wait()
+            if self.given_up:
+                return
             with self.lock:
                 self.sent = max(self.sent, request.number + 1)
             try:
@@ -169,8 +174,17 @@ class Torment:
     # -- the killer
 
     def start(self) -> None:
-        self.starts.append(self.server.start())
-        self.up.set()
+        """Starts the server. A start that fails is a finding, also when the next one succeeds."""
+        for attempt in range(3):
+            try:
+                self.starts.append(self.server.start())
+                self.up.set()
+                return
+            except RuntimeError as e:
+                self.fail(f"start {len(self.starts) + 1}, attempt {attempt + 1}: {str(e).splitlines()[-1]}")
+        self.given_up = True
+        self.up.set()  # so that the workers see it
+        raise RuntimeError("the server does not start any more")
 
     def torment(self) -> None:
         moments = sorted(self.random.sample(range(1, self.args.requests), min(self.args.kills, self.args.requests - 1)))
@@ -232,12 +246,18 @@ class Torment:
                 time.sleep(0.1)
         for run, state in states.items():
             if state["status"] == "failed":
-                print("   ", state) if __import__("os").environ.get("DEBUGX") else None
-                if not state.get("stop_reason") and not (state.get("metadata") or {}).get("error"):
+                if not (reason := self.reason(state)):
                     self.fail(f"{run} failed without a reason: {state}")
+                self.reasons[str(reason)[:100]] += 1
             elif state["status"] != "completed":
                 self.fail(f"{run} ended as {state['status']}")
         return states
+
+    @staticmethod
+    def reason(state: dict) -> str | None:
+        """Why a run failed, in words; the kind of the failure alone does not help anybody."""
+        metadata = state.get("metadata") or {}
+        return metadata.get("error") or (metadata.get("result") or {}).get("error")
 
     def check_messages(self, states: dict[str, dict]) -> Counter:
         counts: Counter = Counter()
@@ -338,8 +358,7 @@ class Torment:
             f"{max(self.starts[1:], default=0):.2f} s at most\n"
             f"  {len(acknowledged)} acknowledged, {sum(r.answered for r in self.requests)} fully answered, "
             f"{sum(r.problem is not None for r in self.requests)} cut off or refused\n"
-            f"  runs: {dict(Counter(s['status'] for s in states.values()))}, "
-            f"reasons of failures: {dict(Counter(str(s.get('stop_reason')) for s in states.values() if s['status'] == 'failed'))}\n"
+            f"  runs: {dict(Counter(s['status'] for s in states.values()))}; reasons of failures: {dict(self.reasons)}\n"
             f"  {counts['messages']} messages, {counts['tool calls']} tool calls"
         )
         for failure in self.failures[:40]:
@@ -366,13 +385,17 @@ def main() -> None:
         with contextlib.ExitStack() as stack:
             home = Path(tempfile.mkdtemp(prefix="engram-crash-"))
             if not args.keep:
-                stack.callback(lambda: __import__("shutil").rmtree(home, ignore_errors=True))
+                stack.callback(shutil.rmtree, home, ignore_errors=True)
             uri = stack.enter_context(fresh_database("crash")) if database == "postgres" else None
             mock = stack.enter_context(MockModel())
             server = EngramServer(data_dir=home / "data", env=mock.server_env, pg_uri=uri)
             stack.callback(server.stop)
             torment = Torment(args, seed, server, mock)
-            good = torment.run()
+            try:
+                good = torment.run()
+            except RuntimeError as e:
+                good = False
+                print("".join(f"  FAILED: {f}\n" for f in [*torment.failures, str(e)]), end="")
             if not good:
                 print(f"--- end of the server's log\n{server.log_tail(30)}")
             print(f"kill -9 on the {database} database: {'ok' if good else 'FAILED'} (seed {seed})", flush=True)

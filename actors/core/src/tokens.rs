@@ -1,8 +1,8 @@
 //! Counting tokens.
 //!
-//! Every count is a count of text by the tokenizer of OpenAI's current models. Other models' differ
-//! by some per cent, which is what the reserve in [`crate::compact`] is for; where a provider
-//! reports usage, the state corrects itself by it.
+//! Every count is a count of text by `cl100k_base`. Newer vocabularies need a few tokens less for the
+//! same text (so we err on the safe side) and twice the memory; other vendors' differ by some per
+//! cent, which is what the reserve in [`crate::compact`] is for.
 
 use std::sync::OnceLock;
 
@@ -45,7 +45,7 @@ pub fn warm_up() {
 
 fn tokenizer() -> &'static CoreBPE {
     static BPE: OnceLock<&'static CoreBPE> = OnceLock::new();
-    BPE.get_or_init(tiktoken_rs::o200k_base_singleton)
+    BPE.get_or_init(tiktoken_rs::cl100k_base_singleton)
 }
 
 /// Tokens that a message takes in a prompt.

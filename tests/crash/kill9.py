@@ -6,7 +6,8 @@
 
 Several workers send messages to several agents: plain, streamed, in the background and asynchronous ones,
 many of them with tool calls that write to memory. Nothing is ever sent twice. At random moments the
-server is killed and started again on the same data. At the end, with the server left alone:
+server is killed and started again on the same data; some of these starts are killed as well. At the end,
+with the server left alone:
 
 1. every run that was acknowledged (its id or an answer was received) is `completed`, or `failed` with a
    reason; and no run of any agent is left in between;
@@ -78,6 +79,8 @@ class Torment:
         self.starts: list[float] = []
         self.failures: list[str] = []
         self.given_up = False
+        self.shown_parts = 0
+        self.kills_in_start = 0
         self.reasons: Counter = Counter()
 
     # -- preparation
@@ -189,15 +192,23 @@ class Torment:
     def torment(self) -> None:
         moments = sorted(self.random.sample(range(1, self.args.requests), min(self.args.kills, self.args.requests - 1)))
         delays = [self.random.uniform(0, 0.35) for _ in moments]
+        # Some starts are killed too: a crash loop is what a supervisor makes of a crash.
+        early = [self.random.uniform(0, 2) if self.random.random() < self.args.in_start else None for _ in moments]
         with ThreadPoolExecutor(self.args.workers) as pool:
             working = [pool.submit(self.work, r) for r in self.requests]
-            for moment, delay in zip(moments, delays):
+            for moment, delay, soon in zip(moments, delays, early):
                 while self.sent < moment and not all(w.done() for w in working):
                     time.sleep(0.005)
                 time.sleep(delay)
                 self.up.clear()
                 self.server.kill()
                 print(f"  killed after {self.sent} requests; ", end="", flush=True)
+                if soon is not None:
+                    self.server.launch()
+                    time.sleep(soon)
+                    self.server.kill()
+                    self.kills_in_start += 1
+                    print(f"killed {soon:.2f} s into the start; ", end="", flush=True)
                 self.start()
                 print(f"up again in {self.starts[-1]:.2f} s", flush=True)
             for w in working:
@@ -283,6 +294,7 @@ class Torment:
                     self.fail(f"{agent}: {r.marker} was answered {answers} times")
                 completed = r.run and states.get(r.run, {}).get("status") == "completed"
                 if completed and (times, answers) != (1, 1):
+                    self.show(messages, r.marker)
                     self.fail(f"{r.run} ({r.kind}) is completed, with {times} user messages and {answers} answers")
                 if r.answered and not completed and not r.problem:
                     self.fail(f"{r.marker} ({r.kind}) was answered, but its run is {states.get(r.run or '', {}).get('status')}")
@@ -290,6 +302,17 @@ class Torment:
                     self.fail(f"{agent}: {r.marker} ({r.kind}) was shown messages that are not stored: {sorted(lost)}")
             self.check_memory(agent, requests)
         return counts
+
+    def show(self, messages: list[dict], marker: str) -> None:
+        """The part of a conversation that is wrong, for whoever has to find out why. Only the first few."""
+        self.shown_parts += 1
+        near = next((i for i, m in enumerate(messages) if marker in json.dumps(m)), None)
+        if near is None or self.shown_parts > 3:
+            return
+        print(f"    around {marker}:")
+        for m in messages[max(0, near - 3):near + 9]:
+            what = m.get("content") or m.get("tool_call") or m.get("tool_return") or ""
+            print(f"      {m['message_type']:20} {m.get('run_id')} {str(what)[:100]!r}")
 
     @staticmethod
     def spoken_text(message: dict) -> str | None:
@@ -354,7 +377,7 @@ class Torment:
         self.check_agents_answer(agents)
         acknowledged = [r for r in self.requests if r.run]
         print(
-            f"  {len(self.requests)} requests in {seconds:.1f} s, {len(self.starts) - 1} kills, restarts "
+            f"  {len(self.requests)} requests in {seconds:.1f} s, {len(self.starts) - 1 + self.kills_in_start} kills, restarts "
             f"{max(self.starts[1:], default=0):.2f} s at most\n"
             f"  {len(acknowledged)} acknowledged, {sum(r.answered for r in self.requests)} fully answered, "
             f"{sum(r.problem is not None for r in self.requests)} cut off or refused\n"
@@ -373,6 +396,7 @@ def main() -> None:
     parser.add_argument("--database", choices=["embedded", "postgres", "both"], default="both")
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--kills", type=int, default=12)
+    parser.add_argument("--in-start", type=float, default=0.3, help="share of the kills that hit the start after them too")
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--agents", type=int, default=6)
     parser.add_argument("--seed", type=int, default=None, help="repeat a run (printed at its start)")
@@ -397,7 +421,7 @@ def main() -> None:
                 good = False
                 print("".join(f"  FAILED: {f}\n" for f in [*torment.failures, str(e)]), end="")
             if not good:
-                print(f"--- end of the server's log\n{server.log_tail(30)}")
+                print(f"--- end of the server's log\n{server.log_tail(15)}")
             print(f"kill -9 on the {database} database: {'ok' if good else 'FAILED'} (seed {seed})", flush=True)
             if args.keep:
                 print(f"  data and log: {home}")

@@ -39,8 +39,8 @@ class EngramServer:
         self.start_seconds = start_seconds
         self.process: subprocess.Popen | None = None
 
-    def start(self) -> float:
-        """Starts the process; returns the seconds until it answered its health route."""
+    def launch(self) -> None:
+        """Starts the process and does not wait for it."""
         binary = paths.server_binary()
         if not binary.exists():
             raise FileNotFoundError(f"{binary} does not exist: run `cargo build` first, or set ENGRAM_BIN")
@@ -48,13 +48,17 @@ class EngramServer:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [binary, "server", "--port", str(self.port), "--data-dir", self.data_dir],
-                env=processes.clean_environment(**self.env),
+                env=processes.clean_environment(NO_COLOR="1", **self.env),
                 cwd=self.data_dir.parent,  # so that a developer's `.env` has no say
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 preexec_fn=processes.die_with_parent(),
             )
+
+    def start(self) -> float:
+        """Starts the process; returns the seconds until it answered its health route."""
+        self.launch()
         try:
             return processes.wait_for_http(f"{self.url}/v1/health/", self.start_seconds, self.process)
         except RuntimeError as e:
@@ -72,10 +76,12 @@ class EngramServer:
         return processes.stop(self.process) if self.process else 0
 
     def log_tail(self, lines: int = 40) -> str:
+        """The end of the log without the lines on single requests."""
         try:
-            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+            log = self.log_path.read_text(errors="replace").splitlines()
         except OSError:
             return "(no log)"
+        return "\n".join([line for line in log if "::observe" not in line][-lines:])
 
     def __enter__(self) -> "EngramServer":
         self.start()

@@ -176,7 +176,7 @@ impl MessageRequest {
     fn said(&self) -> Result<(Vec<InputMessage>, Vec<Decision>), ApiError> {
         let (mut messages, mut decisions) = (Vec::new(), Vec::new());
         if self.input.is_none() && self.messages.as_ref().is_some_and(Vec::is_empty) {
-            return Err(ApiError::unprocessable("Messages must not be empty"));
+            return Err(ApiError::invalid(&["body", "messages"], "Messages must not be empty", Json::Array(vec![])));
         }
         for (index, message) in self.messages.iter().flatten().enumerate() {
             let index = index.to_string();
@@ -360,7 +360,8 @@ mod tests {
     fn nothing_at_all_lets_the_agent_go_on_and_an_empty_list_is_refused() {
         let input = read(json!({"max_steps": 0})).expect("valid");
         assert!(input.messages.is_empty() && input.decisions.is_empty());
-        assert_eq!(refusal(json!({"messages": []})), "\"Messages must not be empty\"");
+        let refused = refusal(json!({"messages": []}));
+        assert!(refused.contains(r#""loc":["body","messages"]"#) && refused.contains("Messages must not be empty"));
     }
 
     #[test]

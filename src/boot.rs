@@ -71,7 +71,7 @@ impl Database {
     }
 }
 
-/// Opens the database, starts the engine. `url` is where this node is reached.
+/// Opens the database, starts the engine. `url` is where this process listens.
 pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database), BootError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
@@ -93,9 +93,16 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let engine = Engine::start(ports, EngineSettings::new(NodeId(ids.uuid()), url.to_owned())).await?;
+    let engine = Engine::start(ports, EngineSettings::new(NodeId(ids.uuid()), node_name(url))).await?;
     let state = AppState { store, engine, providers, embedder, executor, clock, ids, settings: Arc::new(settings) };
     Ok((state, database))
+}
+
+/// Tells this node from those of other machines that listen on the same address: a process that starts
+/// takes over from the one that had its name before.
+fn node_name(url: &str) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{url} on {}", host.trim())
 }
 
 async fn open(settings: &Settings) -> Result<Database, BootError> {

@@ -193,6 +193,8 @@ CREATE TABLE conversations (
     owner                uuid
 ) WITH (fillfactor = 70);
 CREATE INDEX conversations_agent ON conversations (agent_id, created_at);
+-- Few have any; a change of such a block must find them.
+CREATE INDEX conversations_isolated ON conversations USING gin (isolated_block_ids) WHERE isolated_block_ids <> '{}';
 
 CREATE TABLE messages (
     id              uuid PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! `engram server`: start, say what is going on, serve, stop.
 
-use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -56,7 +56,7 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
     let shutdown = Shutdown::listen(settings.server.grace).map_err(boot::BootError::Signals)?;
     // Bound before the rest starts, so that a port in use is known at once; served only at the end.
     let address = (settings.server.host.as_str(), settings.server.port);
-    let listener = TcpListener::bind(address)
+    let listener = bind(address)
         .await
         .map_err(|source| boot::BootError::Listen { address: format!("{}:{}", address.0, address.1), source })?;
     let local = listener.local_addr().map_err(boot::BootError::Signals)?;
@@ -75,6 +75,20 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
     }
     database.close().await;
     Ok(())
+}
+
+/// Binds, waiting a moment for a predecessor that was just killed: the system frees its port a little
+/// after its end.
+async fn bind(address: (&str, u16)) -> std::io::Result<TcpListener> {
+    for _ in 0..20 {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            other => return other,
+        }
+    }
+    TcpListener::bind(address).await
 }
 
 /// The address as one types it.

@@ -14,7 +14,7 @@ use axum::{
 };
 use engram_core::ports::StoreError;
 use engram_domain::Json;
-use engram_engine::{CommandError, SubmitError};
+use engram_engine::{CommandError, RunError, SubmitError};
 use serde_json::json;
 
 /// What a caller hears about an internal failure.
@@ -94,8 +94,17 @@ impl ApiError {
         Self { status: StatusCode::CONFLICT, body, retry_after: None }
     }
 
-    /// A model call that failed while the caller waited. `kind` is `RunError::kind`; the message is
-    /// fit for the caller's eyes.
+    /// A run that failed while the caller waited. The error's message is fit for the caller's eyes.
+    pub fn run(error: &RunError) -> Self {
+        match (error.kind.as_str(), error.about) {
+            ("pending_approval", Some(request)) => Self::pending_approval(request),
+            ("no_pending_approval", _) => Self::bad_request(&error.message),
+            ("not_found", _) => Self::new(StatusCode::NOT_FOUND, &error.message),
+            (kind, _) => Self::llm(kind, &error.message),
+        }
+    }
+
+    /// A model call that failed. `kind` is `RunError::kind`.
     pub fn llm(kind: &str, message: &str) -> Self {
         let (status, title) = match kind {
             "llm_bad_request" => (StatusCode::BAD_REQUEST, "The request to the LLM was invalid."),
@@ -151,10 +160,6 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent or conversation not found"),
-            SubmitError::PendingApproval { request_id } => Self::pending_approval(request_id),
-            SubmitError::NoPendingApproval => {
-                Self::bad_request("Cannot process approval response: No tool call is currently awaiting approval.")
-            }
             SubmitError::ShuttingDown => Self::unavailable("The server is shutting down. Try again."),
             SubmitError::Store(error) => error.into(),
         }

@@ -49,3 +49,22 @@ def test_a_run_in_progress_survives_an_orderly_restart(tmp_path, mock):
             api.still_answers(agent)
     finally:
         server.stop()
+
+
+def test_after_a_crash_the_interrupted_turn_ends_before_the_next_one_begins(tmp_path, mock):
+    """Messages that were waiting go on waiting: no turn is answered inside another one."""
+    server = EngramServer(data_dir=tmp_path / "data", env=mock.server_env)
+    server.start()
+    try:
+        with contextlib.closing(Api(server.url, NEW)) as api:
+            agent = api.agent("openai/slow-1000")
+            texts = [f"message {i}" for i in range(4)]
+            runs = [api.ok("POST", f"/v1/agents/{agent}/messages/async", json={"input": t})["id"] for t in texts]
+            time.sleep(0.3)
+            server.kill()
+            server.start()
+            assert [api.finished(r, 60)["status"] for r in runs] == ["completed"] * 4
+            turns = [m["content"] for m in api.messages(agent) if m["message_type"] in ("user_message", "assistant_message")]
+            assert turns == [said for t in texts for said in (t, f"You said: {t}")]
+    finally:
+        server.stop()

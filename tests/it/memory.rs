@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server;
+use crate::server::{self, texts};
 
 fn types(answer: &Value) -> Vec<&str> {
     answer["messages"].as_array().unwrap().iter().map(|m| m["message_type"].as_str().unwrap()).collect()
@@ -14,15 +14,17 @@ async fn what_an_agent_wrote_down_survives_a_restart() {
         let agent = s.agent(json!({})).await;
         let order = r#"[[call core_memory_append {"label": "human", "content": "Likes tea"}]] hello"#;
         let answer = s.say(&agent, order).await;
-        assert_eq!(types(&answer), ["tool_call_message", "tool_return_message", "assistant_message"]);
-        assert_eq!(answer["messages"][2]["content"], "You said: hello");
+        let said =
+            ["reasoning_message", "tool_call_message", "tool_return_message", "reasoning_message", "assistant_message"];
+        assert_eq!(types(&answer), said);
+        assert_eq!(texts(&answer, "assistant_message"), ["You said: hello"]);
         assert_eq!(answer["stop_reason"]["stop_reason"], "end_turn");
         assert_eq!(answer["usage"]["step_count"], 2);
         s.restart().await;
         let block = s.get(&format!("/v1/agents/{agent}/core-memory/blocks/human")).await;
         assert_eq!(block["value"], "Name: Chad\nLikes tea");
         let answer = s.say(&agent, "still there?").await;
-        assert_eq!(answer["messages"][0]["content"], "You said: still there?");
+        assert_eq!(texts(&answer, "assistant_message"), ["You said: still there?"]);
     })
     .await;
 }
@@ -37,7 +39,7 @@ async fn archival_memory_is_found_by_its_own_words() {
         }
         let order = r#"[[call archival_memory_search {"query": "what is green"}]] ok"#;
         let answer = s.say(&agent, order).await;
-        let found: Value = serde_json::from_str(answer["messages"][1]["tool_return"].as_str().unwrap()).unwrap();
+        let found: Value = serde_json::from_str(&texts(&answer, "tool_return_message")[0]).unwrap();
         assert_eq!(found["results"][0]["content"], "grass is green");
         let listed = s.get(&path).await;
         assert_eq!(listed.as_array().unwrap().len(), 3);
@@ -58,7 +60,7 @@ async fn a_shared_block_written_by_one_agent_is_seen_by_the_other() {
             .await;
         let order = r#"[[call core_memory_append {"label": "team", "content": "agreed"}]]"#;
         let answer = s.say(&two, order).await;
-        assert_eq!(answer["messages"][1]["tool_return"], "Plan B\nagreed");
+        assert_eq!(texts(&answer, "tool_return_message"), ["Plan B\nagreed"]);
     })
     .await;
 }
@@ -67,15 +69,57 @@ async fn a_shared_block_written_by_one_agent_is_seen_by_the_other() {
 async fn concurrent_sends_each_get_their_own_answer() {
     server::with(|s| async move {
         let agent = s.agent(json!({})).await;
-        let texts: Vec<String> = (0..12).map(|n| format!("word {n}")).collect();
-        let answers = futures::future::join_all(texts.iter().map(|t| s.say(&agent, t))).await;
-        for (text, answer) in texts.iter().zip(answers) {
-            assert_eq!(answer["messages"][0]["content"], format!("You said: {text}"));
+        let words: Vec<String> = (0..12).map(|n| format!("word {n}")).collect();
+        let answers = futures::future::join_all(words.iter().map(|t| s.say(&agent, t))).await;
+        for (text, answer) in words.iter().zip(answers) {
+            assert_eq!(texts(&answer, "assistant_message"), [format!("You said: {text}")]);
         }
         let listed = s.get(&format!("/v1/agents/{agent}/messages?limit=100")).await;
         let users = listed.as_array().unwrap().iter().filter(|m| m["message_type"] == "user_message").count();
         // The event that the agent was born with, and ours.
         assert_eq!(users, 13);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_approval_is_asked_for_answered_and_over() {
+    server::with(|s| async move {
+        let rule = json!([{"type": "requires_approval", "tool_name": "memory_insert"}]);
+        let agent = s.agent(json!({"agent_type": "letta_v1_agent", "tool_rules": rule})).await;
+        let order = r#"[[call memory_insert {"label": "human", "new_string": "Likes tea"}]] done"#;
+        let path = format!("/v1/agents/{agent}/messages");
+        for approve in [false, true] {
+            let asked = s.say(&agent, order).await;
+            assert_eq!(asked["stop_reason"]["stop_reason"], "requires_approval");
+            let request = &asked["messages"][0];
+            assert_eq!(request["message_type"], "approval_request_message");
+            let body = json!({"messages": [{"role": "user", "content": "hello?"}]});
+            let (status, refused) = s.send(reqwest::Method::POST, &path, Some(&body)).await;
+            assert_eq!(status.as_u16(), 409, "{refused}");
+            assert_eq!(refused["detail"]["pending_request_id"], request["id"]);
+            let word = json!({"type": "approval", "approve": approve, "tool_call_id": request["tool_call"]["tool_call_id"]});
+            let answer = s.post(&path, json!({"messages": [{"type": "approval", "approvals": [word]}]})).await;
+            assert_eq!(texts(&answer, "assistant_message"), ["You said: done"]);
+            let block = s.get(&format!("/v1/agents/{agent}/core-memory/blocks/human")).await;
+            assert_eq!(block["value"].as_str().unwrap().contains("Likes tea"), approve);
+        }
+        let nothing = json!({"messages": [{"type": "approval", "approvals": [{"type": "approval", "approve": true, "tool_call_id": "x"}]}]});
+        let (status, refused) = s.send(reqwest::Method::POST, &path, Some(&nothing)).await;
+        assert_eq!(status.as_u16(), 400, "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tool_may_create_a_block_and_edit_it_in_one_turn() {
+    server::with(|s| async move {
+        let agent = s.agent(json!({"tools": ["memory"]})).await;
+        let order = r#"[[call memory {"command": "create", "path": "/memories/notes", "description": "Notes", "file_text": "one"}]]
+            [[call memory {"command": "str_replace", "path": "/memories/notes", "old_string": "one", "new_string": "two"}]] ok"#;
+        s.say(&agent, order).await;
+        let block = s.get(&format!("/v1/agents/{agent}/core-memory/blocks/notes")).await;
+        assert_eq!(block["value"], "two");
     })
     .await;
 }

@@ -122,3 +122,10 @@ impl Server {
             .await
     }
 }
+
+/// The texts of an answer's messages of one type, in order.
+pub fn texts(answer: &Value, kind: &str) -> Vec<String> {
+    let member = if kind == "tool_return_message" { "tool_return" } else { "content" };
+    let of_kind = answer["messages"].as_array().unwrap().iter().filter(|m| m["message_type"] == kind);
+    of_kind.map(|m| m[member].as_str().unwrap().to_owned()).collect()
+}

@@ -8,14 +8,18 @@ use std::{
 
 use engram_core::{
     ports::{Fence, StoreError},
-    step::{Event, State},
+    step::{Event, RunError, State},
 };
-use engram_domain::{ConversationId, Run, RunId, StopReason};
+use engram_domain::{ConversationId, Run, RunId, StopReason, run::MAX_ATTEMPTS};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Inner, api::{Command, CommandError, CommandOutcome}, effects};
+use crate::{
+    Inner,
+    api::{Command, CommandError, CommandOutcome},
+    effects, registry,
+};
 
 /// Finished runs that are remembered, so that a pointer that comes late starts nothing.
 const REMEMBERED: usize = 128;
@@ -34,6 +38,8 @@ pub(crate) enum Msg {
     Command { command: Command, reply: Reply },
     /// End a run.
     Cancel { run: RunId, reply: oneshot::Sender<Result<bool, StoreError>> },
+    /// The actor is known under its conversation: what was left open comes first.
+    Begin,
     /// Is there anything left to do?
     Idle,
     /// Come to an end: finish the run that is on, begin no other.
@@ -110,16 +116,9 @@ impl Actor for AgentActor {
         Ok(live)
     }
 
-    async fn post_start(&self, myself: ActorRef<Msg>, live: &mut Live) -> Result<(), ActorProcessingErr> {
-        live.next().await;
-        settle(&myself, live);
-        myself.send_after(live.inner.settings.idle_after, || Msg::Idle);
-        Ok(())
-    }
-
     async fn handle(&self, myself: ActorRef<Msg>, message: Msg, live: &mut Live) -> Result<(), ActorProcessingErr> {
         if live.dead {
-            refuse(&live.inner, vec![message]);
+            refuse(&live.inner, vec![message], false);
             return Ok(());
         }
         match message {
@@ -129,6 +128,7 @@ impl Actor for AgentActor {
             Msg::Cancel { run, reply } => {
                 let _ = reply.send(live.cancel(run).await);
             }
+            Msg::Begin => drop(myself.send_after(live.inner.settings.idle_after, || Msg::Idle)),
             Msg::Idle => live.doze(&myself),
             Msg::Close => live.closing = true,
         }
@@ -140,9 +140,12 @@ impl Actor for AgentActor {
     async fn post_stop(&self, myself: ActorRef<Msg>, live: &mut Live) -> Result<(), ActorProcessingErr> {
         live.outside.cancel();
         live.inner.registry.remove(live.fence.conversation_id, myself.get_id());
-        if !live.dead && let Err(error) = live.inner.ports.store.release(live.fence).await {
+        if !live.dead
+            && let Err(error) = live.inner.ports.store.release(live.fence).await
+        {
             tracing::debug!(%error, "a conversation could not be given back; its lease runs out with this node");
         }
+        live.pass_on();
         Ok(())
     }
 }
@@ -183,9 +186,19 @@ impl Live {
     }
 
     async fn begin(&mut self, id: RunId, row: Row) {
+        if self.inner.deaths.get(&id).is_some_and(|n| *n >= MAX_ATTEMPTS) {
+            self.inner.deaths.remove(&id);
+            let error =
+                RunError::new("internal_error", "The run failed inside the server, repeatedly, and is given up.");
+            if let Err(error) = effects::end_unowned(&self.inner, id, StopReason::Error, Some(error)).await {
+                tracing::warn!(%error, run = %id, "a run could not be given up");
+                self.die();
+            }
+            return;
+        }
         let run = match row {
             Some((run, rev)) => {
-                if rev != self.state.snapshot.agent.rev {
+                if rev > self.state.snapshot.agent.rev {
                     self.refresh().await;
                 }
                 run
@@ -195,7 +208,7 @@ impl Live {
                 Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, run = %id, "a run could not be read; it is tried again");
-                    self.dead = true;
+                    self.die();
                     return;
                 }
             },
@@ -204,6 +217,7 @@ impl Live {
             return;
         }
         self.current = Some(id);
+        self.inner.driving.insert(self.fence.conversation_id, id);
         self.drive(Event::Start(run)).await;
     }
 
@@ -215,7 +229,32 @@ impl Live {
             }
         }
         self.queue.retain(|(id, _)| *id != run);
+        // Its pointer may still be on the way.
+        self.remember(run);
         effects::end_unowned(&self.inner, run, StopReason::Cancelled, None).await
+    }
+
+    /// Hands what came too late for this actor to the next one.
+    fn pass_on(&mut self) {
+        let conversation = self.fence.conversation_id;
+        if self.dead || self.inner.closing.is_cancelled() {
+            for (run, _) in self.queue.drain(..) {
+                effects::report_if_over(&self.inner, run);
+            }
+            for (_, reply) in self.commands.drain(..) {
+                let _ = reply.send(Err(interrupted()));
+            }
+            return;
+        }
+        for (_, row) in self.queue.drain(..) {
+            match row {
+                Some((run, rev)) => registry::send(&self.inner, conversation, Msg::Run { run, rev }),
+                None => registry::ensure(&self.inner, conversation),
+            }
+        }
+        for (command, reply) in self.commands.drain(..) {
+            registry::send(&self.inner, conversation, Msg::Command { command, reply });
+        }
     }
 
     pub(crate) fn remember(&mut self, run: RunId) {
@@ -241,12 +280,12 @@ impl Live {
 }
 
 /// What becomes of messages that no actor will take: runs stay in the database, the others' callers
-/// are told.
-pub(crate) fn refuse(inner: &Arc<Inner>, messages: Vec<Msg>) {
+/// are told. `gone`: the conversation does not exist any more.
+pub(crate) fn refuse(inner: &Arc<Inner>, messages: Vec<Msg>, gone: bool) {
     for message in messages {
         match message {
             Msg::Command { reply, .. } => {
-                let _ = reply.send(Err(CommandError::NotFound));
+                let _ = reply.send(Err(if gone { CommandError::NotFound } else { interrupted() }));
             }
             Msg::Cancel { run, reply } => {
                 let inner = inner.clone();
@@ -254,8 +293,16 @@ pub(crate) fn refuse(inner: &Arc<Inner>, messages: Vec<Msg>) {
                     let _ = reply.send(effects::end_unowned(&inner, run, StopReason::Cancelled, None).await);
                 });
             }
-            Msg::Run { .. } => inner.nudge.notify_one(),
-            Msg::Event(_) | Msg::Idle | Msg::Close => {}
+            Msg::Run { run, .. } => {
+                effects::report_if_over(inner, run.id);
+                inner.nudge.notify_one();
+            }
+            Msg::Event(_) | Msg::Begin | Msg::Idle | Msg::Close => {}
         }
     }
+}
+
+/// The caller may try again.
+pub(crate) fn interrupted() -> CommandError {
+    CommandError::Unavailable("the agent was interrupted; try again".into())
 }

@@ -14,15 +14,6 @@ pub enum SubmitError {
     /// No such agent or conversation.
     #[error("no such agent or conversation")]
     NotFound,
-    /// The conversation waits for the client's word on a tool call.
-    #[error("the agent is waiting for approval of a tool call")]
-    PendingApproval {
-        /// The message that holds the call.
-        request_id: MessageId,
-    },
-    /// A word on a tool call that nobody waits for.
-    #[error("no tool call is waiting for approval")]
-    NoPendingApproval,
     /// The server is stopping.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -49,6 +40,16 @@ pub enum StreamEvent {
     Message(Arc<Message>),
     /// The end. Nothing comes after it.
     Ended(Box<RunEnd>),
+}
+
+impl StreamEvent {
+    /// The id of a committed message.
+    pub(crate) fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Self::Message(message) => Some(message.id),
+            _ => None,
+        }
+    }
 }
 
 /// Something an actor does besides runs, when it is idle.

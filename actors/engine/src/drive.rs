@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use engram_core::{
     ports::{Commit, CommitOutcome, StoreError, ToolEffect},
-    step::{CommandResult, Effect, Env, Event, State},
+    step::{CommandResult, Effect, Env, Event, RunError, State},
 };
-use engram_domain::Tool;
+use engram_domain::{StopReason, Tool};
 
 use crate::{
-    agent::Live,
+    agent::{Live, interrupted},
     api::{Command, CommandError, CommandOutcome, StreamEvent},
     effects,
 };
@@ -39,6 +39,9 @@ impl Live {
     pub(crate) async fn command(&mut self, command: Command) {
         // A command looks at the configuration as it is now.
         self.refresh().await;
+        if self.dead {
+            return;
+        }
         self.act(move |state, env| match command.clone() {
             Command::Reset { add_default_initial_messages } => state.reset(add_default_initial_messages, env),
             Command::Recompile { dry_run } => state.recompile(dry_run, env),
@@ -77,7 +80,7 @@ impl Live {
             }
         }
         tracing::warn!("a shared block kept changing; the run is taken up again later");
-        self.die();
+        self.die_of_it();
     }
 
     /// Loads the configuration again. A conversation beside the default one may have blocks and a model
@@ -139,6 +142,8 @@ impl Live {
                 Effect::Ended(end) => {
                     let run = end.run_id;
                     self.current = None;
+                    self.inner.driving.remove(&self.fence.conversation_id);
+                    self.inner.deaths.remove(&run);
                     self.remember(run);
                     self.inner.hub.publish(run, StreamEvent::Ended(end));
                 }
@@ -173,22 +178,40 @@ impl Live {
                     None => return Err(Stop::Dead),
                 },
                 Err(error) => {
+                    // The next life would be refused the same: this run cannot go on.
                     tracing::error!(%error, conversation = %self.fence.conversation_id, "commit was refused");
+                    if let Some(run) = self.current {
+                        let cause =
+                            RunError::new("internal_error", "The database refused what this run wants to store.");
+                        let ended = effects::end_unowned(&self.inner, run, StopReason::Error, Some(cause)).await;
+                        if let Err(error) = ended {
+                            tracing::warn!(%error, %run, "a refused run could not be ended");
+                        }
+                    }
                     return Err(Stop::Dead);
                 }
             }
         }
     }
 
+    /// As [`Live::die`], when it is the run's fault.
+    fn die_of_it(&mut self) {
+        if let Some(run) = self.current {
+            effects::count_death(&self.inner, run);
+        }
+        self.die();
+    }
+
     /// Lets the state go. The database knows better, and the reconciler looks there.
-    fn die(&mut self) {
+    pub(crate) fn die(&mut self) {
         self.dead = true;
         self.outside.cancel();
         if let Some(reply) = self.answer_to.take() {
-            let _ = reply.send(Err(CommandError::Unavailable("the agent was interrupted; try again".into())));
+            let _ = reply.send(Err(interrupted()));
         }
+        self.inner.driving.remove(&self.fence.conversation_id);
         if let Some(run) = self.current.take() {
-            effects::report_if_gone(&self.inner, run);
+            effects::report_if_over(&self.inner, run);
         }
         self.inner.orphans.insert(self.fence.conversation_id);
         self.inner.nudge.notify_one();

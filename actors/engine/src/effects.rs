@@ -10,12 +10,10 @@ use std::{
 };
 
 use engram_core::{
-    ports::{
-        ChatReply, ChatRequest, DeltaSink, LlmError, LlmErrorKind, StoreError, ToolOutcome, tools::ToolContext,
-    },
+    ports::{ChatReply, ChatRequest, DeltaSink, LlmError, LlmErrorKind, StoreError, ToolOutcome, tools::ToolContext},
     step::{Event, RunEnd, RunError},
 };
-use engram_domain::{JsonMap, MessageId, RunId, StepId, StopReason, Tool, ToolCall};
+use engram_domain::{JsonMap, MessageId, Run, RunId, StepId, StopReason, Tool, ToolCall};
 use futures::FutureExt;
 
 use crate::{
@@ -25,12 +23,7 @@ use crate::{
 };
 
 /// Calls the model. Pieces go to the run's stream under the ids in `pieces`.
-pub(crate) fn call_llm(
-    live: &Live,
-    attempt: u64,
-    request: ChatRequest,
-    pieces: Option<(MessageId, StepId)>,
-) {
+pub(crate) fn call_llm(live: &Live, attempt: u64, request: ChatRequest, pieces: Option<(MessageId, StepId)>) {
     let inner = live.inner.clone();
     let myself = live.myself.clone();
     let cancel = live.outside.clone();
@@ -126,32 +119,32 @@ pub(crate) async fn end_unowned(
     let message = error.as_ref().map(|e| e.message.as_str());
     let ended = inner.ports.store.end_run(run, reason, message, inner.ports.clock.now()).await?;
     if ended && let Some(row) = inner.ports.store.run(run).await? {
-        inner.hub.publish(
-            run,
-            StreamEvent::Ended(Box::new(RunEnd {
-                run_id: run,
-                agent_id: row.agent_id,
-                status: reason.status(),
-                stop_reason: reason,
-                usage: row.usage,
-                step_count: row.step_count,
-                context_tokens: 0,
-                error,
-            })),
-        );
+        inner.hub.publish(run, ended_event(&row, reason, error));
     }
     Ok(ended)
 }
 
-/// After an actor's end: a run whose row is gone went with its agent, and whoever listens must know.
-/// A run that is still there goes on elsewhere.
-pub(crate) fn report_if_gone(inner: &Arc<Inner>, run: RunId) {
+fn ended_event(row: &Run, reason: StopReason, error: Option<RunError>) -> StreamEvent {
+    StreamEvent::Ended(Box::new(RunEnd {
+        run_id: row.id,
+        agent_id: row.agent_id,
+        status: reason.status(),
+        stop_reason: reason,
+        usage: row.usage,
+        step_count: row.step_count,
+        context_tokens: 0,
+        error,
+    }))
+}
+
+/// After an actor's end: whoever listens to a run that is over, or that went with its agent, must hear
+/// of it here. A run that is open goes on in another life.
+pub(crate) fn report_if_over(inner: &Arc<Inner>, run: RunId) {
     let inner = inner.clone();
     tokio::spawn(async move {
-        if matches!(inner.ports.store.run(run).await, Ok(None)) {
-            let error = RunError { kind: "not_found".into(), message: "The agent was deleted during the run.".into() };
-            inner.hub.publish(
-                run,
+        let event = match inner.ports.store.run(run).await {
+            Ok(None) => {
+                let error = RunError::new("not_found", "The agent was deleted during the run.");
                 StreamEvent::Ended(Box::new(RunEnd {
                     run_id: run,
                     agent_id: engram_domain::AgentId(run.0),
@@ -161,8 +154,25 @@ pub(crate) fn report_if_gone(inner: &Arc<Inner>, run: RunId) {
                     step_count: 0,
                     context_tokens: 0,
                     error: Some(error),
-                })),
-            );
-        }
+                }))
+            }
+            Ok(Some(row)) if row.status.is_terminal() => {
+                // The last commit happened and its acknowledgement was lost: what it said was not
+                // published either.
+                match inner.ports.store.messages_of(run).await {
+                    Ok(messages) => inner.hub.publish_missing(run, messages),
+                    Err(error) => tracing::warn!(%error, %run, "the messages of an ended run could not be read"),
+                }
+                let error = row.error.as_ref().map(|message| RunError::new("internal_error", message.clone()));
+                ended_event(&row, row.stop_reason.unwrap_or(StopReason::Error), error)
+            }
+            Ok(Some(_)) | Err(_) => return,
+        };
+        inner.hub.publish(run, event);
     });
+}
+
+/// Notes that an actor died of a run.
+pub(crate) fn count_death(inner: &Inner, run: RunId) {
+    *inner.deaths.entry(run).or_insert(0) += 1;
 }

@@ -24,15 +24,15 @@ mod supervisor;
 
 use std::{sync::Arc, time::Duration};
 
-use dashmap::DashSet;
 pub use api::{Command, CommandError, CommandOutcome, StreamEvent, SubmitError};
+use dashmap::{DashMap, DashSet};
 use engram_core::ports::{Clock, EngineStore, Ids, Llm, NewRun, StoreError, ToolExecutor};
 pub use engram_core::step::{RunEnd, RunError};
 use engram_domain::{ConversationId, NodeId, Run, RunId, RunStatus, StopReason};
 use ractor::ActorRef;
 use registry::Registry;
-pub use stream::RunStream;
 use stream::Hub;
+pub use stream::RunStream;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -91,6 +91,10 @@ pub(crate) struct Inner {
     /// Conversations of this node whose actor died with work to do: nobody else will take them, so the
     /// reconciler does.
     pub(crate) orphans: DashSet<ConversationId>,
+    /// The run that each live conversation is driving, for whoever finds its actor dead.
+    pub(crate) driving: DashMap<ConversationId, RunId>,
+    /// How often a run's actor died of it. A run that always does is given up.
+    pub(crate) deaths: DashMap<RunId, i32>,
     /// Wakes the reconciler before its time.
     pub(crate) nudge: Notify,
     /// Fires when nothing new is begun.
@@ -111,6 +115,8 @@ impl Engine {
             hub: Arc::default(),
             registry: Registry::default(),
             orphans: DashSet::new(),
+            driving: DashMap::new(),
+            deaths: DashMap::new(),
             supervisor,
             nudge: Notify::new(),
             closing: CancellationToken::new(),
@@ -128,21 +134,27 @@ impl Engine {
         }
         let id = run.id;
         let stream = self.0.hub.open(id, 0);
-        let rev = match self.0.ports.store.insert_run(&run).await {
-            Ok(Some(rev)) => rev,
-            Ok(None) => {
-                self.0.hub.discard(id);
-                return Err(SubmitError::NotFound);
+        let inner = self.0.clone();
+        // A task of its own: a client that goes away in the middle drops this future, and a run that is
+        // stored must have its pointer sent.
+        let stored = self.0.tasks.spawn(async move {
+            let result = inner.ports.store.insert_run(&run).await;
+            match result {
+                Ok(Some(rev)) => {
+                    let conversation = run.conversation_id;
+                    let pointer = agent::Msg::Run { run: Box::new(accepted(run)), rev };
+                    registry::send(&inner, conversation, pointer);
+                    Ok(())
+                }
+                Ok(None) => Err(SubmitError::NotFound),
+                Err(error) => Err(error.into()),
             }
-            Err(e) => {
-                self.0.hub.discard(id);
-                return Err(e.into());
-            }
-        };
-        let conversation = run.conversation_id;
-        let pointer = agent::Msg::Run { run: Box::new(accepted(run)), rev };
-        registry::send(&self.0, conversation, pointer);
-        Ok(stream)
+        });
+        let result = stored.await.unwrap_or_else(|e| Err(StoreError::Database(e.to_string()).into()));
+        if result.is_err() {
+            self.0.hub.discard(id);
+        }
+        result.map(|()| stream)
     }
 
     /// Listens to a run from the event after `starting_after`. None when the run is not known here
@@ -153,13 +165,12 @@ impl Engine {
 
     /// Ends a run. True when this call ended it, false when it was over.
     pub async fn cancel(&self, conversation: ConversationId, run: RunId) -> Result<bool, StoreError> {
-        if let Some(actor) = self.0.registry.live(conversation) {
-            let (reply, answer) = oneshot::channel();
-            if actor.send_message(agent::Msg::Cancel { run, reply }).is_ok()
-                && let Ok(answer) = answer.await
-            {
-                return answer;
-            }
+        let (reply, answer) = oneshot::channel();
+        // To one that is waking too: it may have the run's pointer in its hands already.
+        if registry::send_if_here(&self.0, conversation, agent::Msg::Cancel { run, reply })
+            && let Ok(answer) = answer.await
+        {
+            return answer;
         }
         effects::end_unowned(&self.0, run, StopReason::Cancelled, None).await
     }

@@ -30,13 +30,6 @@ impl Registry {
         self.slots.contains_key(&conversation)
     }
 
-    pub(crate) fn live(&self, conversation: ConversationId) -> Option<ActorRef<agent::Msg>> {
-        match self.slots.get(&conversation).as_deref() {
-            Some(Slot::Live(actor)) => Some(actor.clone()),
-            _ => None,
-        }
-    }
-
     /// Takes an actor out, so that what is sent from now on wakes another one.
     pub(crate) fn remove(&self, conversation: ConversationId, id: ActorId) {
         self.slots.remove_if(&conversation, |_, slot| matches!(slot, Slot::Live(a) if a.get_id() == id));
@@ -87,6 +80,18 @@ pub(crate) fn send(inner: &Arc<Inner>, conversation: ConversationId, message: ag
     }
 }
 
+/// Sends a message to the conversation's actor if it has one, or will have one in a moment.
+pub(crate) fn send_if_here(inner: &Arc<Inner>, conversation: ConversationId, message: agent::Msg) -> bool {
+    match inner.registry.slots.get_mut(&conversation).as_deref_mut() {
+        Some(Slot::Waking(waiting)) => {
+            waiting.push(message);
+            true
+        }
+        Some(Slot::Live(actor)) => actor.send_message(message).is_ok(),
+        None => false,
+    }
+}
+
 /// Makes the conversation live if it is not, so that its actor finds its open runs.
 pub(crate) fn ensure(inner: &Arc<Inner>, conversation: ConversationId) {
     if let Entry::Vacant(slot) = inner.registry.slots.entry(conversation) {
@@ -100,12 +105,15 @@ async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
     let arguments = agent::Arguments { inner: inner.clone(), conversation };
     match supervisor::spawn_agent(&inner.supervisor, arguments).await {
         Ok(actor) => {
-            let waiting = match inner.registry.slots.insert(conversation, Slot::Live(actor.clone())) {
-                Some(Slot::Waking(waiting)) => waiting,
-                _ => Vec::new(),
-            };
-            for message in waiting {
-                let _ = actor.send_message(message);
+            // Under the slot's lock, so that nothing that is sent from now on overtakes what waited. The
+            // actor begins nothing before it is told to, so it cannot have ended yet.
+            if let Entry::Occupied(mut slot) = inner.registry.slots.entry(conversation) {
+                let _ = actor.send_message(agent::Msg::Begin);
+                if let Slot::Waking(waiting) = slot.insert(Slot::Live(actor.clone())) {
+                    for message in waiting {
+                        let _ = actor.send_message(message);
+                    }
+                }
             }
             if inner.closing.is_cancelled() {
                 let _ = actor.send_message(agent::Msg::Close);
@@ -113,17 +121,20 @@ async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
         }
         Err(error) => {
             tracing::debug!(%conversation, %error, "conversation could not be woken");
-            if let Some((_, Slot::Waking(waiting))) = inner.registry.slots.remove(&conversation) {
-                agent::refuse(inner, waiting);
-            }
-            not_woken(inner, conversation).await;
+            let waiting = match inner.registry.slots.remove(&conversation) {
+                Some((_, Slot::Waking(waiting))) => waiting,
+                _ => Vec::new(),
+            };
+            let gone = not_woken(inner, conversation).await;
+            agent::refuse(inner, waiting, gone);
         }
     }
 }
 
 /// Somebody else owns the conversation, it is gone, or the database is away. Its runs must not hang:
 /// those of a conversation that is gone end here, the others are tried again.
-async fn not_woken(inner: &Arc<Inner>, conversation: ConversationId) {
+/// Returns whether it is gone.
+async fn not_woken(inner: &Arc<Inner>, conversation: ConversationId) -> bool {
     let store = &inner.ports.store;
     let (open, gone) = match (store.open_runs(conversation).await, store.load(conversation).await) {
         (Ok(open), Ok(loaded)) => (open, loaded.is_none()),
@@ -131,12 +142,13 @@ async fn not_woken(inner: &Arc<Inner>, conversation: ConversationId) {
     };
     if !gone {
         inner.orphans.insert(conversation);
-        return;
+        return false;
     }
     for run in open {
-        let error = RunError { kind: "not_found".into(), message: "The conversation was deleted.".into() };
+        let error = RunError::new("not_found", "The conversation was deleted.");
         if let Err(error) = effects::end_unowned(inner, run, StopReason::Error, Some(error)).await {
             tracing::warn!(%error, %run, "a run of a deleted conversation could not be ended");
         }
     }
+    true
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use dashmap::DashMap;
-use engram_domain::RunId;
+use engram_domain::{Message, MessageId, RunId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -64,6 +64,17 @@ impl Hub {
         channel.len.send_replace(len);
         if ended {
             self.forget_later(run, &channel);
+        }
+    }
+
+    /// Appends those of a run's messages that were not published, in their order.
+    pub(crate) fn publish_missing(self: &Arc<Self>, run: RunId, messages: Vec<Message>) {
+        let known: Vec<MessageId> = match self.runs.get(&run) {
+            Some(channel) => channel.events.lock().iter().filter_map(StreamEvent::message_id).collect(),
+            None => Vec::new(),
+        };
+        for message in messages.into_iter().filter(|m| !known.contains(&m.id)) {
+            self.publish(run, StreamEvent::Message(Arc::new(message)));
         }
     }
 

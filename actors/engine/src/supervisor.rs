@@ -5,7 +5,7 @@ use std::sync::Weak;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 
-use crate::{Inner, agent};
+use crate::{Inner, agent, effects};
 
 /// What the supervisor is told.
 pub(crate) enum Msg {
@@ -47,6 +47,9 @@ impl Actor for Supervisor {
         let Some(inner) = state.upgrade() else { return Ok(()) };
         if let Some(conversation) = inner.registry.remove_actor(child.get_id()) {
             tracing::error!(%error, %conversation, "an agent's actor failed; its run goes on from its last commit");
+            if let Some((_, run)) = inner.driving.remove(&conversation) {
+                effects::count_death(&inner, run);
+            }
             inner.orphans.insert(conversation);
             inner.nudge.notify_one();
         }

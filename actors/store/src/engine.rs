@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use engram_core::ports::{Commit, CommitOutcome, EngineStore, Fence, Loaded, NewRun, StoreError, store::AgentSnapshot};
-use engram_domain::{AgentId, ConversationId, NodeId, Run, RunId, StopReason, Time};
+use engram_domain::{AgentId, ConversationId, Message, NodeId, Run, RunId, StopReason, Time};
 
 use crate::Store;
 
@@ -38,6 +38,10 @@ impl EngineStore for Store {
 
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         self.run_by_id(id).await
+    }
+
+    async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError> {
+        self.all_of_run(run).await
     }
 
     async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>, StoreError> {

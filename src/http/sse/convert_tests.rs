@@ -87,7 +87,7 @@ fn ended(stop_reason: StopReason, error: Option<(&str, &str)>) -> StreamEvent {
         usage: Usage { completion_tokens: 20, prompt_tokens: 100, ..Usage::default() },
         step_count: 1,
         context_tokens: 120,
-        error: error.map(|(kind, message)| RunError { kind: kind.into(), message: message.into() }),
+        error: error.map(|(kind, message)| RunError::new(kind, message)),
     }))
 }
 

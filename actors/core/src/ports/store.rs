@@ -238,6 +238,9 @@ pub trait EngineStore: Send + Sync + 'static {
     /// A run with its input.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
+    /// What a run has committed to its conversation, by `seq`.
+    async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError>;
+
     /// Runs of a conversation that are not over, oldest first.
     async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>, StoreError>;
 

@@ -62,12 +62,6 @@ pub(super) fn tool_done(state: &mut State, attempt: u64, outcome: ToolOutcome, e
     acting.writes.extend(outcome.writes.iter().cloned());
     let limit = state.snapshot.tools.get(&call.name).map_or(i32::MAX, |t| t.return_char_limit);
     answer(state, &mut acting, &call, outcome, limit, env);
-    if acting.committed && !acting.todo.is_empty() {
-        // The result is safe as soon as it is there, not only when the last call is done.
-        let mut effects = commit_fresh(state, &mut acting, env);
-        effects.extend(go_on(state, acting, env));
-        return effects;
-    }
     go_on(state, acting, env)
 }
 
@@ -196,7 +190,10 @@ fn run_outside(
     env: &Env<'_>,
 ) -> Vec<Effect> {
     let mut effects = Vec::new();
-    if (env.effect_of)(&tool) == ToolEffect::Once {
+    // What follows takes time. A result that is there is safe before it; an edit of memory that waited
+    // could meet a block that somebody else has changed meanwhile, and could not be taken back.
+    let once = (env.effect_of)(&tool) == ToolEffect::Once;
+    if once || acting.committed || !acting.blocks.is_empty() {
         effects = commit_fresh(state, &mut acting, env);
     }
     let attempt = state.next_attempt();
@@ -242,27 +239,25 @@ fn settle(state: &mut State, acting: Acting, env: &Env<'_>) -> Vec<Effect> {
     let extras = finish::Extras { blocks, writes, tool_ns: Some(env.mono_ns - tools_started_ns) };
     let agent = &state.snapshot.agent;
     let heartbeats = agent.agent_type.has_heartbeats();
-    let required = state
-        .turn
-        .as_ref()
-        .map(|t| rules::still_required(&agent.tool_rules, &t.called).join(", "))
-        .unwrap_or_default();
+    let required =
+        state.turn.as_ref().map(|t| rules::still_required(&agent.tool_rules, &t.called).join(", ")).unwrap_or_default();
     let forced = state.allowed().forced;
     if wishes.terminal && required.is_empty() {
         let reason = if heartbeats && !wishes.heartbeat { StopReason::EndTurn } else { StopReason::ToolRule };
         return finish::end_with(state, reason, fresh, Some((step, facts)), extras, env);
     }
-    let reason = if !required.is_empty() && (wishes.terminal || (heartbeats && !wishes.heartbeat && wishes.reason.is_none())) {
-        Some(format!("ToolRuleViolated: You must call {required} at least once to exit the loop."))
-    } else if let Some(reason) = wishes.reason {
-        Some(reason)
-    } else if wishes.heartbeat {
-        Some("Function called using request_heartbeat=true, returning control".into())
-    } else if forced {
-        Some("Continuing: child tool rule.".into())
-    } else {
-        None
-    };
+    let reason =
+        if !required.is_empty() && (wishes.terminal || (heartbeats && !wishes.heartbeat && wishes.reason.is_none())) {
+            Some(format!("ToolRuleViolated: You must call {required} at least once to exit the loop."))
+        } else if let Some(reason) = wishes.reason {
+            Some(reason)
+        } else if wishes.heartbeat {
+            Some("Function called using request_heartbeat=true, returning control".into())
+        } else if forced {
+            Some("Continuing: child tool rule.".into())
+        } else {
+            None
+        };
     match reason {
         None if heartbeats => finish::end_with(state, StopReason::EndTurn, fresh, Some((step, facts)), extras, env),
         reason => {

@@ -8,7 +8,7 @@ use engram_domain::{
 };
 
 use super::{
-    Effect, Env, RunError, State, act, finish, shrink,
+    Effect, Env, RunError, State, act, finish, reply, shrink,
     state::{Acting, Phase, StepDraft, Turn, Wishes},
 };
 use crate::{ports::ToolEffect, rules::Called};
@@ -27,7 +27,11 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
         run_id: run.id,
         input: Arc::new(run.input),
         // Replaced before anybody looks.
-        phase: Phase::Thinking { attempt: 0, step: draft_step(state, env), message_id: engram_domain::MessageId(run.id.0) },
+        phase: Phase::Thinking {
+            attempt: 0,
+            step: draft_step(state, env),
+            message_id: engram_domain::MessageId(run.id.0),
+        },
         attempts,
         usage: run.usage,
         step_count: run.step_count,
@@ -60,19 +64,18 @@ fn begin(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
                 "The agent is waiting for approval of a tool call: answer request {} before sending a new message.",
                 request.id
             );
-            let error = RunError { kind: "pending_approval".into(), message };
+            let error = RunError { about: Some(request.id), ..RunError::new("pending_approval", message) };
             return finish::fail(state, StopReason::Error, error, env);
         }
         return decide(state, &request, &input.decisions, env);
     }
     if !input.decisions.is_empty() && input.messages.is_empty() {
-        let error = RunError {
-            kind: "no_pending_approval".into(),
-            message: "No tool call is waiting for approval.".into(),
-        };
+        let error = RunError::new("no_pending_approval", "No tool call is waiting for approval.");
         return finish::fail(state, StopReason::Error, error, env);
     }
-    let messages = append_input(state, &input.messages, env);
+    // A run that ended while nobody drove it may have left calls open; no model takes those.
+    let mut messages = finish::close_open_calls(state, LOST, env);
+    messages.extend(append_input(state, &input.messages, env));
     let mut commit = state.commit(messages.clone(), env);
     commit.run = state.run_update();
     let mut effects = vec![Effect::Commit(Box::new(commit))];
@@ -114,13 +117,14 @@ fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env
     );
     message.tokens = 0;
     let answer = state.push(message);
-    let step = StepDraft { id: request.step_id.unwrap_or_else(|| draft_step(state, env).id), ..draft_step(state, env) };
+    // The step that asked is recorded already.
+    let step = draft_step(state, env);
     // The rules speak of what was called before the request, in the run that made it.
     recall_calls(state, request.run_id);
     let mut todo = Vec::new();
     let mut results = Vec::new();
     for call in request.content.calls() {
-        match word_on(call, decisions) {
+        match word_on(state, call, decisions) {
             Word::Run => todo.push(call.clone()),
             Word::Result(result) => results.push(result),
         }
@@ -151,7 +155,7 @@ enum Word {
     Result(ToolReturn),
 }
 
-fn word_on(call: &ToolCall, decisions: &[Decision]) -> Word {
+fn word_on(state: &State, call: &ToolCall, decisions: &[Decision]) -> Word {
     let result = |status, text: String, stdout: Vec<String>, stderr: Vec<String>| {
         Word::Result(ToolReturn {
             tool_call_id: call.id.clone(),
@@ -185,6 +189,10 @@ fn word_on(call: &ToolCall, decisions: &[Decision]) -> Word {
             _ => {}
         }
     }
+    if !reply::waits_for_client(state, call) {
+        // It stood beside one that had to wait.
+        return Word::Run;
+    }
     result(ToolStatus::Error, "Error: request to call tool was not answered by the client.".into(), vec![], vec![])
 }
 
@@ -211,24 +219,28 @@ fn note_called(state: &mut State, request: &Message, result: &ToolReturn) {
 fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     let Some(turn) = &state.turn else { return Vec::new() };
     let (run_id, attempts) = (turn.run_id, turn.attempts);
+    let waiting = state.pending_approval().is_some();
     recall_calls(state, Some(run_id));
     let dangling = dangling(state);
     if attempts > MAX_ATTEMPTS {
-        let error = RunError {
-            kind: "internal_error".into(),
-            message: format!("The run was interrupted {MAX_ATTEMPTS} times and is given up."),
-        };
+        let error =
+            RunError::new("internal_error", format!("The run was interrupted {MAX_ATTEMPTS} times and is given up."));
         return finish::fail(state, StopReason::Error, error, env);
     }
     state.ensure_prompt(false, env);
     let mut commit = state.commit(Vec::new(), env);
     commit.run = state.run_update();
     let mut effects = vec![Effect::Commit(Box::new(commit))];
-    let Some((assistant, calls)) = dangling.filter(|(m, _)| m.run_id == Some(run_id)) else {
+    // The message with the calls may be of an earlier run, whose client has allowed them in this one.
+    let Some((assistant, calls)) = dangling.filter(|_| !waiting) else {
         effects.extend(shrink::then_call(state, env));
         return effects;
     };
-    let step = StepDraft { id: assistant.step_id.unwrap_or_else(|| draft_step(state, env).id), ..draft_step(state, env) };
+    let mut step = draft_step(state, env);
+    if let Some(id) = assistant.step_id.filter(|_| assistant.role != Role::Approval) {
+        // Begun by an earlier life, which did not live to record it.
+        step.id = id;
+    }
     let (todo, lost): (Vec<ToolCall>, Vec<ToolCall>) = calls.into_iter().partition(|c| may_repeat(state, c, env));
     let mut fresh = Vec::new();
     for call in lost {

@@ -38,8 +38,7 @@ impl State {
     /// Forgets the conversation: every message but the system message goes, for good.
     pub fn reset(&mut self, add_default_initial_messages: bool, env: &Env<'_>) -> Vec<Effect> {
         let initial = if add_default_initial_messages { None } else { Some(&[][..]) };
-        let (messages, meta) =
-            birth::first_messages(&self.snapshot, self.conversation.id, initial, env.now, env.ids);
+        let (messages, meta) = birth::first_messages(&self.snapshot, self.conversation.id, initial, env.now, env.ids);
         let mut messages = messages.into_iter();
         let Some(mut system) = messages.next() else { return answer(vec![], CommandResult::Done) };
         system.id = self.system.id;
@@ -77,11 +76,7 @@ impl State {
     }
 
     /// Takes messages out of the context.
-    pub fn compact(
-        &mut self,
-        settings: Option<CompactionSettings>,
-        keep_last: Option<usize>,
-    ) -> Vec<Effect> {
+    pub fn compact(&mut self, settings: Option<CompactionSettings>, keep_last: Option<usize>) -> Vec<Effect> {
         let settings = settings.or_else(|| self.snapshot.agent.compaction.clone());
         let cut = if let Some(keep) = keep_last {
             compact::cut_keeping(&self.window, keep)

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_domain::{
-    Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason, ToolReturn, ToolStatus,
-};
+use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason, ToolReturn, ToolStatus};
 
 use super::{
     Effect, Env, RunEnd, RunError, State, begin, shrink,
@@ -142,7 +140,7 @@ pub(super) fn next_step_with(
 
 /// Results for the calls of the last message that have none. None when they wait for the client:
 /// that is no loss, the client can still answer.
-fn close_open_calls(state: &mut State, why: &str, env: &Env<'_>) -> Vec<Arc<Message>> {
+pub(super) fn close_open_calls(state: &mut State, why: &str, env: &Env<'_>) -> Vec<Arc<Message>> {
     let Some((assistant, calls)) = begin::dangling(state) else { return Vec::new() };
     if assistant.role == Role::Approval && state.pending_approval().is_some() {
         return Vec::new();
@@ -230,13 +228,15 @@ fn terminal(
         error,
     };
     commit.run = Some(update);
-    if state.snapshot.agent.message_buffer_autoclear && reason.status() != RunStatus::Failed && state.pending_approval().is_none() {
+    if state.snapshot.agent.message_buffer_autoclear
+        && reason.status() != RunStatus::Failed
+        && state.pending_approval().is_none()
+    {
         state.window.clear();
         state.summary = None;
         state.conversation.summary_message_id = None;
         state.conversation.context_from = state.conversation.next_seq;
-        commit.context =
-            Some(ContextMark { summary_message_id: None, context_from: state.conversation.context_from });
+        commit.context = Some(ContextMark { summary_message_id: None, context_from: state.conversation.context_from });
     }
     state.turn = None;
     let mut effects = vec![Effect::Commit(Box::new(commit))];

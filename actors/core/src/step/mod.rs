@@ -26,9 +26,7 @@ use engram_domain::{
     AgentId, Message, MessageId, Run, RunId, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
 };
 
-use crate::ports::{
-    ChatReply, ChatRequest, Commit, Ids, LlmError, ToolEffect, ToolOutcome, tools::ToolContext,
-};
+use crate::ports::{ChatReply, ChatRequest, Commit, Ids, LlmError, ToolEffect, ToolOutcome, tools::ToolContext};
 
 pub use commands::CommandResult;
 pub use state::{Phase, State, Turn};
@@ -145,6 +143,15 @@ pub struct RunError {
     pub kind: String,
     /// In words for the caller.
     pub message: String,
+    /// The message that it is about: the request for approval that stands in the way.
+    pub about: Option<MessageId>,
+}
+
+impl RunError {
+    /// An error that is about no message.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind: kind.into(), message: message.into(), about: None }
+    }
 }
 
 /// The end of a run.

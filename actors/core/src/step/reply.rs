@@ -1,9 +1,6 @@
 //! What the model answered, or that it did not.
 
-use engram_domain::{
-    Content, JsonMap, Message, Role, StopReason, ToolCall,
-    message::Reasoning,
-};
+use engram_domain::{Content, JsonMap, Message, Role, StopReason, ToolCall, message::Reasoning};
 
 use super::{
     Effect, Env, RunError, State, act, finish,
@@ -80,7 +77,7 @@ pub(super) fn failed(state: &mut State, attempt: u64, error: &LlmError, took_ns:
         LlmErrorKind::ContextOverflow => StopReason::MaxTokensExceeded,
         _ => StopReason::LlmApiError,
     };
-    let cause = RunError { kind: error.kind.as_str().into(), message: error.message.clone() };
+    let cause = RunError::new(error.kind.as_str(), error.message.clone());
     finish::fail_step(state, reason, cause, step, took_ns, env)
 }
 
@@ -103,10 +100,8 @@ fn nothing_said(
     env: &Env<'_>,
 ) -> Vec<Effect> {
     if reply.truncated {
-        let error = RunError {
-            kind: "llm_error".into(),
-            message: "The model used up max_tokens before it said anything. Raise max_tokens.".into(),
-        };
+        let error =
+            RunError::new("llm_error", "The model used up max_tokens before it said anything. Raise max_tokens.");
         return finish::fail_step(state, StopReason::MaxTokensExceeded, error, step, facts.llm_ns, env);
     }
     let Some(turn) = &mut state.turn else { return Vec::new() };
@@ -117,7 +112,7 @@ fn nothing_said(
     if turn.empty <= EMPTY_RETRIES {
         return shrink::then_call(state, env);
     }
-    let error = RunError { kind: "llm_error".into(), message: "The model answered with nothing, repeatedly.".into() };
+    let error = RunError::new("llm_error", "The model answered with nothing, repeatedly.");
     finish::fail_step(state, StopReason::InvalidLlmResponse, error, step, facts.llm_ns, env)
 }
 
@@ -138,25 +133,27 @@ fn assistant_message(
         }
     }
     for call in &mut calls {
-        if let Some(thought) = take_thoughts(call) {
+        let own = state.snapshot.tools.get(&call.name).map(|t| &t.json_schema["parameters"]["properties"]);
+        if let Some(thought) = take_thoughts(call, own) {
             reasoning.push(Reasoning::Text { text: thought, native: false, signature: None });
         }
     }
     let model = state.config().model.clone();
-    let mut message =
-        state.draft(Role::Assistant, Content::Assistant { reasoning, text, calls }, Some(step.id), env);
+    let mut message = state.draft(Role::Assistant, Content::Assistant { reasoning, text, calls }, Some(step.id), env);
     message.id = id;
     message.model = Some(model);
     message
 }
 
-/// Takes the thoughts out of a call's arguments. Arguments that are not an object stay as they are.
-fn take_thoughts(call: &mut ToolCall) -> Option<String> {
+/// Takes the thoughts out of a call's arguments, unless the tool has a parameter `own` of that name.
+/// Arguments that are not an object stay as they are.
+fn take_thoughts(call: &mut ToolCall, own: Option<&engram_domain::Json>) -> Option<String> {
     if !call.arguments.contains(THINKING) && !call.arguments.contains(INNER_THOUGHTS) {
         return None;
     }
     let mut args: JsonMap = serde_json::from_str(&call.arguments).ok()?;
-    let thought = [THINKING, INNER_THOUGHTS].into_iter().find_map(|k| args.shift_remove(k))?;
+    let ours = |name: &&str| own.is_none_or(|properties| properties.get(*name).is_none());
+    let thought = [THINKING, INNER_THOUGHTS].into_iter().filter(ours).find_map(|k| args.shift_remove(k))?;
     call.arguments = serde_json::to_string(&args).ok()?;
     thought.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
 }
@@ -182,7 +179,8 @@ fn plain_text(
     finish::next_step(state, vec![assistant], Some(&reason), step, facts, env)
 }
 
-fn waits_for_client(state: &State, call: &ToolCall) -> bool {
+/// Whether the client must say something before the call is carried out.
+pub(super) fn waits_for_client(state: &State, call: &ToolCall) -> bool {
     rules::needs_approval(&state.snapshot.agent.tool_rules, &call.name) && state.snapshot.tools.contains_key(&call.name)
         || state.turn.as_ref().is_some_and(|t| t.input.client_tools.iter().any(|c| c.name == call.name))
 }

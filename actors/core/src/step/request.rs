@@ -99,7 +99,12 @@ impl State {
             .collect();
         let tokens = schemas
             .iter()
-            .map(|s| crate::tokens::count(&s.name) + crate::tokens::count(&s.description) + crate::tokens::count(&s.parameters.to_string()) + 8)
+            .map(|s| {
+                crate::tokens::count(&s.name)
+                    + crate::tokens::count(&s.description)
+                    + crate::tokens::count(&s.parameters.to_string())
+                    + 8
+            })
             .sum();
         let cached = (Arc::new(schemas), tokens);
         self.schemas = Some(cached.clone());

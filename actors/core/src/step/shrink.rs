@@ -7,7 +7,7 @@ use engram_domain::{CompactionSettings, Content, Message, MessageId, Role, StopR
 use super::{
     CommandResult, Effect, Env, RunError, State, begin, finish,
     reply::MAX_SHRINKS,
-    state::Phase,
+    state::{self, Phase},
 };
 use crate::{
     compact,
@@ -41,16 +41,17 @@ pub(super) fn then_call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     if used <= limit || shrunk >= MAX_SHRINKS {
         return call(state, env);
     }
-    let fixed = used - compact::total(&state.window) - state.summary.as_ref().map_or(0, |m| m.tokens.unsigned_abs() as usize);
+    let fixed =
+        used - compact::total(&state.window) - state.summary.as_ref().map_or(0, |m| m.tokens.unsigned_abs() as usize);
     if fixed >= limit {
-        let error = RunError {
-            kind: "llm_bad_request".into(),
-            message: format!(
+        let error = RunError::new(
+            "llm_bad_request",
+            format!(
                 "The system prompt, memory blocks and tools take {fixed} tokens; the context window of {} leaves room \
                  for {limit}. Shorten memory blocks, detach tools or raise context_window_limit.",
                 config.context_window
             ),
-        };
+        );
         return finish::fail(state, StopReason::ContextOverflowInSystem, error, env);
     }
     let settings = state.snapshot.agent.compaction.clone();
@@ -70,7 +71,7 @@ fn target(limit: usize, fixed: usize, settings: Option<&CompactionSettings>) -> 
     let share = settings.map_or(0.3, |s| s.sliding_window_percentage).clamp(0.05, 0.95);
     let room = limit - fixed;
     // The summary takes its part of what is left.
-    ((room as f64) * (1.0 - share)) as usize - room / 10
+    (((room as f64) * (1.0 - share)) as usize).saturating_sub(room / 10)
 }
 
 /// The provider says that the prompt is too large although we counted otherwise: half of it leaves.
@@ -85,11 +86,7 @@ pub(super) fn after_overflow(state: &mut State) -> Option<Vec<Effect>> {
     Some(begin_shrink(state, cut, settings))
 }
 
-fn begin_shrink(
-    state: &mut State,
-    cut: usize,
-    settings: Option<CompactionSettings>,
-) -> Vec<Effect> {
+fn begin_shrink(state: &mut State, cut: usize, settings: Option<CompactionSettings>) -> Vec<Effect> {
     let (shrinking, request) = plan(state, cut, settings);
     let attempt = shrinking.attempt;
     if let Some(turn) = &mut state.turn {
@@ -100,15 +97,11 @@ fn begin_shrink(
 }
 
 /// What to ask the summarizer for.
-pub(super) fn plan(
-    state: &mut State,
-    cut: usize,
-    settings: Option<CompactionSettings>,
-) -> (Shrinking, ChatRequest) {
+pub(super) fn plan(state: &mut State, cut: usize, settings: Option<CompactionSettings>) -> (Shrinking, ChatRequest) {
     let attempt = state.next_attempt();
     let mut config = (*state.config()).clone();
     if let Some(handle) = settings.as_ref().and_then(|s| s.model.clone()) {
-        config.handle = Some(handle);
+        state::use_handle(&mut config, handle);
     }
     let prompt = settings.as_ref().and_then(|s| s.prompt.clone()).unwrap_or_else(|| prompts::summarizer().to_owned());
     let limit = compact::limit(&config);

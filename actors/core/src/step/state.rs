@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engram_domain::{
     Content, Conversation, LlmConfig, Message, MessageId, Role, RunId, RunInput, StepId, Time, ToolCall, ToolReturn,
-    Usage,
+    Usage, run::ClientTool,
 };
 
 use super::Env;
@@ -144,15 +144,26 @@ pub(super) struct Wishes {
     pub(super) terminal: bool,
 }
 
+fn client_tool_tokens(tool: &ClientTool) -> usize {
+    let parameters = tool.parameters.as_ref().map(ToString::to_string).unwrap_or_default();
+    tokens::count(&tool.name) + tool.description.as_deref().map_or(0, tokens::count) + tokens::count(&parameters) + 8
+}
+
+/// Has a configuration name another model.
+pub(super) fn use_handle(config: &mut LlmConfig, handle: String) {
+    if let Some((provider, model)) = handle.split_once('/') {
+        config.provider_name = Some(provider.to_owned());
+        model.clone_into(&mut config.model);
+    }
+    config.handle = Some(handle);
+}
+
 impl State {
     /// The state of an agent that was just loaded.
     pub fn new(loaded: Loaded) -> Option<Self> {
         let Loaded { snapshot, conversation, prompt_meta, context } = loaded;
         let system = context.iter().find(|m| m.id == conversation.system_message_id)?.clone();
-        let summary = conversation
-            .summary_message_id
-            .and_then(|id| context.iter().find(|m| m.id == id))
-            .cloned();
+        let summary = conversation.summary_message_id.and_then(|id| context.iter().find(|m| m.id == id)).cloned();
         let window = context
             .into_iter()
             // Summaries of earlier compactions lie among the messages that stayed.
@@ -181,8 +192,16 @@ impl State {
 
     /// Takes in a configuration that was loaded again.
     pub fn refresh(&mut self, snapshot: AgentSnapshot) {
+        let (old, new) = (&self.snapshot, &snapshot);
+        // What the model is shown of the tools, and its tokens, mostly outlive a change of memory.
+        let same_tools = old.agent.llm == new.agent.llm
+            && old.agent.tool_rules == new.agent.tool_rules
+            && old.agent.agent_type == new.agent.agent_type
+            && old.tools == new.tools;
+        if !same_tools {
+            self.schemas = None;
+        }
         self.snapshot = snapshot;
-        self.schemas = None;
     }
 
     /// The message that waits for the client's word on its calls.
@@ -198,25 +217,27 @@ impl State {
     /// Tokens of the next request as it stands.
     pub fn context_tokens(&mut self) -> usize {
         let schemas = self.schemas().1;
+        let input = self.turn.as_ref().map(|t| t.input.clone());
+        let client_tools: usize = input.iter().flat_map(|i| &i.client_tools).map(client_tool_tokens).sum();
+        let system = match input.as_ref().and_then(|i| i.override_system.as_deref()) {
+            // In the place of the agent's own instructions.
+            Some(text) => (usize::try_from(self.system.tokens).unwrap_or(0) + tokens::count(text))
+                .saturating_sub(tokens::count(&self.snapshot.agent.system)),
+            None => usize::try_from(self.system.tokens).unwrap_or(0),
+        };
         schemas
-            + usize::try_from(self.system.tokens).unwrap_or(0)
+            + client_tools
+            + system
             + self.summary.as_ref().map_or(0, |m| usize::try_from(m.tokens).unwrap_or(0))
             + compact::total(&self.window)
     }
 
     pub(super) fn config(&self) -> Arc<LlmConfig> {
-        let handle = self
-            .turn
-            .as_ref()
-            .and_then(|t| t.input.override_model.clone())
-            .or_else(|| self.conversation.model.clone());
+        let handle =
+            self.turn.as_ref().and_then(|t| t.input.override_model.clone()).or_else(|| self.conversation.model.clone());
         let mut config = self.snapshot.agent.llm.clone();
         if let Some(handle) = handle {
-            if let Some((provider, model)) = handle.split_once('/') {
-                config.provider_name = Some(provider.to_owned());
-                model.clone_into(&mut config.model);
-            }
-            config.handle = Some(handle);
+            use_handle(&mut config, handle);
         }
         Arc::new(config)
     }

@@ -62,9 +62,7 @@ fn say(request: &ChatRequest, text: &str, reply: ChatReply, total: usize) -> Cha
 
 fn is_words(message: &ChatMessage) -> bool {
     match message {
-        ChatMessage::User { parts, .. } => {
-            !engram_core::package::is_hidden(&engram_domain::message::parts_text(parts))
-        }
+        ChatMessage::User { parts, .. } => !engram_core::package::is_hidden(&engram_domain::message::parts_text(parts)),
         _ => false,
     }
 }

@@ -53,11 +53,8 @@ fn a_bad_call_is_answered_with_an_error_and_the_turn_goes_on() {
     for agent_type in [AgentType::MemgptAgent, AgentType::LettaV1Agent] {
         let mut w = Play::new(agent_type, 32_000);
         let run = w.accept("hi", 50);
-        let list = vec![
-            call("no_such_tool", "{}"),
-            call("conversation_search", "not json"),
-            call("memory_insert", "{}"),
-        ];
+        let list =
+            vec![call("no_such_tool", "{}"), call("conversation_search", "not json"), call("memory_insert", "{}")];
         w.settle(&moves(list));
         assert_eq!(w.runs[&run].status, RunStatus::Completed);
         let errors: Vec<String> = w.story().into_iter().filter(|l| l.contains(": error")).collect();

@@ -10,9 +10,7 @@ use engram_core::{
     ports::{ChatReply, ChatRequest, LlmError, ToolEffect, ToolOutcome},
     step::{Effect, Env, Event, RunEnd, State},
 };
-use engram_domain::{
-    AgentType, Content, Part, Role, RunId, RunInput, Time, Tool, ToolStatus, run::InputMessage,
-};
+use engram_domain::{AgentType, Content, Part, Role, RunId, RunInput, Time, Tool, ToolStatus, run::InputMessage};
 
 use crate::world::{ONCE, READ, World};
 
@@ -129,9 +127,7 @@ impl Play {
                 let request = self.with_env(|env| state.request(env));
                 self.prompts.push(request.clone());
                 return Some(match brain(&request) {
-                    Ok(reply) => {
-                        Event::LlmDone { attempt, reply: Box::new(reply), took_ns: 1, first_token_ns: None }
-                    }
+                    Ok(reply) => Event::LlmDone { attempt, reply: Box::new(reply), took_ns: 1, first_token_ns: None },
                     Err(error) => Event::LlmFailed { attempt, error, took_ns: 1 },
                 });
             }

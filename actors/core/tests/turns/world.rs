@@ -1,7 +1,7 @@
 //! A database in memory: one agent, one conversation. Used by the engine's tests as well.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,7 +18,7 @@ use engram_core::{
 };
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BlockId, Content, Conversation, ConversationId, EmbeddingConfig, JsonMap,
-    LlmConfig, Message, Role, Run, RunId, RunInput, RunStatus, Time, Tool, ToolId, ToolKind,
+    LlmConfig, Message, Role, Run, RunId, RunInput, RunStatus, StepId, Time, Tool, ToolId, ToolKind,
 };
 use uuid::Uuid;
 
@@ -39,6 +39,7 @@ pub struct World {
     pub meta: Option<PromptMeta>,
     pub messages: BTreeMap<i64, Arc<Message>>,
     pub runs: BTreeMap<RunId, Run>,
+    steps: BTreeSet<StepId>,
     pub ids: Counter,
 }
 
@@ -76,11 +77,8 @@ impl World {
         let mut names = builtin::defaults_for(agent_type, builtin::DefaultsRequest::default());
         names.sort_unstable();
         let rules = builtin::base_rules(&names, agent_type, None);
-        let mut tools: BTreeMap<String, Arc<Tool>> = names
-            .iter()
-            .filter_map(|n| builtin::find(n))
-            .map(|b| tool(b.name, b.kind, b.json_schema()))
-            .collect();
+        let mut tools: BTreeMap<String, Arc<Tool>> =
+            names.iter().filter_map(|n| builtin::find(n)).map(|b| tool(b.name, b.kind, b.json_schema())).collect();
         for name in [ONCE, READ] {
             let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
             tools.extend([tool(name, ToolKind::Custom, schema)]);
@@ -167,6 +165,7 @@ impl World {
             meta: Some(meta),
             messages: first.into_iter().map(|m| (m.seq, Arc::new(m))).collect(),
             runs: BTreeMap::new(),
+            steps: BTreeSet::new(),
             ids,
         }
     }
@@ -206,17 +205,10 @@ impl World {
         let context = self
             .messages
             .values()
-            .filter(|m| {
-                m.id == c.system_message_id || Some(m.id) == c.summary_message_id || m.seq >= c.context_from
-            })
+            .filter(|m| m.id == c.system_message_id || Some(m.id) == c.summary_message_id || m.seq >= c.context_from)
             .cloned()
             .collect();
-        Loaded {
-            snapshot: self.snapshot.clone(),
-            conversation: c.clone(),
-            prompt_meta: self.meta.clone(),
-            context,
-        }
+        Loaded { snapshot: self.snapshot.clone(), conversation: c.clone(), prompt_meta: self.meta.clone(), context }
     }
 
     /// What the database does with a commit.
@@ -240,6 +232,9 @@ impl World {
         }
         if commit.prompt_meta.is_some() {
             self.meta.clone_from(&commit.prompt_meta);
+        }
+        if let Some(step) = &commit.step {
+            assert!(self.steps.insert(step.id), "a step is recorded once");
         }
         for write in &commit.blocks {
             let BlockWrite::Set { id, version, value, .. } = write else { continue };

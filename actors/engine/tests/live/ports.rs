@@ -11,14 +11,12 @@ use std::{
 use async_trait::async_trait;
 use engram_core::ports::{
     ChatReply, ChatRequest, Clock, Commit, CommitOutcome, Delta, DeltaSink, EngineStore, Fence, Ids, Llm, LlmError,
-    LlmErrorKind, Loaded, NewRun, StoreError, ToolContext, ToolEffect, ToolExecutor, ToolOutcome,
-    llm::ChatMessage,
+    LlmErrorKind, Loaded, NewRun, StoreError, ToolContext, ToolEffect, ToolExecutor, ToolOutcome, llm::ChatMessage,
     store::AgentSnapshot,
 };
 use engram_domain::{
-    AgentId, AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, StopReason, Time, Tool,
-    ToolCall,
-    run::InputMessage,
+    AgentId, AgentType, ConversationId, JsonMap, Message, NodeId, Part, Role, Run, RunId, RunInput, StopReason, Time,
+    Tool, ToolCall, run::InputMessage,
 };
 use engram_engine::{Engine, EngineSettings, Ports, RunEnd, RunStream, StreamEvent};
 use parking_lot::Mutex;
@@ -83,6 +81,11 @@ impl EngineStore for Fake {
         self.up()?;
         Ok(self.world.lock().runs.get(&id).cloned())
     }
+    async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError> {
+        self.up()?;
+        let world = self.world.lock();
+        Ok(world.messages.values().filter(|m| m.run_id == Some(run)).map(|m| (**m).clone()).collect())
+    }
     async fn open_runs(&self, _: ConversationId) -> Result<Vec<RunId>, StoreError> {
         self.up()?;
         Ok(self.world.lock().runs.values().filter(|r| !r.status.is_terminal()).map(|r| r.id).collect())
@@ -142,7 +145,8 @@ impl Llm for Fake {
             }
         }
         if let Some(name) = told.strip_prefix("call ") {
-            let call = ToolCall { id: format!("c{}", request.messages.len()), name: name.into(), arguments: "{}".into() };
+            let call =
+                ToolCall { id: format!("c{}", request.messages.len()), name: name.into(), arguments: "{}".into() };
             return Ok(ChatReply { calls: vec![call], ..ChatReply::default() });
         }
         let text = format!("heard {told}");
@@ -193,13 +197,8 @@ pub async fn engine(idle_after: Duration) -> (Engine, Arc<Fake>) {
         cancelled_calls: AtomicUsize::new(0),
         started: Instant::now(),
     });
-    let ports = Ports {
-        store: fake.clone(),
-        llm: fake.clone(),
-        tools: fake.clone(),
-        clock: fake.clone(),
-        ids: fake.clone(),
-    };
+    let ports =
+        Ports { store: fake.clone(), llm: fake.clone(), tools: fake.clone(), clock: fake.clone(), ids: fake.clone() };
     let settings = EngineSettings {
         idle_after,
         reconcile_every: Duration::from_millis(50),

@@ -69,7 +69,10 @@ impl Store {
 
 /// Agents that have the block.
 pub(crate) async fn owners(conn: &mut PgConnection, block: BlockId) -> Result<Vec<Uuid>> {
-    sqlx::query_scalar("SELECT agent_id FROM agent_blocks WHERE block_id = $1 ORDER BY agent_id")
+    sqlx::query_scalar(
+        "SELECT agent_id FROM agent_blocks WHERE block_id = $1
+         UNION SELECT agent_id FROM conversations WHERE isolated_block_ids <> '{}' AND isolated_block_ids @> ARRAY[$1] ORDER BY agent_id",
+    )
         .bind(block.0)
         .fetch_all(conn)
         .await

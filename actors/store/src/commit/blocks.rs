@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{Result, StoreError, agents, error::db, rows::without_nul};
 
-/// Applies them in the order of their ids (attaching and detaching last) and bumps the revision of
+/// Applies them in their order and bumps the revision of
 /// every agent that has one of them. False when a block is not as it was read; the caller rolls
 /// everything back.
 pub(super) async fn apply(
@@ -20,12 +20,7 @@ pub(super) async fn apply(
     if writes.is_empty() {
         return Ok(true);
     }
-    let mut ordered: Vec<&BlockWrite> = writes.iter().collect();
-    // A stable sort: two writes of one block keep their order.
-    ordered.sort_by_key(|write| match write {
-        BlockWrite::Set { id, .. } => (0, Some(id.0)),
-        BlockWrite::Detach(_) | BlockWrite::Create(_) => (1, None),
-    });
+    lock(conn, writes).await?;
     let agent: Uuid = sqlx::query_scalar("SELECT agent_id FROM conversations WHERE id = $1")
         .bind(conversation.0)
         .fetch_one(&mut *conn)
@@ -33,7 +28,7 @@ pub(super) async fn apply(
         .map_err(db)?;
     let mut changed = Vec::new();
     let mut own = false;
-    for write in ordered {
+    for write in writes {
         let done = match write {
             BlockWrite::Set { id, version, value, label, description } => {
                 changed.push(id.0);
@@ -52,16 +47,37 @@ pub(super) async fn apply(
             return Ok(false);
         }
     }
-    let mut concerned: Vec<Uuid> = sqlx::query_scalar("SELECT agent_id FROM agent_blocks WHERE block_id = ANY($1)")
-        .bind(&changed)
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(db)?;
+    let mut concerned: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT agent_id FROM agent_blocks WHERE block_id = ANY($1)
+         UNION SELECT agent_id FROM conversations WHERE isolated_block_ids <> '{}' AND isolated_block_ids && $1",
+    )
+    .bind(&changed)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(db)?;
     if own {
         concerned.push(agent);
     }
     agents::bump(conn, &concerned).await?;
     Ok(true)
+}
+
+/// Locks the blocks that change in the order of their ids, so that two agents that write the same ones do
+/// not wait for each other; what happens then happens in the order that the agent wanted.
+async fn lock(conn: &mut PgConnection, writes: &[BlockWrite]) -> Result<()> {
+    let ids: Vec<Uuid> = writes
+        .iter()
+        .filter_map(|write| match write {
+            BlockWrite::Set { id, .. } => Some(id.0),
+            BlockWrite::Detach(_) | BlockWrite::Create(_) => None,
+        })
+        .collect();
+    sqlx::query("SELECT id FROM blocks WHERE id = ANY($1) ORDER BY id FOR UPDATE")
+        .bind(ids)
+        .execute(conn)
+        .await
+        .map_err(db)?;
+    Ok(())
 }
 
 async fn set(

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     Result,
     error::db,
-    rows::{content_text, search_text},
+    rows::{content_text, search_text, without_nul},
 };
 
 /// Columns of `messages` besides the conversation and the agent, in the order of [`Columns`].
@@ -68,10 +68,12 @@ impl Columns {
             c.roles.push(m.role.as_str());
             c.contents.push(content_text(&m.content)?);
             c.searches.push(search_text(m));
-            c.names.push(m.name.clone());
-            c.otids.push(m.otid.clone());
-            c.senders.push(m.sender_id.clone());
-            c.groups.push(m.group_id.clone());
+            // Postgres knows no NUL in text; refusing it here would refuse the whole commit, every time.
+            let clean = |text: &Option<String>| text.clone().map(without_nul);
+            c.names.push(clean(&m.name));
+            c.otids.push(clean(&m.otid));
+            c.senders.push(clean(&m.sender_id));
+            c.groups.push(clean(&m.group_id));
             c.steps.push(m.step_id.map(|id| id.0));
             c.runs.push(m.run_id.map(|id| id.0));
             c.models.push(m.model.clone());

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::QueryScalar};
 use uuid::Uuid;
 
 use super::messages::{Columns, message_aliases, message_targets, message_values};
-use crate::{Result, error::db, json::AsJson};
+use crate::{Result, error::db, json::AsJson, rows::without_nul};
 
 /// A run that is over is never changed: it may have been cancelled while it waited for its turn.
 const SQL: &str = concat!(
@@ -90,7 +90,7 @@ pub(super) fn statement(fence: Fence, commit: &Commit) -> Result<QueryScalar<'st
         .bind(run.map(|r| r.id.0))
         .bind(run.map(|r| r.status.as_str()))
         .bind(run.and_then(|r| r.stop_reason).map(StopReason::as_str))
-        .bind(run.and_then(|r| r.error.clone()))
+        .bind(run.and_then(|r| r.error.clone()).map(without_nul))
         .bind(run.map(|r| r.attempts))
         .bind(run.map(|r| r.step_count))
         .bind(run.and_then(|r| r.ttft_ns))
@@ -107,7 +107,7 @@ pub(super) fn statement(fence: Fence, commit: &Commit) -> Result<QueryScalar<'st
         .bind(step.map(|s| tokens(s.usage)))
         .bind(step.and_then(|s| s.stop_reason).map(StopReason::as_str))
         .bind(step.map(|s| s.status.as_str()))
-        .bind(step.and_then(|s| s.error.clone()))
+        .bind(step.and_then(|s| s.error.clone()).map(without_nul))
         .bind(step.and_then(|s| s.feedback.clone()))
         .bind(step.map(|s| s.tags.clone()))
         .bind(step.and_then(|s| s.response.clone()).map(AsJson))

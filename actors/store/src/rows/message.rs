@@ -112,7 +112,8 @@ pub(crate) fn search_text(message: &Message) -> String {
         Content::Parts { .. } if message.role == Role::System => message.seq == 0,
         Content::Parts { parts } => is_hidden(&parts_text(parts)),
         Content::Assistant { calls, .. } => calls.iter().any(|call| call.name == SEARCH_TOOL),
-        Content::ToolReturn(result) => result.name == SEARCH_TOOL,
+        // That a message was sent tells nothing; what was sent stands in the call.
+        Content::ToolReturn(result) => result.name == SEARCH_TOOL || result.name == "send_message",
         Content::Decisions { .. } | Content::Summary { .. } => false,
     };
     if silent { String::new() } else { without_nul(message.content.plain_text()) }

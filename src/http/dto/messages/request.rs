@@ -62,7 +62,8 @@ pub struct MessageCreate {
     pub kind: Option<String>,
     /// `user`, `system` or `assistant`.
     pub role: Option<String>,
-    /// A text, or a list of parts.
+    /// A text, or a list of parts. The documentation's streaming chapter calls it `text`.
+    #[serde(alias = "text")]
     #[schema(value_type = Option<Object>)]
     pub content: Option<Json>,
     /// Name of the speaker.

@@ -117,7 +117,9 @@ pub fn stop_reason_for(reason: StopReason, caller: Caller) -> &'static str {
 /// not.
 pub fn is_output(message: &Message, options: &Options) -> bool {
     match message.content {
-        Content::Assistant { .. } | Content::ToolReturn(_) => true,
+        // An assistant's message without a step is one that the caller sent.
+        Content::Assistant { .. } => message.step_id.is_some(),
+        Content::ToolReturn(_) => true,
         Content::Summary { .. } => options.include_compaction_messages,
         Content::Parts { .. } | Content::Decisions { .. } => false,
     }

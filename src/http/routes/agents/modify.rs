@@ -76,7 +76,11 @@ async fn patch(state: &AppState, caller: Caller, agent: &Agent, r: UpdateAgent) 
         reasoning: r.reasoning.or(r.enable_reasoner),
         parallel_tool_calls: r.parallel_tool_calls,
     };
-    let llm = models::llm(state, caller, &llm, Some(&agent.llm)).await?;
+    let own_config = llm.config.is_some();
+    let mut llm = models::llm(state, caller, &llm, Some(&agent.llm)).await?;
+    if !own_config && llm.handle != agent.llm.handle {
+        models::add_thoughts(&mut llm, agent.agent_type);
+    }
     let embedding =
         EmbeddingWish { handle: r.embedding.as_deref(), config: r.embedding_config.as_ref(), chunk_size: None };
     let embedding = models::embedding(state, &embedding, Some(&agent.embedding)).await?;

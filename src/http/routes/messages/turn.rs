@@ -127,7 +127,7 @@ async fn collect(mut stream: RunStream, options: &Options, caller: Caller) -> Re
     }
     let end = end.ok_or_else(|| ApiError::internal("a run's stream ended without its end"))?;
     if let Some(error) = &end.error {
-        return Err(ApiError::llm(&error.kind, &error.message));
+        return Err(ApiError::run(error));
     }
     Ok(LettaResponse {
         messages: letta_messages(output.iter().map(Arc::as_ref), options),

@@ -109,7 +109,7 @@ fn end_of(run: &Run) -> RunEnd {
         .error
         .as_ref()
         .filter(|_| run.status == RunStatus::Failed)
-        .map(|message| RunError { kind: kind.into(), message: message.clone() });
+        .map(|message| RunError::new(kind, message.clone()));
     RunEnd {
         run_id: run.id,
         agent_id: run.agent_id,

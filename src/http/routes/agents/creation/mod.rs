@@ -32,7 +32,10 @@ pub async fn create(state: &AppState, caller: Caller, request: CreateAgent) -> R
         request.agent_type.unwrap_or(if caller.is_v1_sdk { AgentType::LettaV1Agent } else { AgentType::MemgptAgent });
     refuse(&request, agent_type)?;
     let initial = initial_messages(&request)?;
-    let llm = models::llm(state, caller, &llm_wish(&request), None).await?;
+    let mut llm = models::llm(state, caller, &llm_wish(&request), None).await?;
+    if request.llm_config.is_none() {
+        models::add_thoughts(&mut llm, agent_type);
+    }
     let embedding = models::embedding(state, &embedding_wish(&request), None).await?;
     let tools = find_tools(state, &request, agent_type).await?;
     let attached = find_blocks(state, &request).await?;

@@ -1,7 +1,7 @@
 //! Which model an agent gets, from what the request says and what providers offer.
 
 use axum::http::StatusCode;
-use engram_domain::{EmbeddingConfig, Json, LlmConfig};
+use engram_domain::{AgentType, EmbeddingConfig, Json, LlmConfig};
 use engram_llm::{EMBED_HANDLE, UnknownHandle};
 use serde_json::json;
 
@@ -47,6 +47,14 @@ pub struct EmbeddingWish<'a> {
     pub config: Option<&'a EmbeddingConfigDto>,
     /// Tokens of one passage.
     pub chunk_size: Option<i32>,
+}
+
+/// Agents that act through tools in every step get their thoughts as an argument of those tools, which
+/// clients show as reasoning. Their callers may say otherwise with an `llm_config` of their own.
+pub fn add_thoughts(llm: &mut LlmConfig, agent_type: AgentType) {
+    if agent_type.has_heartbeats() {
+        llm.put_inner_thoughts_in_kwargs = Some(true);
+    }
 }
 
 /// The configuration that is wished for. `present` is the one that an agent has; without it and

@@ -45,6 +45,12 @@ pub enum BootError {
     #[cfg(not(feature = "embedded-postgres"))]
     #[error("this build has no embedded database: set LETTA_PG_URI to a Postgres server with pgvector")]
     NoDatabase,
+    /// The embedded database trapped.
+    #[error(
+        "the embedded database has failed and cannot be opened again by this process; nothing that was acknowledged \
+         is lost: start the server again"
+    )]
+    DatabaseFailed,
     /// The database could be opened and then not be used.
     #[error("the database cannot be used: {0}")]
     Store(#[from] StoreError),
@@ -61,6 +67,20 @@ pub struct Database {
 }
 
 impl Database {
+    /// Returns when the database has failed for good and only a new process can open it again.
+    pub fn failed(&self) -> impl Future<Output = ()> + Send + use<> {
+        #[cfg(feature = "embedded-postgres")]
+        let failed = self.embedded.as_ref().map(|embedded| embedded.failed(&self.store));
+        #[cfg(not(feature = "embedded-postgres"))]
+        let failed: Option<std::future::Ready<()>> = None;
+        async move {
+            match failed {
+                Some(failed) => failed.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Closes the database.
     pub async fn close(self) {
         #[cfg(feature = "embedded-postgres")]

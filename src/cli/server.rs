@@ -68,6 +68,8 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
     tokio::select! {
         result = async { server.await } => result.map_err(boot::BootError::Signals)?,
         () = shutdown.hard.cancelled() => {}
+        // Whoever supervises this process starts it again; answering errors for ever helps nobody.
+        () = database.failed() => return Err(boot::BootError::DatabaseFailed),
     }
     tokio::select! {
         () = state.engine.shutdown() => tracing::info!("stopped"),

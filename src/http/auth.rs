@@ -12,7 +12,7 @@ use axum::{
 
 use crate::{
     config::Secret,
-    http::{error::ApiError, state::AppState},
+    http::{drain::drain, error::ApiError, state::AppState},
 };
 
 /// Paths that a load balancer asks without a password.
@@ -22,6 +22,7 @@ const OPEN: [&str; 4] = ["/v1/health", "/v1/ready", "/health", "/ready"];
 pub async fn require_password(State(state): State<AppState>, request: Request, next: Next) -> Response {
     match &state.settings.server.password {
         Some(password) if !OPEN.contains(&request.uri().path()) && !authorized(request.headers(), password) => {
+            drain(request.into_body()).await;
             ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized").into_response()
         }
         _ => next.run(request).await,

@@ -69,11 +69,46 @@ fn value_at(bytes: &[u8], loc: &[String]) -> Option<Json> {
     Some(value.clone())
 }
 
+/// Whether a NUL may be in there: JSON has it only in its escaped form.
+fn may_have_nul(bytes: &[u8]) -> bool {
+    bytes.windows(6).any(|w| w == b"\\u0000")
+}
+
+/// The place of the first text with a NUL, as the `loc` of an error.
+fn nul_at(bytes: &[u8]) -> Option<Vec<String>> {
+    fn walk(value: &Json, path: &mut Vec<String>) -> bool {
+        match value {
+            Json::String(text) => text.contains('\0'),
+            Json::Array(items) => items.iter().enumerate().any(|(i, item)| step(item, i.to_string(), path)),
+            Json::Object(members) => members.iter().any(|(name, member)| step(member, name.clone(), path)),
+            _ => false,
+        }
+    }
+    fn step(value: &Json, name: String, path: &mut Vec<String>) -> bool {
+        path.push(name);
+        let found = walk(value, path);
+        if !found {
+            path.pop();
+        }
+        found
+    }
+    let mut path = vec!["body".to_owned()];
+    walk(&serde_json::from_slice(bytes).ok()?, &mut path).then_some(path)
+}
+
 /// Reads a JSON body, which is an object everywhere in this API, naming the member that is wrong.
 pub fn parse_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // serde reads a list as a struct by position, and so `[]` as a request that asks for nothing.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
         return Err(ApiError::invalid(&["body"], "expected an object", Json::Null));
+    }
+    // Members that are ignored are not decoded, so their bytes are checked here.
+    if let Err(error) = std::str::from_utf8(bytes) {
+        return Err(ApiError::invalid(&["body"], format!("expected JSON in UTF-8: {error}"), Json::Null));
+    }
+    // No text of Postgres holds a NUL. Refused here, where the member can be named.
+    if let Some(loc) = may_have_nul(bytes).then(|| nul_at(bytes)).flatten() {
+        return Err(ApiError::invalid(&loc, "expected a text without the character U+0000", Json::Null));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {

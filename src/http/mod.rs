@@ -15,6 +15,7 @@
 pub mod auth;
 pub mod caller;
 pub mod docs;
+pub mod drain;
 pub mod dto;
 pub mod error;
 pub mod extract;

@@ -88,6 +88,12 @@ impl Embedded {
         Ok((store, Self { server, keeper, socket, _lock: lock }))
     }
 
+    /// Returns when the database has failed for good and only a new process can open it again. Nothing
+    /// that was committed is lost.
+    pub fn failed(&self, store: &Store) -> impl Future<Output = ()> + Send + use<> {
+        keeper::watch(store.pool.clone())
+    }
+
     /// Closes the pool, then the database. Whoever still wants something of it gets
     /// [`crate::StoreError::Unavailable`].
     pub async fn stop(self, store: &Store) {
@@ -105,6 +111,7 @@ impl Embedded {
 /// Starts the server thread; from then on the socket accepts.
 async fn launch(root: PathBuf, socket: PathBuf) -> Result<PgliteServer, EmbeddedError> {
     let start = move || {
+        files::drop_broken_manifest(&root);
         PgliteServer::builder()
             .path(root)
             .unix(socket)

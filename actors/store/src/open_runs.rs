@@ -30,11 +30,12 @@ impl Store {
         .map_err(db)
     }
 
-    /// Runs of a conversation that are not over, oldest first.
+    /// Runs of a conversation that are not over, oldest first; but one that was begun before all others,
+    /// or another's turn would get in the middle of its own.
     pub(crate) async fn open_runs_of(&self, conversation: ConversationId) -> Result<Vec<RunId>> {
         let ids = sqlx::query_scalar(
             "SELECT id FROM runs WHERE conversation_id = $1 AND status IN ('created', 'running')
-             ORDER BY created_at, id",
+             ORDER BY status = 'running' DESC, created_at, id",
         )
         .bind(conversation.0)
         .fetch_all(&self.pool)

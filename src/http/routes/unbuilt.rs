@@ -11,7 +11,7 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::{error::ApiError, state::AppState};
+use crate::http::{drain::drain, error::ApiError, state::AppState};
 
 /// `(methods, path)`; a segment in braces stands for any segment.
 const TABLE: &[(&str, &str)] = &[
@@ -126,12 +126,16 @@ pub fn router() -> OpenApiRouter<AppState> {
 
 /// The answer where no route has this path.
 pub async fn unknown_route(request: Request) -> Response {
-    answer(request.method(), request.uri(), StatusCode::NOT_FOUND, "Not Found")
+    let answer = answer(request.method(), request.uri(), StatusCode::NOT_FOUND, "Not Found");
+    drain(request.into_body()).await;
+    answer
 }
 
 /// The answer where a route has this path, but not this method.
 pub async fn wrong_method(request: Request) -> Response {
-    answer(request.method(), request.uri(), StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    let answer = answer(request.method(), request.uri(), StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    drain(request.into_body()).await;
+    answer
 }
 
 fn answer(method: &Method, uri: &Uri, status: StatusCode, detail: &str) -> Response {

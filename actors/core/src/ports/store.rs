@@ -241,7 +241,7 @@ pub trait EngineStore: Send + Sync + 'static {
     /// What a run has committed to its conversation, by `seq`.
     async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError>;
 
-    /// Runs of a conversation that are not over, oldest first.
+    /// Runs of a conversation that are not over: one that was begun first, the others oldest first.
     async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>, StoreError>;
 
     /// Conversations with open runs that nobody alive owns, oldest run first, at most `limit`.

@@ -33,6 +33,19 @@ pub(super) fn claim(data_dir: &Path) -> Result<File, EmbeddedError> {
     }
 }
 
+/// Removes the runtime's description of its own layout if a kill left it half-written: it is made anew
+/// where it is missing, and a broken one would keep the database from ever starting again.
+pub(super) fn drop_broken_manifest(root: &Path) {
+    let path = root.join("tmp/pglite/.pglite-oxide-runtime-layout.json");
+    let Ok(bytes) = fs::read(&path) else { return };
+    if serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
+        tracing::warn!("removing {}, which an interrupted start left half-written", path.display());
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!("it could not be removed: {error}");
+        }
+    }
+}
+
 fn private_dir(path: &Path, parents: bool) -> io::Result<()> {
     DirBuilder::new().recursive(parents).mode(0o700).create(path)?;
     // Also where it existed with another mode: the database asks for no password.

@@ -23,6 +23,32 @@ const CLEAN: Duration = Duration::from_mins(15);
 const BUSY: [&str; 4] =
     ["VACUUM (ANALYZE) conversations", "VACUUM (ANALYZE) runs", "VACUUM (ANALYZE) nodes", "ANALYZE"];
 
+/// Between two questions whether the database still answers.
+const ASK: Duration = Duration::from_secs(2);
+/// How long an answer may take. The database may be busy; busy is not dead.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Failures in a row after which it is given up.
+const GIVE_UP: u32 = 5;
+
+/// Returns when the database answers nothing but errors any more. It is a program inside this process,
+/// and once it has trapped only a new process helps; what was committed is safe.
+pub(super) async fn watch(pool: PgPool) {
+    let mut failures = 0;
+    while failures < GIVE_UP && !pool.is_closed() {
+        tokio::time::sleep(ASK).await;
+        match tokio::time::timeout(ANSWER, sqlx::query("SELECT 1").execute(&pool)).await {
+            Ok(Err(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) | Ok(_)) | Err(_) => failures = 0,
+            Ok(Err(error)) => {
+                failures += 1;
+                tracing::warn!("the embedded database does not answer: {error}");
+            }
+        }
+    }
+    if pool.is_closed() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Runs until the pool is closed or the task is aborted.
 pub(super) async fn keep(pool: PgPool, server: Arc<Mutex<Option<PgliteServer>>>, root: PathBuf, socket: PathBuf) {
     let mut look = tokio::time::interval(LOOK);

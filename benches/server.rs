@@ -27,6 +27,8 @@ fn setting(name: &str, default: usize) -> usize {
 struct Server {
     child: Child,
     base: String,
+    /// Kept over restarts: a process with the address of the one before it takes over at once.
+    port: u16,
     database: String,
     admin: String,
     uri: String,
@@ -38,15 +40,16 @@ impl Server {
         let database = format!("engram_bench_{}", std::process::id());
         psql(&admin, &format!("CREATE DATABASE {database}")).await?;
         let uri = with_database(&admin, &database);
-        let (child, base, _) = spawn(&uri).await?;
-        Ok(Self { child, base, database, admin, uri })
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let (child, base, _) = spawn(&uri, port).await?;
+        Ok(Self { child, base, port, database, admin, uri })
     }
 
     /// Kills the process and starts another one on the same data. How long until it answers.
     async fn restart(&mut self) -> Result<Duration, Failure> {
         self.child.kill()?;
         self.child.wait()?;
-        let (child, base, took) = spawn(&self.uri).await?;
+        let (child, base, took) = spawn(&self.uri, self.port).await?;
         self.child = child;
         self.base = base;
         Ok(took)
@@ -67,8 +70,7 @@ impl Server {
     }
 }
 
-async fn spawn(uri: &str) -> Result<(Child, String, Duration), Failure> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+async fn spawn(uri: &str, port: u16) -> Result<(Child, String, Duration), Failure> {
     let started = Instant::now();
     let child = Command::new(env!("CARGO_BIN_EXE_engram"))
         .args(["server", "--port", &port.to_string()])
@@ -244,7 +246,7 @@ async fn main() -> Result<(), Failure> {
     let result = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         println!("idle: {:.0} MiB", server.rss()?);
-        for (agents, each) in [(1, each * 10), (16, each), (64, each)] {
+        for agents in [1, 16, 64] {
             println!("{}", turns(&http, &server.base, agents, each).await?);
         }
         println!("{}", first_byte(&http, &server.base).await?);

@@ -86,5 +86,6 @@ rust_tests() {
 
 printf '\n'
 printf '%s\n' "${report[@]}"
-[[ $failed == 0 ]] && echo "all parts passed" || echo "some parts FAILED"
+bad=$(printf '%s\n' "${report[@]}" | grep -c '^FAILED' || true)
+echo "parts: $((${#report[@]} - bad)) passed, $bad failed"
 exit "$failed"

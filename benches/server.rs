@@ -127,8 +127,7 @@ async fn create(http: &reqwest::Client, base: &str, more: Value) -> Result<Strin
 async fn turn(http: &reqwest::Client, base: &str, agent: &str, n: usize) -> Result<(f64, f64), Failure> {
     let body = json!({"messages": [{"role": "user", "content": format!("this is turn number {n} of the load")}]});
     let started = Instant::now();
-    let answer =
-        http.post(format!("{base}/agents/{agent}/messages")).json(&body).send().await?.error_for_status()?;
+    let answer = http.post(format!("{base}/agents/{agent}/messages")).json(&body).send().await?.error_for_status()?;
     let own = answer.headers().get("x-engram-server-ms").and_then(|v| v.to_str().ok()?.parse().ok());
     let text = answer.text().await?;
     if !text.contains("assistant_message") {

@@ -3,6 +3,12 @@
 //! What only shows with the official clients, a killed process or a faulty provider is tested in the
 //! other folders of `tests/`; here is what a change of the Rust code should notice within seconds.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that panics has said what is wrong; its ids and its client are its own"
+)]
+
 mod contract;
 mod errors;
 mod memory;

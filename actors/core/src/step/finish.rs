@@ -65,13 +65,13 @@ pub(super) fn fail_step(
     state: &mut State,
     reason: StopReason,
     error: RunError,
-    draft: StepDraft,
+    draft: &StepDraft,
     took_ns: i64,
     env: &Env<'_>,
 ) -> Vec<Effect> {
     let facts = ReplyFacts { usage: engram_domain::Usage::default(), raw: None, llm_ns: took_ns };
     let record =
-        step_record(state, &draft, &facts, StepStatus::Failed, Some(reason), Some(error.message.clone()), None, env);
+        step_record(state, draft, &facts, StepStatus::Failed, Some(reason), Some(error.message.clone()), None, env);
     terminal(state, reason, Some(error), Vec::new(), record, Extras::default(), env)
 }
 

@@ -78,7 +78,7 @@ pub(super) fn failed(state: &mut State, attempt: u64, error: &LlmError, took_ns:
         _ => StopReason::LlmApiError,
     };
     let cause = RunError::new(error.kind.as_str(), error.message.clone());
-    finish::fail_step(state, reason, cause, step, took_ns, env)
+    finish::fail_step(state, reason, cause, &step, took_ns, env)
 }
 
 /// The step that waits for this attempt's answer; none when the answer comes too late.
@@ -102,7 +102,7 @@ fn nothing_said(
     if reply.truncated {
         let error =
             RunError::new("llm_error", "The model used up max_tokens before it said anything. Raise max_tokens.");
-        return finish::fail_step(state, StopReason::MaxTokensExceeded, error, step, facts.llm_ns, env);
+        return finish::fail_step(state, StopReason::MaxTokensExceeded, error, &step, facts.llm_ns, env);
     }
     let Some(turn) = &mut state.turn else { return Vec::new() };
     if turn.called.iter().any(|c| c.ok) {
@@ -113,7 +113,7 @@ fn nothing_said(
         return shrink::then_call(state, env);
     }
     let error = RunError::new("llm_error", "The model answered with nothing, repeatedly.");
-    finish::fail_step(state, StopReason::InvalidLlmResponse, error, step, facts.llm_ns, env)
+    finish::fail_step(state, StopReason::InvalidLlmResponse, error, &step, facts.llm_ns, env)
 }
 
 /// The answer as a message of the conversation. Not in the window yet.

@@ -165,7 +165,7 @@ impl ToolExecutor for Fake {
         if tool.name == ONCE { ToolEffect::Once } else { ToolEffect::Memory }
     }
     async fn run(&self, _: ToolContext, _: Arc<Tool>, _: JsonMap, _: CancellationToken) -> ToolOutcome {
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         ToolOutcome::ok("at last")
     }
 }
@@ -239,9 +239,8 @@ pub async fn listen(mut stream: RunStream) -> (Vec<String>, Vec<String>, RunEnd)
         let event = tokio::time::timeout_at(deadline, stream.next()).await.expect("in time");
         match event.expect("an end comes before silence").1 {
             StreamEvent::Message(m) if m.role == Role::Assistant => said.push(m.content.plain_text()),
-            StreamEvent::Message(_) => {}
             StreamEvent::Delta { delta: Delta::Text(piece), .. } => pieces.push(piece),
-            StreamEvent::Delta { .. } => {}
+            StreamEvent::Message(_) | StreamEvent::Delta { .. } => {}
             StreamEvent::Ended(end) => return (said, pieces, *end),
         }
     }

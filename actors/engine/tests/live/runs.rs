@@ -10,7 +10,7 @@ use crate::{
     world::ONCE,
 };
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn sends_to_one_agent_are_answered_one_after_the_other() {

@@ -9,6 +9,7 @@ use engram_core::{
 use engram_domain::{StopReason, Tool};
 
 use crate::{
+    Ports,
     agent::{Live, interrupted},
     api::{Command, CommandError, CommandOutcome, StreamEvent},
     effects,
@@ -27,6 +28,12 @@ enum Stop {
     Conflict,
     /// This actor must not go on.
     Dead,
+}
+
+/// What the step function may look at, as it is now.
+fn with_env<T>(ports: &Ports, look: impl FnOnce(&Env<'_>) -> T) -> T {
+    let effect_of = |tool: &Tool| -> ToolEffect { ports.tools.effect(tool) };
+    look(&Env { now: ports.clock.now(), mono_ns: ports.clock.monotonic_ns(), ids: &*ports.ids, effect_of: &effect_of })
 }
 
 impl Live {
@@ -56,17 +63,7 @@ impl Live {
     async fn act(&mut self, change: impl Fn(&mut State, &Env<'_>) -> Vec<Effect> + Send) {
         for _ in 0..CONFLICT_RETRIES {
             let before = self.state.clone();
-            let effects = {
-                let ports = &self.inner.ports;
-                let effect_of = |tool: &Tool| -> ToolEffect { ports.tools.effect(tool) };
-                let env = Env {
-                    now: ports.clock.now(),
-                    mono_ns: ports.clock.monotonic_ns(),
-                    ids: &*ports.ids,
-                    effect_of: &effect_of,
-                };
-                change(&mut self.state, &env)
-            };
+            let effects = with_env(&self.inner.ports, |env| change(&mut self.state, env));
             match self.perform(effects).await {
                 Ok(()) => return,
                 Err(Stop::Dead) => return self.die(),
@@ -118,17 +115,7 @@ impl Live {
                     }
                 }
                 Effect::CallLlm { attempt, message_id, step_id, stream_tokens } => {
-                    let request = {
-                        let ports = &self.inner.ports;
-                        let effect_of = |tool: &Tool| -> ToolEffect { ports.tools.effect(tool) };
-                        let env = Env {
-                            now: ports.clock.now(),
-                            mono_ns: ports.clock.monotonic_ns(),
-                            ids: &*ports.ids,
-                            effect_of: &effect_of,
-                        };
-                        self.state.request(&env)
-                    };
+                    let request = with_env(&self.inner.ports, |env| self.state.request(env));
                     effects::call_llm(self, attempt, request, stream_tokens.then_some((message_id, step_id)));
                 }
                 Effect::Summarize { attempt, request } => effects::summarize(self, attempt, *request),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use engram_domain::{AgentId, Block, EnvVar, Message, MessageId, Tool};
+use engram_domain::{AgentId, Block, ConversationId, EnvVar, Message, MessageId, Tool};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -88,20 +88,9 @@ impl Store {
 
     /// Ids of what is in context, and the message that waits for the client.
     async fn add_context(&self, ids: &[Uuid], out: &mut HashMap<AgentId, Relations>) -> Result<()> {
-        // One index range a conversation: a join on `seq >= context_from OR id IN (…)` would read
-        // every message of the history.
-        let rows: Vec<(Uuid, Vec<Uuid>)> = sqlx::query_as(
-            "SELECT c.id, array_remove(ARRAY[c.system_message_id, c.summary_message_id], NULL) || ARRAY( \
-               SELECT m.id FROM messages m WHERE m.conversation_id = c.id AND m.seq >= c.context_from \
-               AND m.id <> c.system_message_id AND m.id IS DISTINCT FROM c.summary_message_id ORDER BY m.seq \
-             ) FROM conversations c WHERE c.id = ANY($1)",
-        )
-        .bind(ids)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(db)?;
-        for (agent, message_ids) in rows {
-            out.entry(agent.into()).or_default().message_ids = message_ids.into_iter().map(MessageId).collect();
+        let conversations: Vec<ConversationId> = ids.iter().map(|id| ConversationId(*id)).collect();
+        for (conversation, message_ids) in self.context_message_ids(&conversations).await? {
+            out.entry(conversation.0.into()).or_default().message_ids = message_ids;
         }
         let rows = sqlx::query_as::<_, MessageRow>(concat!(
             "SELECT ",

@@ -46,20 +46,20 @@ impl Store {
         conversations: &[ConversationId],
     ) -> Result<HashMap<ConversationId, Vec<MessageId>>> {
         let ids: Vec<Uuid> = conversations.iter().map(|id| id.0).collect();
-        let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
-            "SELECT c.id, m.id FROM conversations c JOIN messages m ON m.conversation_id = c.id
-                AND (m.seq >= c.context_from OR m.id IN (c.system_message_id, c.summary_message_id))
-             WHERE c.id = ANY($1)
-             ORDER BY c.id, m.id <> c.system_message_id, m.id IS DISTINCT FROM c.summary_message_id, m.seq",
+        // One index range a conversation: a join on `seq >= context_from OR id IN (…)` would read
+        // every message of the history.
+        let rows: Vec<(Uuid, Vec<Uuid>)> = sqlx::query_as(
+            "SELECT c.id, array_remove(ARRAY[c.system_message_id, c.summary_message_id], NULL) || ARRAY(
+                SELECT m.id FROM messages m WHERE m.conversation_id = c.id AND m.seq >= c.context_from
+                AND m.id <> c.system_message_id AND m.id IS DISTINCT FROM c.summary_message_id ORDER BY m.seq
+             ) FROM conversations c WHERE c.id = ANY($1)",
         )
         .bind(ids)
         .fetch_all(&self.pool)
         .await
         .map_err(db)?;
-        let mut out: HashMap<ConversationId, Vec<MessageId>> = HashMap::new();
-        for (conversation, message) in rows {
-            out.entry(ConversationId(conversation)).or_default().push(MessageId(message));
-        }
-        Ok(out)
+        let of =
+            |(id, messages): (Uuid, Vec<Uuid>)| (ConversationId(id), messages.into_iter().map(MessageId).collect());
+        Ok(rows.into_iter().map(of).collect())
     }
 }

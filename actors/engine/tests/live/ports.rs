@@ -34,6 +34,8 @@ pub struct Fake {
     /// The model answers when this is not set.
     pub model_hangs: AtomicBool,
     pub model_panics: AtomicBool,
+    /// The database takes no commit, for what is in it.
+    pub refuses: AtomicBool,
     pub cancelled_calls: AtomicUsize,
     started: Instant,
 }
@@ -96,6 +98,9 @@ impl EngineStore for Fake {
     }
     async fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome, StoreError> {
         self.up()?;
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(StoreError::Database("refused".into()));
+        }
         if fence.epoch != self.epoch.load(Ordering::SeqCst) {
             return Ok(CommitOutcome::Fenced);
         }
@@ -194,6 +199,7 @@ pub async fn engine(idle_after: Duration) -> (Engine, Arc<Fake>) {
         loads: AtomicUsize::new(0),
         model_hangs: AtomicBool::new(false),
         model_panics: AtomicBool::new(false),
+        refuses: AtomicBool::new(false),
         cancelled_calls: AtomicUsize::new(0),
         started: Instant::now(),
     });

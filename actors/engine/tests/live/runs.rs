@@ -181,3 +181,17 @@ async fn shutdown_lets_the_run_that_is_on_come_to_its_end() {
     closing.await.unwrap();
     assert_eq!(engine.live(), 0);
 }
+
+/// What the database refuses once it refuses always: the run ends with a reason, and the agent goes on.
+#[tokio::test]
+async fn a_refused_commit_ends_the_run_and_not_the_agent() {
+    let (engine, fake) = engine(LONG).await;
+    fake.refuses.store(true, Ordering::SeqCst);
+    let (_, _, end) = listen(engine.submit(say(&fake, "poison", false)).await.unwrap()).await;
+    assert_eq!(end.status, RunStatus::Failed);
+    assert!(end.error.is_some_and(|e| e.message.contains("refused")));
+    fake.refuses.store(false, Ordering::SeqCst);
+    let (said, ..) = listen(engine.submit(say(&fake, "well?", false)).await.unwrap()).await;
+    assert_eq!(said, ["heard well?"]);
+    fake.world.lock().check();
+}

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use engram_core::{
-    ports::{Clock, Ids, StoreError},
+    ports::{Clock, Ids, NodeCard, StoreError},
     tokens,
 };
 use engram_domain::NodeId;
-use engram_engine::{Engine, EngineSettings, Ports};
+use engram_engine::{Engine, EngineSettings, Ports, gate::GateLimits};
 use engram_llm::{ProviderSettings, Providers};
 #[cfg(feature = "embedded-postgres")]
 use engram_store::embedded::{Embedded, EmbeddedError};
@@ -18,6 +18,9 @@ use crate::{
     ambient::{RandomIds, SystemClock},
     config::Settings,
     http::state::AppState,
+    peers::client::HttpPeers,
+    pressure::Pressure,
+    telemetry,
 };
 
 /// Why the server did not start, in words for whoever starts it.
@@ -57,6 +60,9 @@ pub enum BootError {
     /// A model provider is configured in a way that cannot work.
     #[error("model providers: {0}")]
     Providers(#[from] engram_llm::SetupError),
+    /// The client for other nodes cannot be built.
+    #[error("the client for other nodes: {0}")]
+    Peers(#[from] reqwest::Error),
 }
 
 /// What must be closed after the engine has stopped.
@@ -93,6 +99,7 @@ impl Database {
 
 /// Opens the database, starts the engine. `url` is where this process listens.
 pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database), BootError> {
+    telemetry::prometheus::install();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     // The tokenizer takes a moment to load. Nobody should wait for it later.
@@ -108,21 +115,38 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
         Arc::new(Executors::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone()));
     let ports = Ports {
         store: Arc::new(store.clone()),
+        company: Arc::new(store.clone()),
         llm: providers.llm(),
         tools: executor.clone(),
+        peers: Arc::new(HttpPeers::new()?),
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let engine = Engine::start(ports, EngineSettings::new(NodeId(ids.uuid()), node_name(url))).await?;
+    let engine = Engine::start(ports, engine_settings(&settings, url, &*ids)).await?;
+    executor.connect(Arc::new(engine.clone()));
     let state = AppState { store, engine, providers, embedder, executor, clock, ids, settings: Arc::new(settings) };
     Ok((state, database))
 }
 
-/// Tells this node from those of other machines that listen on the same address: a process that starts
-/// takes over from the one that had its name before.
-fn node_name(url: &str) -> String {
+fn engine_settings(settings: &Settings, url: &str, ids: &dyn Ids) -> EngineSettings {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{url} on {}", host.trim())
+    let card = NodeCard {
+        id: NodeId(ids.uuid()),
+        // Tells this node from those of other machines that listen on the same address.
+        name: format!("{url} on {}", host.trim()),
+        url: settings.node.url.clone().unwrap_or_else(|| url.to_owned()),
+        secret: format!("{}{}", ids.uuid().simple(), ids.uuid().simple()),
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
+    let limits = &settings.limits;
+    let pressure = Pressure::new(limits.memory_mib.map(|mib| mib.saturating_mul(1024 * 1024)));
+    EngineSettings {
+        idle_after: limits.idle_after,
+        tool_timeout: limits.tool_timeout,
+        llm_calls: GateLimits { total: limits.llm_calls, per_provider: limits.llm_calls_per_provider },
+        pressure: Some(Arc::new(move || pressure.now())),
+        ..EngineSettings::new(card)
+    }
 }
 
 async fn open(settings: &Settings) -> Result<Database, BootError> {
@@ -172,6 +196,8 @@ fn provider_settings(settings: &Settings) -> ProviderSettings {
         lmstudio_base: get(&["LMSTUDIO_BASE_URL"]),
         request_timeout: settings.models.timeout,
         stream_idle_timeout: settings.models.timeout.min(ProviderSettings::default().stream_idle_timeout),
+        // The gate in the engine is the one that queues.
+        max_concurrent: settings.limits.llm_calls_per_provider,
         ..ProviderSettings::default()
     }
 }

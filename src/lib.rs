@@ -1,7 +1,8 @@
 //! The Engram server: the REST API, the command line, and the wiring of the parts.
 //!
 //! What it does: [`cli`] reads the command line, [`config`] makes one settings tree of it and of the
-//! environment, [`boot`] wires store, models, tools and engine together, [`http`] serves the API.
+//! environment, [`boot`] wires store, models, tools and engine together, [`http`] serves the API,
+//! [`telemetry`] tells how it goes.
 //!
 //! Invariants: `boot.rs` is the only place that knows concrete types from two sides; wire types stay
 //! in `http::dto`; secrets are [`config::Secret`] and never print.
@@ -13,3 +14,6 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod peers;
+pub mod pressure;
+pub mod telemetry;

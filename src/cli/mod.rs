@@ -2,6 +2,7 @@
 //!
 //! To add a command: a variant of [`Command`] and a file of its own.
 
+mod nodes;
 mod server;
 mod shutdown;
 
@@ -23,6 +24,16 @@ pub struct Cli {
 pub enum Command {
     /// Serve the REST API.
     Server(ServerArgs),
+    /// List the processes that share the database of LETTA_PG_URI.
+    Nodes(NodesArgs),
+}
+
+/// Flags of `engram nodes`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NodesArgs {
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `engram server`. Each one can also be set in the environment or in `.env`; a flag wins.
@@ -52,6 +63,7 @@ pub struct ServerArgs {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Server(args) => server::run(&args),
+        Command::Nodes(args) => nodes::run(&args),
     }
 }
 
@@ -69,8 +81,9 @@ mod tests {
     #[test]
     fn unknown_flags_are_refused() {
         assert!(Cli::try_parse_from(["engram", "server", "--nonsense"]).is_err());
-        let Command::Server(args) =
-            Cli::try_parse_from(["engram", "server", "--port", "0", "--secure"]).expect("it parses").command;
-        assert_eq!((args.port, args.secure), (Some(0), true));
+        let command = Cli::try_parse_from(["engram", "server", "--port", "0", "--secure"]).expect("it parses").command;
+        assert!(matches!(command, Command::Server(ServerArgs { port: Some(0), secure: true, .. })));
+        let command = Cli::try_parse_from(["engram", "nodes", "--json"]).expect("it parses").command;
+        assert!(matches!(command, Command::Nodes(NodesArgs { json: true })));
     }
 }

@@ -1,16 +1,16 @@
 //! `engram server`: start, say what is going on, serve, stop.
 
-use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 use super::{ServerArgs, shutdown::Shutdown};
 use crate::{
     boot,
     config::{Environment, Settings},
     http::router,
+    telemetry,
 };
 
 /// Runs the server until it is stopped.
@@ -19,13 +19,15 @@ pub fn run(args: &ServerArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&format!("engram: {error}")),
     };
-    start_log(&settings);
     settings.make_password();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("engram: the runtime could not start: {error}")),
     };
-    match runtime.block_on(serve(settings)) {
+    let telemetry = telemetry::start(&settings, runtime.handle());
+    let served = runtime.block_on(serve(settings));
+    telemetry.stop();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("engram: {error}")),
     }
@@ -35,19 +37,6 @@ pub fn run(args: &ServerArgs) -> ExitCode {
 fn fail(message: &str) -> ExitCode {
     eprintln!("{message}");
     ExitCode::FAILURE
-}
-
-fn start_log(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.log.filter).unwrap_or_else(|error| {
-        eprintln!("engram: ENGRAM_LOG is not a valid filter ({error}); using `info`");
-        EnvFilter::new("info")
-    });
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    // A second subscriber (in tests) is not an error.
-    let _ = if settings.log.json { builder.json().try_init() } else { builder.try_init() };
 }
 
 async fn serve(settings: Settings) -> Result<(), boot::BootError> {
@@ -71,7 +60,15 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
             tracing::debug!(%error, "TCP_NODELAY");
         }
     });
-    let server = axum::serve(listener, router::service(state.clone())).with_graceful_shutdown(soft.cancelled_owned());
+    let (engine, drain) = (state.engine.clone(), state.settings.node.drain);
+    // Work goes to other nodes at once. Requests are still taken for a moment, until a load balancer has noticed.
+    let stop = async move {
+        soft.cancelled().await;
+        if engine.drain().await {
+            tokio::time::sleep(drain).await;
+        }
+    };
+    let server = axum::serve(listener, router::service(state.clone())).with_graceful_shutdown(stop);
     tokio::select! {
         result = async { server.await } => result.map_err(boot::BootError::Signals)?,
         () = shutdown.hard.cancelled() => {}

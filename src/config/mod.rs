@@ -9,9 +9,13 @@
 
 mod environment;
 mod known;
+mod limits;
 mod secret;
 mod settings;
+mod traces;
 
 pub use environment::{ConfigError, Environment};
+pub use limits::{LimitSettings, NodeSettings};
 pub use secret::Secret;
 pub use settings::{DatabaseSettings, LogSettings, ModelSettings, ServerSettings, Settings};
+pub use traces::TraceSettings;

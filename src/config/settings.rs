@@ -7,7 +7,7 @@ use engram_core::ports::Ids as _;
 use crate::{
     ambient::RandomIds,
     cli::ServerArgs,
-    config::{ConfigError, Environment, Secret, known},
+    config::{ConfigError, Environment, LimitSettings, NodeSettings, Secret, TraceSettings, known},
 };
 
 /// Everything that can be set.
@@ -21,8 +21,14 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Models.
     pub models: ModelSettings,
+    /// How much at once and how long at most.
+    pub limits: LimitSettings,
+    /// How this node presents itself to others.
+    pub node: NodeSettings,
     /// Log lines.
     pub log: LogSettings,
+    /// Where spans go; none when no collector is named.
+    pub traces: Option<TraceSettings>,
     /// Variables that are set, known, and without effect.
     pub unsupported: Vec<String>,
     /// The environment, for the parts that read their own family of variables (model providers).
@@ -84,7 +90,7 @@ pub struct LogSettings {
 }
 
 /// Text with a number of seconds.
-fn seconds(env: &Environment, names: &[&str], default: u64) -> Result<Duration, ConfigError> {
+pub(super) fn seconds(env: &Environment, names: &[&str], default: u64) -> Result<Duration, ConfigError> {
     Ok(Duration::from_secs(env.number(names, "a whole number of seconds")?.unwrap_or(default)))
 }
 
@@ -134,7 +140,10 @@ impl Settings {
             json: args.log_json || env.flag(&["ENGRAM_LOG_JSON"])?.unwrap_or(false),
         };
         let unsupported = known::unsupported(env.names());
-        Ok(Self { server, data_dir, database, models, log, unsupported, environment: env.clone() })
+        let (limits, node) = (LimitSettings::resolve(env)?, NodeSettings::resolve(env)?);
+        let traces = TraceSettings::resolve(env)?;
+        let environment = env.clone();
+        Ok(Self { server, data_dir, database, models, limits, node, log, traces, unsupported, environment })
     }
 
     /// Makes a password where one is required and none was given, and prints it, once.

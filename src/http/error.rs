@@ -26,12 +26,14 @@ pub struct ApiError {
     status: StatusCode,
     body: Json,
     retry_after: Option<HeaderValue>,
+    /// Whether an SDK may send the same request again by itself, where it is sure that nothing happened.
+    repeatable: bool,
 }
 
 impl ApiError {
     /// An answer with `{"detail": detail}`.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, body: json!({ "detail": detail.into() }), retry_after: None }
+        Self { status, body: json!({ "detail": detail.into() }), retry_after: None, repeatable: false }
     }
 
     /// 404: there is no such thing.
@@ -47,7 +49,7 @@ impl ApiError {
             .map(|part| part.as_ref().parse::<u32>().map_or_else(|_| json!(part.as_ref()), |index| json!(index)))
             .collect();
         let body = json!({ "detail": [{ "type": "value_error", "loc": loc, "msg": expected.into(), "input": input }] });
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body, retry_after: None }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body, retry_after: None, repeatable: false }
     }
 
     /// 400: the request as a whole makes no sense.
@@ -91,7 +93,26 @@ impl ApiError {
                         Approve or deny the pending request first.",
             "pending_request_id": request_id,
         }});
-        Self { status: StatusCode::CONFLICT, body, retry_after: None }
+        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
+    }
+
+    /// 409 for a message that does not want to wait behind the run that is on.
+    pub fn conversation_busy(run: engram_domain::RunId) -> Self {
+        let body = json!({ "detail": {
+            "code": "CONVERSATION_BUSY",
+            "message": "CONFLICT: Cannot send a new message: another request is being processed for this conversation.",
+            "run_id": run,
+        }});
+        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
+    }
+
+    /// 429: as many runs wait in the conversation as may.
+    pub fn queue_full() -> Self {
+        let detail = "Too many runs are waiting in this conversation. Try again when some of them are over.";
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        error.retry_after = Some(HeaderValue::from_static("1"));
+        error.repeatable = true;
+        error
     }
 
     /// A run that failed while the caller waited. The error's message is fit for the caller's eyes.
@@ -118,7 +139,7 @@ impl ApiError {
             _ => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
         };
         let body = json!({ "error": { "type": kind, "message": title, "detail": message }, "detail": message });
-        Self { status, body, retry_after: None }
+        Self { status, body, retry_after: None, repeatable: false }
     }
 
     /// Its status.
@@ -137,6 +158,9 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, AxumJson(self.body)).into_response();
         if let Some(value) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        if self.repeatable {
+            response.headers_mut().insert("x-should-retry", HeaderValue::from_static("true"));
         }
         response
     }
@@ -161,6 +185,12 @@ impl From<SubmitError> for ApiError {
         match error {
             SubmitError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent or conversation not found"),
             SubmitError::ShuttingDown => Self::unavailable("The server is shutting down. Try again."),
+            SubmitError::Busy(run) => Self::conversation_busy(run),
+            SubmitError::Full => Self::queue_full(),
+            SubmitError::KeyReused => {
+                let message = "this idempotency key was used for another request";
+                Self::invalid(&["header", "Idempotency-Key"], message, Json::Null)
+            }
             SubmitError::Store(error) => error.into(),
         }
     }
@@ -171,6 +201,7 @@ impl From<CommandError> for ApiError {
         match error {
             CommandError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent, conversation or message not found"),
             CommandError::Invalid(text) => Self::bad_request(text),
+            CommandError::Elsewhere => Self::unavailable("The agent is moving between nodes. Try again."),
             CommandError::Unavailable(text) => Self::unavailable(text),
             CommandError::Store(error) => error.into(),
         }

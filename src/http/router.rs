@@ -7,7 +7,7 @@ use std::any::Any;
 
 use axum::{
     Router, ServiceExt,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
@@ -26,9 +26,12 @@ use crate::http::{auth, docs, error::ApiError, observe, openapi, path, routes, s
 pub fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(routes::health::router())
+        .merge(routes::metrics::router())
+        .merge(routes::admin::router())
         .merge(routes::agents::router())
         .merge(routes::messages::router())
         .merge(routes::conversations::router())
+        .merge(routes::groups::router())
         .merge(routes::blocks::router())
         .merge(routes::archives::router())
         .merge(routes::passages::router())
@@ -50,6 +53,7 @@ pub fn build(state: AppState) -> Router {
     router
         .route("/openapi.json", get(async move || openapi::serve(document.clone())))
         .merge(docs::router())
+        .merge(crate::peers::server::router())
         .fallback(routes::unbuilt::unknown_route)
         .method_not_allowed_fallback(routes::unbuilt::wrong_method)
         .layer(middleware::from_fn_with_state(state.clone(), auth::require_password))
@@ -57,6 +61,7 @@ pub fn build(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(max_body))
         .layer(CatchPanicLayer::custom(|panic| panicked(&panic)))
         .layer(middleware::from_fn(observe::observe))
+        .layer(middleware::from_fn_with_state(state.clone(), say_goodbye))
         .with_state(state)
 }
 
@@ -86,6 +91,16 @@ fn cors(extra: &[String]) -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .allow_credentials(true)
         .expose_headers(exposed)
+}
+
+/// A node on its way out asks its clients to use other connections, so that none of them is closed under a
+/// request.
+async fn say_goodbye(State(state): State<AppState>, request: Request, next: middleware::Next) -> Response {
+    let mut response = next.run(request).await;
+    if state.engine.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// A panic is our fault: logged with its words, answered without them.

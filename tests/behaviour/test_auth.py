@@ -43,6 +43,13 @@ def test_health_is_open(secured, path):
     assert secured.get(path).status_code == 200
 
 
+def test_readiness_is_open_and_numbers_are_not(secured):
+    assert secured.get("/v1/ready").status_code == 200
+    for path in ("/metrics", "/v1/admin/nodes"):
+        assert secured.get(path).status_code == 401
+        assert secured.get(path, headers={"authorization": "Bearer swordfish"}).status_code == 200
+
+
 def test_without_secure_any_token_is_taken(server):
     for headers in ({}, {"authorization": "Bearer whatever"}, {"x-bare-password": "password whatever"}):
         assert httpx.get(f"{server.url}/v1/agents/", headers=headers, trust_env=False).status_code == 200

@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.mark.parametrize("path", ["agents", "blocks", "tools", "models", "runs", "steps", "tags", "archives", "conversations", "health"])
+@pytest.mark.parametrize("path", ["agents", "blocks", "tools", "models", "runs", "steps", "tags", "archives", "conversations", "groups", "health"])
 def test_both_spellings_and_the_other_prefix(api, path):
     for spelling in (f"/v1/{path}", f"/v1/{path}/", f"/latest/{path}", f"/latest/{path}/"):
         answer = api.get(spelling)
@@ -40,7 +40,7 @@ def test_api_description(api):
     assert page.status_code == 200 and "html" in page.headers["content-type"]
 
 
-@pytest.mark.parametrize("path", ["/v1/folders/", "/v1/sources/", "/v1/groups/", "/v1/identities/", "/v1/mcp-servers/", "/v1/templates"])
+@pytest.mark.parametrize("path", ["/v1/folders/", "/v1/sources/", "/v1/identities/", "/v1/mcp-servers/", "/v1/templates"])
 def test_what_is_not_built_says_so(api, path):
     """501 with a sentence, until it is built."""
     answer = api.get(path)

@@ -43,7 +43,7 @@ async fn mistakes_are_named() {
             (Method::PATCH, format!("/v1/agents/{agent}/core-memory/blocks/nope"), json!({"value": "x"}), 404, "nope"),
             (Method::GET, "/v1/nope".into(), Value::Null, 404, "Not Found"),
             (Method::PUT, "/v1/agents/".into(), Value::Null, 405, "Method Not Allowed"),
-            (Method::GET, "/v1/groups/".into(), Value::Null, 501, "not built"),
+            (Method::GET, "/v1/identities/".into(), Value::Null, 501, "not built"),
         ];
         for (method, path, body, want, names) in cases {
             let body = (!body.is_null()).then_some(&body);

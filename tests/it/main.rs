@@ -11,5 +11,6 @@
 
 mod contract;
 mod errors;
+mod insight;
 mod memory;
 mod server;

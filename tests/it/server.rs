@@ -60,6 +60,11 @@ impl Server {
         self.running = Some(Running { state, database, stop, task });
     }
 
+    /// What the handlers use.
+    pub fn state(&self) -> &AppState {
+        &self.running.as_ref().unwrap().state
+    }
+
     /// Stops the server in order and starts another one on the same data.
     pub async fn restart(&mut self) {
         let running = self.running.take().unwrap();

@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from testkit.mock import MockModel
+from testkit.postgres import TestPostgres
 
 TOOL = {
     "type": "function",
@@ -157,3 +158,15 @@ def test_embeddings_are_near_for_shared_words(http):
 def test_models_report_their_context_length(http):
     rows = {r["id"]: r for r in http.get("/models").json()["data"]}
     assert rows["small-8k"]["max_model_len"] == 8192
+
+
+def test_postgres_comes_back_with_its_data_however_it_ended():
+    with TestPostgres() as pg:
+        pg.psql("CREATE TABLE kept (how text)")
+        for how in ("fast", "immediate", "kill"):
+            pg.psql(f"INSERT INTO kept VALUES ('{how}')")
+            pg.halt(how)
+            assert pg.process.poll() is not None
+            pg.launch()
+            pg.wait_ready()
+        assert pg.psql("SELECT string_agg(how, ' ') FROM kept").strip() == "fast immediate kill"

@@ -40,8 +40,8 @@ def run_suite(results: Results, suite: str, model: str, url: str) -> None:
     if suite in TS_PACKAGES:
         home = envs.ensure_npm(suite, TS_PACKAGES[suite])
         # Node looks for packages from the file's own folder upwards, and they are not in the repository.
-        file = Path(shutil.copy(HERE / suite / "quickstart.test.mjs", home))
-        results.run(name, ["node", "--test", "--test-reporter=spec", file], cwd=home, env=env)
+        files = [Path(shutil.copy(file, home)) for file in sorted((HERE / suite).glob("*.test.mjs"))]
+        results.run(name, ["node", "--test", "--test-reporter=spec", *files], cwd=home, env=env)
     else:
         results.run(name, [envs.ensure_venv(suite), "-m", "pytest", "-q", HERE / suite], env=env)
 

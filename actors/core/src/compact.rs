@@ -25,7 +25,12 @@ pub fn limit(config: &LlmConfig) -> usize {
 
 /// Tokens of messages together.
 pub fn total(messages: &[Arc<Message>]) -> usize {
-    messages.iter().map(|m| usize::try_from(m.tokens).unwrap_or(0)).sum()
+    messages.iter().map(|m| size(m)).sum()
+}
+
+/// Tokens of a message.
+pub fn size(message: &Message) -> usize {
+    usize::try_from(message.tokens).unwrap_or(0)
 }
 
 /// How many of the oldest `messages` leave so that the rest has at most `target` tokens. None when
@@ -42,7 +47,7 @@ pub fn cut(messages: &[Arc<Message>], target: usize) -> Option<usize> {
             // A context that begins with a person's words reads better; any legal cut is correct.
             first_fit = first_fit.or(Some(i));
         }
-        rest = rest.saturating_sub(usize::try_from(message.tokens).unwrap_or(0));
+        rest = rest.saturating_sub(size(message));
     }
     first_fit.or(Some(last)).filter(|i| *i > 0)
 }

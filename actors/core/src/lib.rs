@@ -3,7 +3,8 @@
 //! What it does: [`step`] turns a state and an event into a new state and effects; [`prompt`]
 //! compiles memory into the system prompt; [`memory`] edits blocks; [`compact`] decides what leaves
 //! the context; [`rules`] decides which tools may be called; [`builtin`] is the catalogue of tools
-//! that come with the server; [`tokens`] counts.
+//! that come with the server; [`schedule`] says when something is due; [`tokens`] counts;
+//! [`chain`] is the list that a context is kept in.
 //!
 //! Invariants: no clock, no randomness, no async outside the port traits; the same input gives the
 //! same output. A conversation that the step function has committed is well-formed: every tool call
@@ -14,12 +15,16 @@
 
 pub mod ports;
 pub mod birth;
+pub mod chain;
 pub mod compact;
 pub mod package;
 pub mod prompt;
 pub mod rules;
+pub mod schedule;
 pub mod tokens;
+pub mod transcript;
 pub mod builtin;
+pub mod group;
 pub mod memory;
 pub mod prompts;
 pub mod step;

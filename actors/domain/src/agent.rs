@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, CompactionSettings, EmbeddingConfig, EnvVarId, IdentityId, Json, JsonMap, LlmConfig,
+    AgentId, BusyPolicy, CompactionSettings, EmbeddingConfig, EnvVarId, IdentityId, Json, JsonMap, LlmConfig,
     StopReason, Time, ToolRule,
 };
 
@@ -136,6 +136,8 @@ pub struct Agent {
     pub enable_sleeptime: Option<bool>,
     /// IANA name of the zone in which times are shown to the model.
     pub timezone: String,
+    /// What becomes of a message that is sent while it is busy, where the request does not say.
+    pub busy_policy: BusyPolicy,
     /// How many files may be open in its context.
     pub max_files_open: i32,
     /// Characters of one open file that the context shows.

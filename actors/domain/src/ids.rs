@@ -99,6 +99,8 @@ ids! {
     ConversationId = "conv";
     /// A group of agents.
     GroupId = "group";
+    /// A message that is sent at a time. The SDK has no pattern for these ids.
+    ScheduleId = "schedule";
     /// A data source (a folder is the same thing under its later name).
     SourceId = "source";
     /// An identity that agents and blocks belong to.

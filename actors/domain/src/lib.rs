@@ -15,10 +15,12 @@ pub mod archive;
 pub mod block;
 pub mod config;
 pub mod conversation;
+pub mod group;
 pub mod ids;
 pub mod message;
 pub mod rule;
 pub mod run;
+pub mod schedule;
 pub mod step;
 pub mod tool;
 
@@ -27,10 +29,12 @@ pub use archive::{Archive, Passage};
 pub use block::Block;
 pub use config::{CompactionSettings, EmbeddingConfig, LlmConfig};
 pub use conversation::Conversation;
+pub use group::{Group, ManagerConfig, ManagerType};
 pub use ids::*;
 pub use message::{Content, Message, Part, Role, ToolCall, ToolReturn, ToolStatus};
 pub use rule::ToolRule;
-pub use run::{Run, RunInput, RunStatus, StopReason, Usage};
+pub use run::{BusyPolicy, Run, RunInput, RunStatus, StopReason, Usage};
+pub use schedule::{Schedule, When};
 pub use step::{Step, StepStatus};
 pub use tool::{Tool, ToolKind};
 

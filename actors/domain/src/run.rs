@@ -45,6 +45,38 @@ impl RunStatus {
     }
 }
 
+/// What becomes of a message that is sent while the agent is busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BusyPolicy {
+    /// It waits its turn.
+    #[default]
+    Queue,
+    /// It is refused.
+    Reject,
+    /// What is on is cancelled, what it has done stays, and this begins.
+    Interrupt,
+}
+
+impl BusyPolicy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Queue, Self::Reject, Self::Interrupt];
+
+    /// The wire spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Reject => "reject",
+            Self::Interrupt => "interrupt",
+        }
+    }
+
+    /// The policy with this spelling.
+    pub fn parse(s: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| v.as_str() == s)
+    }
+}
+
 macro_rules! stop_reasons {
     ($($(#[$doc:meta])* $variant:ident = $wire:literal => $status:ident;)*) => {
         /// Why a run ended. Spelled as the API spells it.
@@ -215,6 +247,8 @@ pub struct RunInput {
     pub stream_tokens: bool,
     /// What the caller asked for about the shape of the answer, returned with the run.
     pub request_config: Json,
+    /// Agents that wait, each for the next, and the last of them for this run.
+    pub chain: Vec<AgentId>,
 }
 
 impl Default for RunInput {
@@ -228,6 +262,7 @@ impl Default for RunInput {
             override_system: None,
             stream_tokens: false,
             request_config: Json::Null,
+            chain: Vec::new(),
         }
     }
 }
@@ -258,9 +293,14 @@ pub struct Run {
     pub metadata: Json,
     /// Where to report its end.
     pub callback_url: Option<String>,
+    /// Whether it makes room for itself: what is on is cancelled, a pending approval denied.
+    pub interrupts: bool,
     /// What went wrong, in words for the caller.
     pub error: Option<String>,
-    /// How often it was begun. More than [`MAX_ATTEMPTS`] and it fails.
+    /// What kind of error that is (`llm_timeout`, `internal_error`, …), so that whoever asks again gets the same
+    /// answer. None for runs that ended while no actor drove them.
+    pub error_kind: Option<String>,
+    /// How often it was begun since its last committed step. More than [`MAX_ATTEMPTS`] and it fails.
     pub attempts: i32,
     /// Model calls so far.
     pub step_count: i32,
@@ -276,5 +316,5 @@ pub struct Run {
     pub completed_at: Option<Time>,
 }
 
-/// Times that a run is begun before it is given up as poisonous.
+/// Times that a run is begun without a step's coming to its end before it is given up as poisonous.
 pub const MAX_ATTEMPTS: i32 = 3;

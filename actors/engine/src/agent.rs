@@ -10,15 +10,19 @@ use engram_core::{
     ports::{Fence, StoreError},
     step::{Event, RunError, State},
 };
-use engram_domain::{ConversationId, Run, RunId, StopReason, run::MAX_ATTEMPTS};
+use engram_domain::{ConversationId, Run, RunId, RunStatus, StopReason, run::MAX_ATTEMPTS};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::{
     Inner,
     api::{Command, CommandError, CommandOutcome},
-    effects, registry,
+    effects,
+    insight::{self, QueueDepth},
+    journal::Journal,
+    registry,
 };
 
 /// Finished runs that are remembered, so that a pointer that comes late starts nothing.
@@ -31,7 +35,11 @@ pub(crate) enum Msg {
         run: Box<Run>,
         /// The agent's revision when the run was accepted.
         rev: i64,
+        /// The request that brought it.
+        cause: Span,
     },
+    /// There is a run that this actor may not have heard of.
+    Look { run: RunId },
     /// Something that ran outside is done.
     Event(Event),
     /// Do something when idle.
@@ -42,8 +50,32 @@ pub(crate) enum Msg {
     Begin,
     /// Is there anything left to do?
     Idle,
-    /// Come to an end: finish the run that is on, begin no other.
-    Close,
+    /// Memory is short: come to an end if nothing is on.
+    Passivate,
+    /// Come to an end: begin no other run, and finish the one that is on, or only the step that is on when
+    /// another node can take over.
+    Close { hand_over: bool },
+}
+
+/// How an actor comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Closing {
+    No,
+    /// After the run that is on.
+    AfterRun,
+    /// After the step that is on.
+    AfterStep,
+}
+
+/// Why nobody takes a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The conversation does not exist any more.
+    Gone,
+    /// It lives with another node, or could not be loaded.
+    Elsewhere,
+    /// Its actor was interrupted in the middle of it.
+    Interrupted,
 }
 
 pub(crate) type Reply = oneshot::Sender<Result<CommandOutcome, CommandError>>;
@@ -54,8 +86,9 @@ pub(crate) struct Arguments {
     pub(crate) conversation: ConversationId,
 }
 
-/// A run's row with the agent's revision of that time, where it came along with the pointer.
-type Row = Option<(Box<Run>, i64)>;
+/// A run's row with the agent's revision of that time and the request's span, where they came along with
+/// the pointer.
+type Row = Option<(Box<Run>, i64, Span)>;
 
 /// What an actor holds besides the agent's state.
 pub(crate) struct Live {
@@ -65,18 +98,30 @@ pub(crate) struct Live {
     pub(crate) state: State,
     /// Runs that wait their turn, with their row where it came along.
     queue: VecDeque<(RunId, Row)>,
+    /// How many these are, for the metrics.
+    depth: QueueDepth,
     commands: VecDeque<(Command, Reply)>,
     /// Who waits for the command that is on.
     pub(crate) answer_to: Option<Reply>,
     /// The run that is on.
     pub(crate) current: Option<RunId>,
+    /// Since when.
+    pub(crate) started: Instant,
+    /// Its span.
+    pub(crate) span: Span,
     recent: VecDeque<RunId>,
     /// Stops what runs outside for the current run.
     pub(crate) outside: CancellationToken,
     last_busy: Instant,
-    closing: bool,
+    closing: Closing,
     /// Whether the actor has lost its right to write and must end.
     pub(crate) dead: bool,
+    /// Whether it has stopped between two steps, for another node to go on.
+    pub(crate) handed_over: bool,
+    /// Whether the events of the run that is on are kept, and the number of the last one.
+    pub(crate) log: Option<i64>,
+    /// Pieces of the model's answer on their way into the log.
+    pub(crate) journal: Option<Journal>,
 }
 
 pub(crate) struct AgentActor;
@@ -90,14 +135,15 @@ impl Actor for AgentActor {
         let Arguments { inner, conversation } = args;
         let store = &inner.ports.store;
         let fence = store
-            .claim(conversation, inner.settings.node)
+            .claim(conversation, inner.settings.card.id)
             .await?
             .ok_or_else(|| format!("{conversation} is gone or owned by another node"))?;
         let loaded = store.load(conversation).await?.ok_or_else(|| format!("{conversation} is gone"))?;
         let state = State::new(loaded).ok_or_else(|| format!("{conversation} has no system message"))?;
         // What was accepted and not finished comes first; pointers that arrive later are checked
         // against it.
-        let queue = store.open_runs(conversation).await?.into_iter().map(|id| (id, None)).collect();
+        let queue: VecDeque<_> = store.open_runs(conversation).await?.into_iter().map(|id| (id, None)).collect();
+        insight::activation("ok");
         let live = Live {
             outside: CancellationToken::new(),
             inner,
@@ -105,24 +151,31 @@ impl Actor for AgentActor {
             fence,
             state,
             queue,
+            depth: QueueDepth::default(),
             commands: VecDeque::new(),
             answer_to: None,
             current: None,
+            started: Instant::now(),
+            span: Span::none(),
             recent: VecDeque::new(),
             last_busy: Instant::now(),
-            closing: false,
+            closing: Closing::No,
             dead: false,
+            handed_over: false,
+            log: None,
+            journal: None,
         };
         Ok(live)
     }
 
     async fn handle(&self, myself: ActorRef<Msg>, message: Msg, live: &mut Live) -> Result<(), ActorProcessingErr> {
-        if live.dead {
-            refuse(&live.inner, vec![message], false);
+        if live.dead || live.handed_over {
+            refuse(&live.inner, vec![message], Refusal::Interrupted);
             return Ok(());
         }
         match message {
-            Msg::Run { run, rev } => live.enqueue(run, rev),
+            Msg::Run { run, rev, cause } => live.enqueue(run.id, Some((run, rev, cause))),
+            Msg::Look { run } => live.enqueue(run, None),
             Msg::Event(event) => live.drive(event).await,
             Msg::Command { command, reply } => live.commands.push_back((command, reply)),
             Msg::Cancel { run, reply } => {
@@ -130,9 +183,17 @@ impl Actor for AgentActor {
             }
             Msg::Begin => drop(myself.send_after(live.inner.settings.idle_after, || Msg::Idle)),
             Msg::Idle => live.doze(&myself),
-            Msg::Close => live.closing = true,
+            Msg::Passivate if live.is_idle() => {
+                insight::passivation("pressure");
+                live.closing = live.closing.max(Closing::AfterRun);
+            }
+            Msg::Passivate => {}
+            Msg::Close { hand_over } => {
+                live.closing = if hand_over { Closing::AfterStep } else { live.closing.max(Closing::AfterRun) };
+            }
         }
         live.next().await;
+        live.depth.set(live.queue.len());
         settle(&myself, live);
         Ok(())
     }
@@ -145,34 +206,42 @@ impl Actor for AgentActor {
         {
             tracing::debug!(%error, "a conversation could not be given back; its lease runs out with this node");
         }
-        live.pass_on();
+        live.pass_on().await;
         Ok(())
     }
 }
 
 /// Ends the actor when it must: the registry first, so that what is sent from now on wakes another.
 fn settle(myself: &ActorRef<Msg>, live: &Live) {
-    if live.dead || (live.closing && !live.state.is_busy()) {
+    if live.dead || live.handed_over || (live.closing != Closing::No && !live.state.is_busy()) {
         live.inner.registry.remove(live.fence.conversation_id, myself.get_id());
         let _ = myself.drain();
     }
 }
 
 impl Live {
-    fn enqueue(&mut self, run: Box<Run>, rev: i64) {
-        let id = run.id;
+    fn enqueue(&mut self, id: RunId, row: Row) {
         if self.current == Some(id) || self.recent.contains(&id) {
             return;
         }
         match self.queue.iter_mut().find(|(queued, _)| *queued == id) {
-            Some((_, row)) => *row = Some((run, rev)),
-            None => self.queue.push_back((id, Some((run, rev)))),
+            Some((_, known)) => *known = row.or(known.take()),
+            None => self.queue.push_back((id, row)),
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.state.is_busy() && self.queue.is_empty() && self.commands.is_empty()
+    }
+
+    /// Whether the run that is on should go on somewhere else.
+    pub(crate) fn hands_over(&self) -> bool {
+        self.closing == Closing::AfterStep
     }
 
     /// Begins what is next if nothing is on.
     async fn next(&mut self) {
-        while !self.state.is_busy() && !self.dead && !self.closing {
+        while !self.state.is_busy() && !self.dead && self.closing == Closing::No {
             self.last_busy = Instant::now();
             if let Some((command, reply)) = self.commands.pop_front() {
                 self.answer_to = Some(reply);
@@ -188,6 +257,7 @@ impl Live {
     async fn begin(&mut self, id: RunId, row: Row) {
         if self.inner.deaths.get(&id).is_some_and(|n| *n >= MAX_ATTEMPTS) {
             self.inner.deaths.remove(&id);
+            insight::error("run_given_up");
             let error =
                 RunError::new("internal_error", "The run failed inside the server, repeatedly, and is given up.");
             if let Err(error) = effects::end_unowned(&self.inner, id, StopReason::Error, Some(error)).await {
@@ -196,15 +266,15 @@ impl Live {
             }
             return;
         }
-        let run = match row {
-            Some((run, rev)) => {
+        let (run, cause) = match row {
+            Some((run, rev, cause)) => {
                 if rev > self.state.snapshot.agent.rev {
                     self.refresh().await;
                 }
-                run
+                (run, cause)
             }
             None => match self.inner.ports.store.run(id).await {
-                Ok(Some(run)) => Box::new(run),
+                Ok(Some(run)) => (Box::new(run), Span::none()),
                 Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, run = %id, "a run could not be read; it is tried again");
@@ -216,9 +286,42 @@ impl Live {
         if run.status.is_terminal() || self.dead {
             return;
         }
+        if run.status == RunStatus::Running {
+            insight::recovered(1);
+        }
+        if !self.open_log(&run).await {
+            return;
+        }
         self.current = Some(id);
+        self.started = Instant::now();
+        self.span = insight::turn_span(&run, &cause);
         self.inner.driving.insert(self.fence.conversation_id, id);
         self.drive(Event::Start(run)).await;
+    }
+
+    /// Finds out where the log of a run ends whose events are kept.
+    async fn open_log(&mut self, run: &Run) -> bool {
+        self.log = None;
+        if !run.background {
+            return true;
+        }
+        let last = match run.status {
+            // Its first commit writes the first event.
+            RunStatus::Created => Ok(0),
+            _ => self.inner.ports.store.last_event(run.id).await,
+        };
+        match last {
+            Ok(last) => {
+                self.log = Some(last);
+                self.inner.hub.begin(run.id, last);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, run = %run.id, "a run's events could not be read; it is tried again");
+                self.die();
+                false
+            }
+        }
     }
 
     async fn cancel(&mut self, run: RunId) -> Result<bool, StoreError> {
@@ -234,22 +337,30 @@ impl Live {
         effects::end_unowned(&self.inner, run, StopReason::Cancelled, None).await
     }
 
-    /// Hands what came too late for this actor to the next one.
-    fn pass_on(&mut self) {
+    /// Hands what came too late for this actor to the next one, here or on another node.
+    async fn pass_on(&mut self) {
+        self.depth.set(0);
         let conversation = self.fence.conversation_id;
+        let unfinished = self.current.is_some() || !self.queue.is_empty();
         if self.dead || self.inner.closing.is_cancelled() {
-            for (run, _) in self.queue.drain(..) {
-                effects::report_if_over(&self.inner, run);
+            for run in self.current.take().into_iter().chain(self.queue.drain(..).map(|(run, _)| run)) {
+                self.inner.hub.leave(run);
             }
             for (_, reply) in self.commands.drain(..) {
-                let _ = reply.send(Err(interrupted()));
+                let _ = reply.send(Err(refused(Refusal::Elsewhere)));
+            }
+            if unfinished
+                && !self.dead
+                && let Err(error) = self.inner.ports.store.poke(None, conversation).await
+            {
+                tracing::debug!(%error, "other nodes could not be told; they find the work themselves");
             }
             return;
         }
-        for (_, row) in self.queue.drain(..) {
+        for (run, row) in self.queue.drain(..) {
             match row {
-                Some((run, rev)) => registry::send(&self.inner, conversation, Msg::Run { run, rev }),
-                None => registry::ensure(&self.inner, conversation),
+                Some((run, rev, cause)) => registry::send(&self.inner, conversation, Msg::Run { run, rev, cause }),
+                None => registry::look(&self.inner, conversation, run),
             }
         }
         for (command, reply) in self.commands.drain(..) {
@@ -268,41 +379,47 @@ impl Live {
     fn doze(&mut self, myself: &ActorRef<Msg>) {
         let idle_after = self.inner.settings.idle_after;
         let idle = self.last_busy.elapsed();
-        if self.state.is_busy() || !self.queue.is_empty() || !self.commands.is_empty() {
+        if !self.is_idle() {
             self.last_busy = Instant::now();
             myself.send_after(idle_after, || Msg::Idle);
         } else if idle >= idle_after {
-            self.closing = true;
+            insight::passivation("idle");
+            self.closing = self.closing.max(Closing::AfterRun);
         } else {
             myself.send_after(idle_after.saturating_sub(idle).max(Duration::from_millis(100)), || Msg::Idle);
         }
     }
 }
 
-/// What becomes of messages that no actor will take: runs stay in the database, the others' callers
-/// are told. `gone`: the conversation does not exist any more.
-pub(crate) fn refuse(inner: &Arc<Inner>, messages: Vec<Msg>, gone: bool) {
+/// What becomes of messages that no actor will take: runs stay in the database and are found there, the
+/// others' callers are told.
+pub(crate) fn refuse(inner: &Arc<Inner>, messages: Vec<Msg>, why: Refusal) {
     for message in messages {
         match message {
             Msg::Command { reply, .. } => {
-                let _ = reply.send(Err(if gone { CommandError::NotFound } else { interrupted() }));
+                let _ = reply.send(Err(refused(why)));
             }
-            Msg::Cancel { run, reply } => {
-                let inner = inner.clone();
-                tokio::spawn(async move {
-                    let _ = reply.send(effects::end_unowned(&inner, run, StopReason::Cancelled, None).await);
-                });
-            }
+            // The sender looks for the owner then.
+            Msg::Cancel { reply, .. } => drop(reply),
             Msg::Run { run, .. } => {
-                effects::report_if_over(inner, run.id);
+                inner.hub.leave(run.id);
                 inner.nudge.notify_one();
             }
-            Msg::Event(_) | Msg::Begin | Msg::Idle | Msg::Close => {}
+            Msg::Look { run } => inner.hub.leave(run),
+            Msg::Event(_) | Msg::Begin | Msg::Idle | Msg::Passivate | Msg::Close { .. } => {}
         }
+    }
+}
+
+fn refused(why: Refusal) -> CommandError {
+    match why {
+        Refusal::Gone => CommandError::NotFound,
+        Refusal::Elsewhere => CommandError::Elsewhere,
+        Refusal::Interrupted => CommandError::Unavailable("the agent was interrupted; try again".into()),
     }
 }
 
 /// The caller may try again.
 pub(crate) fn interrupted() -> CommandError {
-    CommandError::Unavailable("the agent was interrupted; try again".into())
+    refused(Refusal::Interrupted)
 }

@@ -6,7 +6,8 @@ use engram_core::{
     ports::{Delta, StoreError},
     step::RunEnd,
 };
-use engram_domain::{CompactionSettings, Content, Message, MessageId, StepId, Time};
+use engram_domain::{CompactionSettings, Content, Message, MessageId, RunId, StepId, Time};
+use serde::{Deserialize, Serialize};
 
 /// Why a run was not accepted. Nothing was stored.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,16 +15,26 @@ pub enum SubmitError {
     /// No such agent or conversation.
     #[error("no such agent or conversation")]
     NotFound,
-    /// The server is stopping.
+    /// The server is stopping, and no other one takes over.
     #[error("the server is shutting down")]
     ShuttingDown,
+    /// The conversation is busy with this run, and the request did not want to wait.
+    #[error("the conversation is busy with {0}")]
+    Busy(RunId),
+    /// As many runs wait in the conversation as may.
+    #[error("too many runs are waiting")]
+    Full,
+    /// The name of this request was given to another request before.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
     /// The database said no.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Something that happened in a run, in the order in which it happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StreamEvent {
     /// A piece of the message that the model is writing. Only runs that asked for tokens have them.
     Delta {
@@ -42,18 +53,9 @@ pub enum StreamEvent {
     Ended(Box<RunEnd>),
 }
 
-impl StreamEvent {
-    /// The id of a committed message.
-    pub(crate) fn message_id(&self) -> Option<MessageId> {
-        match self {
-            Self::Message(message) => Some(message.id),
-            _ => None,
-        }
-    }
-}
-
 /// Something an actor does besides runs, when it is idle.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Forget the conversation.
     Reset {
@@ -72,6 +74,8 @@ pub enum Command {
         /// Keep this many of the latest messages instead of a share of the window.
         keep_last: Option<usize>,
     },
+    /// Deny what waits for the client's approval. The outcome is the message that asked for it.
+    DenyPending,
     /// Change what a message says.
     EditMessage {
         /// Which.
@@ -82,7 +86,8 @@ pub enum Command {
 }
 
 /// What became of a command.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CommandOutcome {
     /// Done.
     Done,
@@ -110,6 +115,9 @@ pub enum CommandError {
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// The conversation does not live on this node.
+    #[error("the agent moved to another node; try again")]
+    Elsewhere,
     /// The actor could not be reached; try again.
     #[error("{0}")]
     Unavailable(String),

@@ -1,18 +1,25 @@
 //! Driving the step function and carrying out what it says.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use engram_core::{
     ports::{Commit, CommitOutcome, StoreError, ToolEffect},
     step::{CommandResult, Effect, Env, Event, RunError, State},
 };
 use engram_domain::{StopReason, Tool};
+use tracing::Instrument;
 
 use crate::{
     Ports,
     agent::{Live, interrupted},
     api::{Command, CommandError, CommandOutcome, StreamEvent},
-    effects,
+    effects, insight,
+    journal::{Journal, logged},
+    messaging,
 };
 
 /// Times that an event is taken in again because a block was changed by somebody else meanwhile.
@@ -28,6 +35,8 @@ enum Stop {
     Conflict,
     /// This actor must not go on.
     Dead,
+    /// It could, but another node shall.
+    HandOver,
 }
 
 /// What the step function may look at, as it is now.
@@ -39,7 +48,26 @@ fn with_env<T>(ports: &Ports, look: impl FnOnce(&Env<'_>) -> T) -> T {
 impl Live {
     /// Takes an event in.
     pub(crate) async fn drive(&mut self, event: Event) {
-        self.act(move |state, env| state.step(event.clone(), env)).await;
+        if self.settle_journal(&event).await.is_err() {
+            return self.die();
+        }
+        let span = self.span.clone();
+        self.act(move |state, env| state.step(event.clone(), env)).instrument(span).await;
+    }
+
+    /// A model call is over: what it said in pieces comes before what follows from it.
+    async fn settle_journal(&mut self, event: &Event) -> Result<(), Stop> {
+        let over = match (&self.journal, event) {
+            (Some(journal), Event::LlmDone { attempt, .. } | Event::LlmFailed { attempt, .. }) => {
+                journal.attempt == *attempt
+            }
+            (Some(_), Event::Cancel { run_id }) => self.current == Some(*run_id),
+            _ => false,
+        };
+        if over && let Some(journal) = self.journal.take() {
+            self.log = Some(journal.finish().await.map_err(|_| Stop::Dead)?);
+        }
+        Ok(())
     }
 
     /// Carries a command out.
@@ -53,6 +81,7 @@ impl Live {
             Command::Reset { add_default_initial_messages } => state.reset(add_default_initial_messages, env),
             Command::Recompile { dry_run } => state.recompile(dry_run, env),
             Command::Compact { settings, keep_last } => state.compact(settings, keep_last),
+            Command::DenyPending => state.deny_pending(env),
             Command::EditMessage { id, content } => state.edit(id, content, env),
         })
         .await;
@@ -67,6 +96,11 @@ impl Live {
             match self.perform(effects).await {
                 Ok(()) => return,
                 Err(Stop::Dead) => return self.die(),
+                Err(Stop::HandOver) => {
+                    insight::passivation("draining");
+                    self.handed_over = true;
+                    return;
+                }
                 Err(Stop::Conflict) => {
                     self.state = before;
                     self.refresh().await;
@@ -106,17 +140,29 @@ impl Live {
     }
 
     async fn perform(&mut self, list: Vec<Effect>) -> Result<(), Stop> {
-        for effect in list {
+        let mut list = VecDeque::from(list);
+        while let Some(effect) = list.pop_front() {
             match effect {
-                Effect::Commit(commit) => self.commit(&commit).await?,
+                Effect::Commit(mut commit) => {
+                    self.log_into(&mut commit, &list);
+                    self.commit(&commit).await?;
+                    self.log = self.log.map(|last| commit.events.last().map_or(last, |e| e.seq));
+                }
                 Effect::Publish(message) => {
                     if let Some(run) = message.run_id.filter(|_| self.current == message.run_id) {
                         self.inner.hub.publish(run, StreamEvent::Message(message));
                     }
                 }
+                // Everything up to here is committed, and nothing runs outside.
+                Effect::CallLlm { .. } | Effect::Summarize { .. } if self.hands_over() && self.current.is_some() => {
+                    return Err(Stop::HandOver);
+                }
                 Effect::CallLlm { attempt, message_id, step_id, stream_tokens } => {
                     let request = with_env(&self.inner.ports, |env| self.state.request(env));
-                    effects::call_llm(self, attempt, request, stream_tokens.then_some((message_id, step_id)));
+                    if let (Some(last), Some(run), true) = (self.log, self.current, stream_tokens) {
+                        self.journal = Some(Journal::start(&self.inner, self.fence, run, attempt, last));
+                    }
+                    effects::call_llm(self, attempt, request, (message_id, step_id), stream_tokens);
                 }
                 Effect::Summarize { attempt, request } => effects::summarize(self, attempt, *request),
                 Effect::RunTool { attempt, call, tool, args, context } => {
@@ -128,6 +174,9 @@ impl Live {
                 }
                 Effect::Ended(end) => {
                     let run = end.run_id;
+                    insight::turn_ended(end.status, end.stop_reason, self.started.elapsed());
+                    insight::end_turn_span(&self.span, end.status, end.stop_reason);
+                    self.span = tracing::Span::none();
                     self.current = None;
                     self.inner.driving.remove(&self.fence.conversation_id);
                     self.inner.deaths.remove(&run);
@@ -140,11 +189,27 @@ impl Live {
         Ok(())
     }
 
+    /// What readers are to see of a commit goes into the log with it, when the run's events are kept.
+    fn log_into(&self, commit: &mut Commit, after: &VecDeque<Effect>) {
+        let (Some(last), Some(run)) = (self.log, self.current) else { return };
+        let shown =
+            after.iter().take_while(|effect| !matches!(effect, Effect::Commit(_))).filter_map(|effect| match effect {
+                Effect::Publish(message) if message.run_id == Some(run) => Some(StreamEvent::Message(message.clone())),
+                Effect::Ended(end) => Some(StreamEvent::Ended(end.clone())),
+                _ => None,
+            });
+        commit.events = (last + 1..).zip(shown).filter_map(|(seq, event)| logged(seq, &event)).collect();
+    }
+
     async fn commit(&mut self, commit: &Commit) -> Result<(), Stop> {
         let mut patience = COMMIT_PATIENCE.iter();
         loop {
-            match self.inner.ports.store.commit(self.fence, commit).await {
+            let started = Instant::now();
+            let outcome = self.inner.ports.store.commit(self.fence, commit).await;
+            insight::commit(outcome_name(&outcome), started.elapsed());
+            match outcome {
                 Ok(CommitOutcome::Done { agent_rev }) => {
+                    messaging::deliver(&self.inner, &commit.writes);
                     if agent_rev != self.state.snapshot.agent.rev {
                         self.refresh().await;
                     }
@@ -152,7 +217,8 @@ impl Live {
                 }
                 Ok(CommitOutcome::BlockConflict) => return Err(Stop::Conflict),
                 Ok(CommitOutcome::Fenced) => {
-                    tracing::debug!(conversation = %self.fence.conversation_id, "fenced");
+                    tracing::info!(conversation = %self.fence.conversation_id, "fenced: another owner has it now");
+                    insight::passivation("fenced");
                     return Err(Stop::Dead);
                 }
                 // Whether it happened is not known. If it did, the next try finds another sequence
@@ -189,16 +255,18 @@ impl Live {
         self.die();
     }
 
-    /// Lets the state go. The database knows better, and the reconciler looks there.
+    /// Lets the state go. The database knows better: the reconciler looks there, and so does whoever listens.
     pub(crate) fn die(&mut self) {
+        insight::passivation("failed");
         self.dead = true;
         self.outside.cancel();
+        self.journal = None;
         if let Some(reply) = self.answer_to.take() {
             let _ = reply.send(Err(interrupted()));
         }
         self.inner.driving.remove(&self.fence.conversation_id);
         if let Some(run) = self.current.take() {
-            effects::report_if_over(&self.inner, run);
+            self.inner.hub.leave(run);
         }
         self.inner.orphans.insert(self.fence.conversation_id);
         self.inner.nudge.notify_one();
@@ -216,5 +284,15 @@ impl Live {
             CommandResult::NotFound => Err(CommandError::NotFound),
         };
         let _ = reply.send(outcome);
+    }
+}
+
+fn outcome_name(outcome: &Result<CommitOutcome, StoreError>) -> &'static str {
+    match outcome {
+        Ok(CommitOutcome::Done { .. }) => "done",
+        Ok(CommitOutcome::Fenced) => "fenced",
+        Ok(CommitOutcome::BlockConflict) => "conflict",
+        Err(StoreError::Unavailable(_)) => "unavailable",
+        Err(_) => "refused",
     }
 }

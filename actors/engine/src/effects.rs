@@ -7,34 +7,48 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use engram_core::{
     ports::{ChatReply, ChatRequest, DeltaSink, LlmError, LlmErrorKind, StoreError, ToolOutcome, tools::ToolContext},
-    step::{Event, RunEnd, RunError},
+    step::{Event, RunError},
 };
-use engram_domain::{JsonMap, MessageId, Run, RunId, StepId, StopReason, Tool, ToolCall};
+use engram_domain::{AgentId, JsonMap, MessageId, RunId, StepId, StopReason, Tool, ToolCall, ToolStatus};
 use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use crate::{
     Inner,
     agent::{Live, Msg},
     api::StreamEvent,
+    insight,
 };
 
-/// Calls the model. Pieces go to the run's stream under the ids in `pieces`.
-pub(crate) fn call_llm(live: &Live, attempt: u64, request: ChatRequest, pieces: Option<(MessageId, StepId)>) {
+/// How long a cancelled call may take to end by itself.
+const CANCEL_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Calls the model. Pieces go to the run's stream under the ids in `writing`, when they are wanted.
+pub(crate) fn call_llm(
+    live: &Live,
+    attempt: u64,
+    request: ChatRequest,
+    writing: (MessageId, StepId),
+    stream_tokens: bool,
+) {
     let inner = live.inner.clone();
     let myself = live.myself.clone();
     let cancel = live.outside.clone();
     let run = live.current;
+    let agent = live.state.snapshot.agent.id;
+    let first_token = Arc::new(AtomicI64::new(0));
+    let sink = run.filter(|_| stream_tokens).map(|run| delta_sink(live, run, writing, first_token.clone()));
+    let span = insight::step_span(&live.span, writing.1);
     live.inner.tasks.spawn(async move {
         let clock = &inner.ports.clock;
         let started = clock.monotonic_ns();
-        let first_token = Arc::new(AtomicI64::new(0));
-        let sink = pieces.zip(run).map(|(ids, run)| delta_sink(&inner, run, ids, first_token.clone()));
-        let call = AssertUnwindSafe(inner.ports.llm.chat(request, sink, cancel));
-        let result = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
+        let result = chat(&inner, agent, request, sink, cancel, &span, &first_token).await;
         let took_ns = clock.monotonic_ns() - started;
         let event = match result {
             Ok(reply) => Event::LlmDone {
@@ -49,17 +63,55 @@ pub(crate) fn call_llm(live: &Live, attempt: u64, request: ChatRequest, pieces: 
     });
 }
 
-fn delta_sink(
+/// One call of a model: it waits for its place, and it ends when it is cancelled, also if the adapter does
+/// not listen.
+async fn chat(
     inner: &Arc<Inner>,
+    agent: AgentId,
+    request: ChatRequest,
+    sink: Option<DeltaSink>,
+    cancel: CancellationToken,
+    parent: &Span,
+    first_token: &AtomicI64,
+) -> Result<ChatReply, LlmError> {
+    let config = request.config.clone();
+    let provider = config.provider_name.as_deref().unwrap_or(&config.model_endpoint_type);
+    let cancelled = || LlmError::new(LlmErrorKind::Cancelled, "the call was cancelled");
+    let waiting = Instant::now();
+    let Some(_pass) = inner.gate.enter(provider, agent, &cancel).await else { return Err(cancelled()) };
+    insight::llm_waited(provider, waiting.elapsed());
+    let started = Instant::now();
+    let started_ns = inner.ports.clock.monotonic_ns();
+    let call = AssertUnwindSafe(inner.ports.llm.chat(request, sink, cancel.clone())).catch_unwind();
+    let call = call.instrument(insight::llm_span(parent, provider, &config.model));
+    let result = tokio::select! {
+        biased;
+        result = call => result.unwrap_or_else(|_| Err(panicked())),
+        // A moment for the adapter to say so itself and close its connection in order.
+        () = async { cancel.cancelled().await; tokio::time::sleep(CANCEL_PATIENCE).await } => Err(cancelled()),
+    };
+    let first = u64::try_from(first_token.load(Ordering::Relaxed) - started_ns).ok().map(Duration::from_nanos);
+    let outcome = result.as_ref().map(|_| ()).map_err(|error| error.kind);
+    insight::llm_call(provider, &config.model, outcome, started.elapsed(), first);
+    result
+}
+
+fn delta_sink(
+    live: &Live,
     run: RunId,
     (message_id, step_id): (MessageId, StepId),
     first_token: Arc<AtomicI64>,
 ) -> DeltaSink {
-    let inner = inner.clone();
+    let inner = live.inner.clone();
+    let journal = live.journal.as_ref().map(crate::journal::Journal::sink);
     Arc::new(move |delta| {
         let clock = &inner.ports.clock;
         let _ = first_token.compare_exchange(0, clock.monotonic_ns(), Ordering::Relaxed, Ordering::Relaxed);
-        inner.hub.publish(run, StreamEvent::Delta { message_id, step_id, at: clock.now(), delta });
+        let event = StreamEvent::Delta { message_id, step_id, at: clock.now(), delta };
+        match &journal {
+            Some(keep) => keep(event),
+            None => inner.hub.publish(run, event),
+        }
     })
 }
 
@@ -68,9 +120,10 @@ pub(crate) fn summarize(live: &Live, attempt: u64, request: ChatRequest) {
     let inner = live.inner.clone();
     let myself = live.myself.clone();
     let cancel = live.outside.clone();
+    let agent = live.state.snapshot.agent.id;
+    let span = live.span.clone();
     live.inner.tasks.spawn(async move {
-        let call = AssertUnwindSafe(inner.ports.llm.chat(request, None, cancel));
-        let result: Result<ChatReply, LlmError> = call.catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
+        let result = chat(&inner, agent, request, None, cancel, &span, &AtomicI64::new(0)).await;
         if let Err(error) = &result {
             tracing::warn!(%error, "no summary; the messages leave the context all the same");
         }
@@ -90,16 +143,25 @@ pub(crate) fn run_tool(
     let inner = live.inner.clone();
     let myself = live.myself.clone();
     let cancel = live.outside.clone();
+    let span = insight::tool_span(&live.span, &tool);
+    let limit = live.inner.settings.tool_timeout;
     live.inner.tasks.spawn(async move {
+        let started = Instant::now();
+        let about = tool.clone();
         let work = AssertUnwindSafe(inner.ports.tools.run(context, tool, args, cancel.clone())).catch_unwind();
         let outcome = tokio::select! {
             // A tool that does not listen to its token holds nobody up.
             () = cancel.cancelled() => return,
-            outcome = work => outcome.unwrap_or_else(|_| {
-                tracing::error!(tool = call.name, "a tool panicked");
-                ToolOutcome::error(format!("{} failed inside the server.", call.name))
-            }),
+            outcome = tokio::time::timeout(limit, work.instrument(span)) => match outcome {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => {
+                    tracing::error!(tool = call.name, "a tool panicked");
+                    ToolOutcome::error(format!("{} failed inside the server.", call.name))
+                }
+                Err(_) => ToolOutcome::error(format!("{} gave no result within {} s.", call.name, limit.as_secs())),
+            },
         };
+        insight::tool_call(&about, outcome.status == ToolStatus::Success, started.elapsed());
         let _ = myself.send_message(Msg::Event(Event::ToolDone { attempt, outcome: Box::new(outcome) }));
     });
 }
@@ -109,70 +171,22 @@ fn panicked() -> LlmError {
     LlmError::new(LlmErrorKind::Server, "the provider adapter failed inside the server")
 }
 
-/// Ends a run that no actor drives, and tells whoever listens. True when this call ended it.
+/// Ends a run that no actor drives; whoever listens reads its end from the database. True when this call
+/// ended it.
 pub(crate) async fn end_unowned(
-    inner: &Arc<Inner>,
+    inner: &Inner,
     run: RunId,
     reason: StopReason,
     error: Option<RunError>,
 ) -> Result<bool, StoreError> {
     let message = error.as_ref().map(|e| e.message.as_str());
     let ended = inner.ports.store.end_run(run, reason, message, inner.ports.clock.now()).await?;
-    if ended && let Some(row) = inner.ports.store.run(run).await? {
-        inner.hub.publish(run, ended_event(&row, reason, error));
-    }
+    inner.hub.leave(run);
     Ok(ended)
-}
-
-fn ended_event(row: &Run, reason: StopReason, error: Option<RunError>) -> StreamEvent {
-    StreamEvent::Ended(Box::new(RunEnd {
-        run_id: row.id,
-        agent_id: row.agent_id,
-        status: reason.status(),
-        stop_reason: reason,
-        usage: row.usage,
-        step_count: row.step_count,
-        context_tokens: 0,
-        error,
-    }))
-}
-
-/// After an actor's end: whoever listens to a run that is over, or that went with its agent, must hear
-/// of it here. A run that is open goes on in another life.
-pub(crate) fn report_if_over(inner: &Arc<Inner>, run: RunId) {
-    let inner = inner.clone();
-    tokio::spawn(async move {
-        let event = match inner.ports.store.run(run).await {
-            Ok(None) => {
-                let error = RunError::new("not_found", "The agent was deleted during the run.");
-                StreamEvent::Ended(Box::new(RunEnd {
-                    run_id: run,
-                    agent_id: engram_domain::AgentId(run.0),
-                    status: StopReason::Error.status(),
-                    stop_reason: StopReason::Error,
-                    usage: engram_domain::Usage::default(),
-                    step_count: 0,
-                    context_tokens: 0,
-                    error: Some(error),
-                }))
-            }
-            Ok(Some(row)) if row.status.is_terminal() => {
-                // The last commit happened and its acknowledgement was lost: what it said was not
-                // published either.
-                match inner.ports.store.messages_of(run).await {
-                    Ok(messages) => inner.hub.publish_missing(run, messages),
-                    Err(error) => tracing::warn!(%error, %run, "the messages of an ended run could not be read"),
-                }
-                let error = row.error.as_ref().map(|message| RunError::new("internal_error", message.clone()));
-                ended_event(&row, row.stop_reason.unwrap_or(StopReason::Error), error)
-            }
-            Ok(Some(_)) | Err(_) => return,
-        };
-        inner.hub.publish(run, event);
-    });
 }
 
 /// Notes that an actor died of a run.
 pub(crate) fn count_death(inner: &Inner, run: RunId) {
+    insight::error("actor_died");
     *inner.deaths.entry(run).or_insert(0) += 1;
 }

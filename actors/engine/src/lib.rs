@@ -3,8 +3,10 @@
 //! What it does: a conversation that something is sent to becomes an actor ([`agent`]): it claims
 //! the conversation, loads what is in context, drives the pure step function of `engram-core`
 //! ([`drive`]), runs its effects outside the mailbox ([`effects`]), and drains itself when idle.
-//! [`reconcile`] finds runs that nobody drives; a normal start and a recovery are that same code.
-//! [`stream`] hands what happens to whoever listens.
+//! Requests come in through [`door`], on any node; what lives with another node is asked for there
+//! ([`peer`]). [`follow`] listens to a run wherever it is; [`stream`] is what happens on this node and
+//! [`journal`] what is kept of it. [`reconcile`] finds runs that nobody drives; a normal start and a
+//! recovery are that same code.
 //!
 //! Invariants: a run is in the database before its submission returns; only the owner of a
 //! conversation commits to it, and the database refuses everybody else; nothing is published before
@@ -15,65 +17,97 @@
 
 mod agent;
 mod api;
+mod door;
 mod drive;
 mod effects;
+mod follow;
+pub mod gate;
+pub mod groups;
+pub mod insight;
+mod journal;
+mod labels;
+mod messaging;
+pub mod peer;
 mod reconcile;
 mod registry;
 mod stream;
 mod supervisor;
+mod ticker;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 pub use api::{Command, CommandError, CommandOutcome, StreamEvent, SubmitError};
 use dashmap::{DashMap, DashSet};
-use engram_core::ports::{Clock, EngineStore, Ids, Llm, NewRun, StoreError, ToolExecutor};
+pub use door::LocalEvents;
+use engram_core::ports::{Clock, CompanyStore, EngineStore, Ids, Llm, NodeCard, StoreError, ToolExecutor, Vitals};
 pub use engram_core::step::{RunEnd, RunError};
-use engram_domain::{ConversationId, NodeId, Run, RunId, RunStatus, StopReason};
+use engram_domain::{ConversationId, RunId};
+pub use follow::RunStream;
+use gate::{Gate, GateLimits};
+use peer::Peers;
 use ractor::ActorRef;
 use registry::Registry;
 use stream::Hub;
-pub use stream::RunStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The outside world, as the engine needs it.
 pub struct Ports {
     /// The database.
     pub store: Arc<dyn EngineStore>,
+    /// What agents do together, in the same database.
+    pub company: Arc<dyn CompanyStore>,
     /// The models.
     pub llm: Arc<dyn Llm>,
     /// The tools.
     pub tools: Arc<dyn ToolExecutor>,
+    /// The other nodes.
+    pub peers: Arc<dyn Peers>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
     pub ids: Arc<dyn Ids>,
 }
 
+/// Says whether memory is short.
+pub type Pressure = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// How the engine behaves.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EngineSettings {
-    /// This incarnation of this process.
-    pub node: NodeId,
-    /// Where other nodes reach it.
-    pub url: String,
+    /// How this node presents itself to the others.
+    pub card: NodeCard,
     /// How long an agent stays live with nothing to do.
     pub idle_after: Duration,
     /// How often runs that nobody drives are looked for.
     pub reconcile_every: Duration,
-    /// How often this node says that it lives.
+    /// How often this node says that it lives. The database gives it up after three seconds.
     pub heartbeat_every: Duration,
+    /// How long one tool call may take.
+    pub tool_timeout: Duration,
+    /// Model calls at once.
+    pub llm_calls: GateLimits,
+    /// Asked every now and then; agents with nothing to do leave memory when it says so.
+    pub pressure: Option<Pressure>,
 }
 
 impl EngineSettings {
     /// Sensible times for a server.
-    pub fn new(node: NodeId, url: String) -> Self {
+    pub fn new(card: NodeCard) -> Self {
         Self {
-            node,
-            url,
+            card,
             idle_after: Duration::from_mins(5),
-            reconcile_every: Duration::from_secs(2),
-            heartbeat_every: Duration::from_secs(3),
+            reconcile_every: Duration::from_secs(1),
+            heartbeat_every: Duration::from_secs(1),
+            tool_timeout: Duration::from_mins(3),
+            llm_calls: GateLimits::default(),
+            pressure: None,
         }
     }
 }
@@ -87,6 +121,7 @@ pub(crate) struct Inner {
     pub(crate) settings: EngineSettings,
     pub(crate) hub: Arc<Hub>,
     pub(crate) registry: Registry,
+    pub(crate) gate: Gate,
     pub(crate) supervisor: ActorRef<supervisor::Msg>,
     /// Conversations of this node whose actor died with work to do: nobody else will take them, so the
     /// reconciler does.
@@ -97,20 +132,45 @@ pub(crate) struct Inner {
     pub(crate) deaths: DashMap<RunId, i32>,
     /// Wakes the reconciler before its time.
     pub(crate) nudge: Notify,
-    /// Fires when nothing new is begun.
+    /// Messages to groups that this node drives.
+    pub(crate) plays: DashSet<RunId>,
+    /// Fires when nothing new is begun here.
     pub(crate) closing: CancellationToken,
+    /// Whether other nodes go on with what this one gives back.
+    draining: AtomicBool,
+    /// Fires at the very end.
+    pub(crate) closed: CancellationToken,
+    /// When the last heartbeat happened, on the clock of [`Clock::monotonic_ns`].
+    pub(crate) heard_ns: AtomicI64,
     pub(crate) tasks: TaskTracker,
+}
+
+impl Inner {
+    /// Whether this node gives back what it has, and others go on with it.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Tells the database that this node lives.
+    pub(crate) async fn heartbeat(&self) -> Result<(), StoreError> {
+        let live = self.registry.len();
+        insight::live(live);
+        let vitals = Vitals { live: i64::try_from(live).unwrap_or(i64::MAX), draining: self.closing.is_cancelled() };
+        self.ports.store.heartbeat(&self.settings.card, vitals).await?;
+        self.heard_ns.store(self.ports.clock.monotonic_ns(), Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 impl Engine {
     /// Starts the engine: its supervisor, its heartbeat, its reconciler.
     pub async fn start(ports: Ports, settings: EngineSettings) -> Result<Self, StoreError> {
-        ports.store.heartbeat(settings.node, &settings.url).await?;
         let supervisor = supervisor::spawn()
             .await
             .map_err(|e| StoreError::Unavailable(format!("the supervisor did not start: {e}")))?;
         let inner = Arc::new(Inner {
             ports,
+            gate: Gate::new(settings.llm_calls),
             settings,
             hub: Arc::default(),
             registry: Registry::default(),
@@ -119,74 +179,21 @@ impl Engine {
             deaths: DashMap::new(),
             supervisor,
             nudge: Notify::new(),
+            plays: DashSet::new(),
             closing: CancellationToken::new(),
+            draining: AtomicBool::new(false),
+            closed: CancellationToken::new(),
+            heard_ns: AtomicI64::new(0),
             tasks: TaskTracker::new(),
         });
+        inner.heartbeat().await?;
         reconcile::spawn(&inner);
         Ok(Self(inner))
     }
 
-    /// Accepts a run. When this returns, the run is in the database and will reach a terminal state,
-    /// whatever happens to this process. The stream has all its events.
-    pub async fn submit(&self, run: NewRun) -> Result<RunStream, SubmitError> {
-        if self.0.closing.is_cancelled() {
-            return Err(SubmitError::ShuttingDown);
-        }
-        let id = run.id;
-        let stream = self.0.hub.open(id, 0);
-        let inner = self.0.clone();
-        // A task of its own: a client that goes away in the middle drops this future, and a run that is
-        // stored must have its pointer sent.
-        let stored = self.0.tasks.spawn(async move {
-            let result = inner.ports.store.insert_run(&run).await;
-            match result {
-                Ok(Some(rev)) => {
-                    let conversation = run.conversation_id;
-                    let pointer = agent::Msg::Run { run: Box::new(accepted(run)), rev };
-                    registry::send(&inner, conversation, pointer);
-                    Ok(())
-                }
-                Ok(None) => Err(SubmitError::NotFound),
-                Err(error) => Err(error.into()),
-            }
-        });
-        let result = stored.await.unwrap_or_else(|e| Err(StoreError::Database(e.to_string()).into()));
-        if result.is_err() {
-            self.0.hub.discard(id);
-        }
-        result.map(|()| stream)
-    }
-
-    /// Listens to a run from the event after `starting_after`. None when the run is not known here
-    /// any more: what it did can be read from the database.
-    pub fn subscribe(&self, run: RunId, starting_after: i64) -> Option<RunStream> {
-        self.0.hub.subscribe(run, starting_after)
-    }
-
-    /// Ends a run. True when this call ended it, false when it was over.
-    pub async fn cancel(&self, conversation: ConversationId, run: RunId) -> Result<bool, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        // To one that is waking too: it may have the run's pointer in its hands already.
-        if registry::send_if_here(&self.0, conversation, agent::Msg::Cancel { run, reply })
-            && let Ok(answer) = answer.await
-        {
-            return answer;
-        }
-        effects::end_unowned(&self.0, run, StopReason::Cancelled, None).await
-    }
-
-    /// Has the conversation's actor do something when it is idle.
-    pub async fn command(
-        &self,
-        conversation: ConversationId,
-        command: Command,
-    ) -> Result<CommandOutcome, CommandError> {
-        if self.0.closing.is_cancelled() {
-            return Err(CommandError::Unavailable("the server is shutting down".into()));
-        }
-        let (reply, answer) = oneshot::channel();
-        registry::send(&self.0, conversation, agent::Msg::Command { command, reply });
-        answer.await.unwrap_or_else(|_| Err(CommandError::Unavailable("the agent was interrupted; try again".into())))
+    /// How this node presents itself.
+    pub fn card(&self) -> &NodeCard {
+        &self.0.settings.card
     }
 
     /// Agents that are live on this node.
@@ -194,43 +201,54 @@ impl Engine {
         self.0.registry.len()
     }
 
-    /// Begins nothing new, lets what is on come to its end, gives all conversations back. Callers
-    /// bound the time: what is not over then is picked up by the next start.
+    /// Whether this node is on its way out.
+    pub fn is_draining(&self) -> bool {
+        self.0.closing.is_cancelled()
+    }
+
+    /// How long ago this node last told the database that it lives. Other nodes take its conversations when that
+    /// is too long.
+    pub fn silent_for(&self) -> Duration {
+        let ns = self.0.ports.clock.monotonic_ns() - self.0.heard_ns.load(Ordering::Relaxed);
+        Duration::from_nanos(u64::try_from(ns).unwrap_or(0))
+    }
+
+    /// Begins nothing new and gives all conversations back: at once to other nodes, which go on after the
+    /// step that is on; alone, after the run that is on. Requests that come in are still taken when others
+    /// go on with them. Returns at once, with whether others do.
+    pub async fn drain(&self) -> bool {
+        let inner = &self.0;
+        let others = match inner.ports.store.other_nodes(inner.settings.card.id).await {
+            Ok(others) => !others.is_empty(),
+            Err(error) => {
+                tracing::warn!(%error, "other nodes could not be looked for");
+                false
+            }
+        };
+        inner.draining.store(others, Ordering::Relaxed);
+        inner.closing.cancel();
+        if let Err(error) = inner.heartbeat().await {
+            tracing::warn!(%error, "heartbeat failed");
+        }
+        inner.registry.tell_all(|| agent::Msg::Close { hand_over: others });
+        others
+    }
+
+    /// Waits until everything that [`Engine::drain`] asked for has happened, and signs off. Callers
+    /// bound the time: what is not over then is picked up by another node or the next start.
     pub async fn shutdown(&self) {
-        self.0.closing.cancel();
-        self.0.registry.close();
+        if !self.is_draining() {
+            self.drain().await;
+        }
         while self.0.registry.len() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        self.0.closed.cancel();
         self.0.supervisor.stop(None);
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        if let Err(error) = self.0.ports.store.retire(self.0.settings.node).await {
+        if let Err(error) = self.0.ports.store.retire(self.0.settings.card.id).await {
             tracing::warn!(%error, "could not sign off; conversations are free once the lease runs out");
         }
-    }
-}
-
-/// The run as it was just stored.
-fn accepted(run: NewRun) -> Run {
-    Run {
-        id: run.id,
-        agent_id: run.agent_id,
-        conversation_id: run.conversation_id,
-        status: RunStatus::Created,
-        stop_reason: None,
-        input: run.input,
-        background: run.background,
-        run_type: run.run_type,
-        metadata: run.metadata,
-        callback_url: run.callback_url,
-        error: None,
-        attempts: 0,
-        step_count: 0,
-        usage: engram_domain::Usage::default(),
-        ttft_ns: None,
-        created_at: run.created_at,
-        updated_at: run.created_at,
-        completed_at: None,
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use dashmap::{DashMap, Entry};
 use engram_core::step::RunError;
-use engram_domain::{ConversationId, StopReason};
+use engram_domain::{ConversationId, RunId, StopReason};
 use ractor::{ActorId, ActorRef, MessagingErr};
 
-use crate::{Inner, agent, effects, supervisor};
+use crate::{Inner, agent, effects, insight, supervisor};
 
 enum Slot {
     /// Being claimed and loaded; what is sent meanwhile waits here.
@@ -42,11 +42,11 @@ impl Registry {
         found.filter(|conversation| self.slots.remove_if(conversation, |_, slot| is_it(slot)).is_some())
     }
 
-    /// Asks every live actor to come to an end.
-    pub(crate) fn close(&self) {
+    /// Tells every live actor something.
+    pub(crate) fn tell_all(&self, message: impl Fn() -> agent::Msg) {
         for slot in &self.slots {
             if let Slot::Live(actor) = slot.value() {
-                let _ = actor.send_message(agent::Msg::Close);
+                let _ = actor.send_message(message());
             }
         }
     }
@@ -101,6 +101,11 @@ pub(crate) fn ensure(inner: &Arc<Inner>, conversation: ConversationId) {
     }
 }
 
+/// Has the conversation's actor look at a run that it may not have heard of.
+pub(crate) fn look(inner: &Arc<Inner>, conversation: ConversationId, run: RunId) {
+    send(inner, conversation, agent::Msg::Look { run });
+}
+
 async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
     let arguments = agent::Arguments { inner: inner.clone(), conversation };
     match supervisor::spawn_agent(&inner.supervisor, arguments).await {
@@ -116,17 +121,18 @@ async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
                 }
             }
             if inner.closing.is_cancelled() {
-                let _ = actor.send_message(agent::Msg::Close);
+                let _ = actor.send_message(agent::Msg::Close { hand_over: inner.is_draining() });
             }
         }
         Err(error) => {
-            tracing::debug!(%conversation, %error, "conversation could not be woken");
+            tracing::debug!(%error, %conversation, "an agent did not wake");
+            let gone = not_woken(inner, conversation).await;
+            insight::activation(if gone { "gone" } else { "owned" });
             let waiting = match inner.registry.slots.remove(&conversation) {
                 Some((_, Slot::Waking(waiting))) => waiting,
                 _ => Vec::new(),
             };
-            let gone = not_woken(inner, conversation).await;
-            agent::refuse(inner, waiting, gone);
+            agent::refuse(inner, waiting, if gone { agent::Refusal::Gone } else { agent::Refusal::Elsewhere });
         }
     }
 }

@@ -1,17 +1,20 @@
-//! The stream hub: what happens in a run, for whoever listens, at their own pace.
+//! The stream hub: what happens in the runs of this node, for whoever listens, at their own pace.
 //!
-//! A run's events are kept in order from its acknowledgement until a while after its end, numbered
-//! from 1. A reader holds a position, so a slow one misses nothing and slows nobody. Nothing here
-//! is the record of what happened: that is the database, and what is no longer here is rebuilt from
-//! there.
+//! A run's events are kept in order from its acknowledgement until a while after its end. A reader
+//! holds a position, so a slow one misses nothing and slows nobody. Nothing here is the record of what
+//! happened: that is the database, and what is no longer here is read from there.
+//!
+//! Invariants: the events of a channel are numbered without gaps from `base + 1`; for a run whose events
+//! are kept (see [`crate::journal`]) the numbers are those of the database. A channel whose run goes on
+//! somewhere else is marked as moved, and its readers look for the run again ([`crate::follow`]).
 
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use dashmap::DashMap;
-use engram_domain::{Message, MessageId, RunId};
+use dashmap::{DashMap, Entry};
+use engram_domain::RunId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -29,58 +32,93 @@ pub(crate) struct Hub {
 
 /// One run's events.
 struct Channel {
-    events: Mutex<Vec<StreamEvent>>,
-    /// Number of events so far; readers wait for it to grow.
-    len: watch::Sender<usize>,
+    state: Mutex<State>,
+    /// Goes up with every change; readers wait for it.
+    tick: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Events of the run before the first one here.
+    base: i64,
+    events: Vec<StreamEvent>,
+    /// Whether every event of the run is here, from its acceptance on.
+    whole: bool,
+    /// The run goes on, or ended, somewhere else.
+    moved: bool,
+}
+
+impl State {
+    fn ended(&self) -> bool {
+        matches!(self.events.last(), Some(StreamEvent::Ended(_)))
+    }
 }
 
 impl Hub {
+    /// A reader of a run that is about to be accepted.
+    pub(crate) fn accept(&self, run: RunId) -> Reader {
+        let reader = self.open(run, 0);
+        reader.channel.state.lock().whole = true;
+        reader
+    }
+
     /// A reader of the run's events with a number above `after`, opening the run's channel if this
     /// is the first anybody hears of it.
-    pub(crate) fn open(self: &Arc<Self>, run: RunId, after: i64) -> RunStream {
-        let channel = self.runs.entry(run).or_insert_with(|| Arc::new(Channel::new())).clone();
-        RunStream::new(run, channel, after)
+    pub(crate) fn open(&self, run: RunId, after: i64) -> Reader {
+        let channel = self.runs.entry(run).or_insert_with(|| Arc::new(Channel::new(0))).clone();
+        Reader::new(channel, after)
     }
 
-    /// As [`Hub::open`], but only if the run has events here.
-    pub(crate) fn subscribe(self: &Arc<Self>, run: RunId, after: i64) -> Option<RunStream> {
+    /// As [`Hub::open`], but only if the run has come to its end here.
+    pub(crate) fn ended(&self, run: RunId, after: i64) -> Option<Reader> {
         let channel = self.runs.get(&run)?.clone();
-        Some(RunStream::new(run, channel, after))
+        let ended = channel.state.lock().ended();
+        ended.then(|| Reader::new(channel, after))
     }
 
-    /// Appends an event. Opens no channel: a run that nobody listened to and that is not open here
-    /// (work taken over after a crash) gets one all the same, so that resumed streams see it.
+    /// The run begins, or goes on, on this node: its next event is number `base + 1`. A channel that
+    /// counted otherwise belongs to an earlier life; its readers come back to the new one.
+    pub(crate) fn begin(&self, run: RunId, base: i64) {
+        match self.runs.entry(run) {
+            Entry::Vacant(slot) => {
+                slot.insert(Arc::new(Channel::new(base)));
+            }
+            Entry::Occupied(mut slot) => {
+                let fits = {
+                    let mut state = slot.get().state.lock();
+                    if state.events.is_empty() {
+                        state.base = base;
+                    }
+                    state.base + count(&state.events) == base
+                };
+                if !fits {
+                    let old = slot.insert(Arc::new(Channel::new(base)));
+                    old.change(|state| state.moved = true);
+                }
+            }
+        }
+    }
+
+    /// Appends an event. A run that nobody listens to gets a channel all the same, so that resumed
+    /// streams see it.
     pub(crate) fn publish(self: &Arc<Self>, run: RunId, event: StreamEvent) {
         let ended = matches!(event, StreamEvent::Ended(_));
-        let channel = self.runs.entry(run).or_insert_with(|| Arc::new(Channel::new())).clone();
-        let len = {
-            let mut events = channel.events.lock();
-            if matches!(events.last(), Some(StreamEvent::Ended(_))) {
-                return;
+        let channel = self.runs.entry(run).or_insert_with(|| Arc::new(Channel::new(0))).clone();
+        channel.change(|state| {
+            if !state.ended() {
+                state.events.push(event);
             }
-            events.push(event);
-            events.len()
-        };
-        channel.len.send_replace(len);
+        });
         if ended {
             self.forget_later(run, &channel);
         }
     }
 
-    /// Appends those of a run's messages that were not published, in their order.
-    pub(crate) fn publish_missing(self: &Arc<Self>, run: RunId, messages: Vec<Message>) {
-        let known: Vec<MessageId> = match self.runs.get(&run) {
-            Some(channel) => channel.events.lock().iter().filter_map(StreamEvent::message_id).collect(),
-            None => Vec::new(),
-        };
-        for message in messages.into_iter().filter(|m| !known.contains(&m.id)) {
-            self.publish(run, StreamEvent::Message(Arc::new(message)));
+    /// The run is not on this node any more: what comes of it is found elsewhere.
+    pub(crate) fn leave(&self, run: RunId) {
+        if let Some((_, channel)) = self.runs.remove_if(&run, |_, c| !c.state.lock().ended()) {
+            channel.change(|state| state.moved = true);
         }
-    }
-
-    /// Drops a channel that was opened for a run that was then not accepted.
-    pub(crate) fn discard(&self, run: RunId) {
-        self.runs.remove(&run);
     }
 
     fn forget_later(self: &Arc<Self>, run: RunId, channel: &Arc<Channel>) {
@@ -96,59 +134,79 @@ impl Hub {
     }
 }
 
+fn count(events: &[StreamEvent]) -> i64 {
+    i64::try_from(events.len()).unwrap_or(i64::MAX)
+}
+
 impl Channel {
-    fn new() -> Self {
-        Self { events: Mutex::new(Vec::new()), len: watch::Sender::new(0) }
+    fn new(base: i64) -> Self {
+        Self { state: Mutex::new(State { base, ..State::default() }), tick: watch::Sender::new(0) }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock());
+        self.tick.send_modify(|n| *n += 1);
     }
 }
 
-/// A reader of one run's events.
-pub struct RunStream {
-    run: RunId,
+/// What a reader finds next.
+pub(crate) enum Next {
+    /// An event with its number.
+    Event(i64, StreamEvent),
+    /// Events up to this number are in the database only.
+    InLog(i64),
+    /// The run goes on, or ended, somewhere else.
+    Moved,
+    /// The run has ended, and this reader knows.
+    Over,
+}
+
+/// A reader of one run's events on this node.
+pub(crate) struct Reader {
     channel: Arc<Channel>,
-    len: watch::Receiver<usize>,
-    next: usize,
-    done: bool,
+    tick: watch::Receiver<u64>,
+    /// The number of the last event that was read.
+    after: i64,
 }
 
-impl RunStream {
-    fn new(run: RunId, channel: Arc<Channel>, after: i64) -> Self {
-        let len = channel.len.subscribe();
-        Self { run, channel, len, next: usize::try_from(after).unwrap_or(0), done: false }
+impl Reader {
+    fn new(channel: Arc<Channel>, after: i64) -> Self {
+        let tick = channel.tick.subscribe();
+        Self { channel, tick, after }
     }
 
-    /// The run.
-    pub fn run_id(&self) -> RunId {
-        self.run
+    /// Whether it finds every event of the run here.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.channel.state.lock().whole
     }
 
-    /// The next event with its number, counted from 1. None after the end. Cancel safe.
-    pub async fn next(&mut self) -> Option<(i64, StreamEvent)> {
-        if self.done {
-            return None;
-        }
+    /// What comes next. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Next {
         loop {
-            let event = self.channel.events.lock().get(self.next).cloned();
-            if let Some(event) = event {
-                self.next += 1;
-                self.done = matches!(event, StreamEvent::Ended(_));
-                return Some((i64::try_from(self.next).unwrap_or(i64::MAX), event));
+            self.tick.mark_unchanged();
+            if let Some(next) = self.look() {
+                return next;
             }
-            // A reader that starts behind the end would wait for ever.
-            if matches!(self.channel.events.lock().last(), Some(StreamEvent::Ended(_))) {
-                self.done = true;
-                return None;
-            }
-            let next = self.next;
-            if self.len.wait_for(|n| *n > next).await.is_err() {
-                return None;
+            if self.tick.changed().await.is_err() {
+                return Next::Moved;
             }
         }
     }
-}
 
-impl std::fmt::Debug for RunStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunStream").field("run", &self.run).field("next", &self.next).finish_non_exhaustive()
+    fn look(&mut self) -> Option<Next> {
+        let state = self.channel.state.lock();
+        if self.after < state.base {
+            return Some(if state.moved { Next::Moved } else { Next::InLog(state.base) });
+        }
+        let event = usize::try_from(self.after - state.base).ok().and_then(|i| state.events.get(i)).cloned();
+        match event {
+            Some(event) => {
+                self.after += 1;
+                Some(Next::Event(self.after, event))
+            }
+            // One that starts behind the end would wait for ever.
+            None if state.ended() => Some(Next::Over),
+            None => state.moved.then_some(Next::Moved),
+        }
     }
 }

@@ -49,6 +49,7 @@ impl Actor for Supervisor {
             tracing::error!(%error, %conversation, "an agent's actor failed; its run goes on from its last commit");
             if let Some((_, run)) = inner.driving.remove(&conversation) {
                 effects::count_death(&inner, run);
+                inner.hub.leave(run);
             }
             inner.orphans.insert(conversation);
             inner.nudge.notify_one();

@@ -1,55 +1,29 @@
 //! Who may write to a conversation. Leases go by the database's clock, and only decide who *may
 //! try*: what keeps a conversation safe is the epoch, which every commit checks.
 
-use engram_core::ports::Fence;
-use engram_domain::{ConversationId, NodeId};
+use engram_core::ports::{Fence, Owner};
+use engram_domain::{ConversationId, NodeId, RunId};
+use uuid::Uuid;
 
-use crate::{Result, Store, error::db};
+use crate::{Result, Store, accept::peer, error::db};
 
-/// Ids of nodes that are alive: heard of within ten seconds, which is several heartbeats, and not
-/// retired.
+/// The condition that a node `n` is alive: heard of within three seconds, which is some heartbeats, and
+/// not retired. One that drains is alive: it owns what it has not given back yet.
+macro_rules! alive {
+    () => {
+        "NOT n.retired AND n.seen_at > now() - interval '3 seconds'"
+    };
+}
+pub(crate) use alive;
+
+/// Ids of nodes that are alive.
 macro_rules! live_nodes {
     () => {
-        "SELECT n.id FROM nodes n WHERE NOT n.retired AND n.seen_at > now() - interval '10 seconds'"
+        concat!("SELECT n.id FROM nodes n WHERE ", alive!())
     };
 }
 
 impl Store {
-    /// Says that a node lives. With its first heartbeat it retires the nodes that had its address
-    /// before: a process that starts again does not wait for its own old lease to end. Should the
-    /// other one be alive after all, its next heartbeat brings it back, and the epoch has kept the
-    /// two apart meanwhile.
-    pub(crate) async fn heartbeat_node(&self, node: NodeId, url: &str) -> Result<()> {
-        sqlx::query(
-            "WITH mine AS (
-                INSERT INTO nodes (id, url, seen_at) VALUES ($1, $2, now())
-                ON CONFLICT (id) DO UPDATE SET url = $2, seen_at = now(), retired = false
-                RETURNING xmax = 0 AS first
-            ), forgotten AS (
-                DELETE FROM nodes USING mine
-                WHERE mine.first AND nodes.id <> $1 AND seen_at < now() - interval '1 day'
-            )
-            UPDATE nodes SET retired = true FROM mine
-            WHERE mine.first AND nodes.url = $2 AND nodes.id <> $1 AND seen_at >= now() - interval '1 day'",
-        )
-        .bind(node.0)
-        .bind(url)
-        .execute(&self.pool)
-        .await
-        .map_err(db)?;
-        Ok(())
-    }
-
-    /// Says that a node is gone.
-    pub(crate) async fn retire_node(&self, node: NodeId) -> Result<()> {
-        sqlx::query("UPDATE nodes SET retired = true WHERE id = $1")
-            .bind(node.0)
-            .execute(&self.pool)
-            .await
-            .map_err(db)?;
-        Ok(())
-    }
-
     /// Takes a conversation. The epoch grows even when it was ours: an actor of this node that died
     /// without a word must not commit beside its successor.
     pub(crate) async fn claim_conversation(&self, id: ConversationId, node: NodeId) -> Result<Option<Fence>> {
@@ -78,6 +52,33 @@ impl Store {
         Ok(())
     }
 
+    /// With whom a conversation lives, as `node` sees it.
+    pub(crate) async fn owner_of(&self, id: ConversationId, node: NodeId) -> Result<Owner> {
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            mine: bool,
+            id: Option<Uuid>,
+            url: Option<String>,
+            secret: Option<String>,
+        }
+        let row: Option<Row> = sqlx::query_as(concat!(
+            "SELECT c.owner IS NOT DISTINCT FROM $2 AS mine, n.id, n.url, n.secret
+             FROM conversations c LEFT JOIN nodes n ON n.id = c.owner AND ",
+            alive!(),
+            " WHERE c.id = $1"
+        ))
+        .bind(id.0)
+        .bind(node.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(match row {
+            None => Owner::Gone,
+            Some(row) if row.mine => Owner::Me,
+            Some(row) => peer(row.id, row.url, row.secret).map_or(Owner::Nobody, Owner::Peer),
+        })
+    }
+
     /// Conversations with open runs that neither `node` nor another live node owns. A run whose
     /// conversation was deleted in the moment it was sent to is among them, so that somebody ends it.
     pub(crate) async fn stranded_conversations(&self, node: NodeId, limit: i64) -> Result<Vec<ConversationId>> {
@@ -94,5 +95,21 @@ impl Store {
         .await
         .map_err(db)?;
         Ok(ids.into_iter().map(ConversationId).collect())
+    }
+
+    /// Runs that nobody has begun for two seconds in conversations of this node, oldest first.
+    pub(crate) async fn waiting_runs(&self, node: NodeId, limit: i64) -> Result<Vec<(ConversationId, RunId)>> {
+        let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT r.conversation_id, r.id FROM runs r JOIN conversations c ON c.id = r.conversation_id
+             WHERE r.status IN ('created', 'running') AND r.status = 'created'
+               AND r.created_at < now() - interval '2 seconds' AND c.owner = $1
+             ORDER BY r.created_at, r.id LIMIT $2",
+        )
+        .bind(node.0)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(rows.into_iter().map(|(conversation, run)| (conversation.into(), run.into())).collect())
     }
 }

@@ -7,7 +7,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{Store, migrate};
+use crate::{Store, error::is_suspect, migrate};
 
 /// After this much idleness a connection is tested before it is used. Testing it every time would
 /// double the round trips of a turn.
@@ -74,6 +74,17 @@ pub enum ConnectError {
     /// The schema cannot be brought to what this version needs.
     #[error("the database schema cannot be migrated: {0}")]
     Migrate(String),
+    /// The schema is of another version than this program's.
+    #[error(
+        "the database's schema has version {has}, and this program needs {needs}: use the program of the server's \
+         version, or start this version's server, which migrates it"
+    )]
+    Schema {
+        /// The version that is there, or `none`.
+        has: String,
+        /// The version of this program.
+        needs: String,
+    },
     /// Everything else.
     #[error("the database cannot be used: {0}")]
     Other(String),
@@ -92,6 +103,16 @@ impl Store {
         Ok(Self::over(options, settings))
     }
 
+    /// As [`Store::connect`], for a command that looks at what other processes do: the schema must be what
+    /// this version needs, and stays as it is.
+    pub async fn connect_existing(uri: &str, settings: &PoolSettings) -> Result<Self, ConnectError> {
+        let options = parse_uri(uri)?;
+        let mut first = first_connection(&options, settings.connect_timeout).await?;
+        migrate::check(&mut first).await?;
+        let _ = first.close().await;
+        Ok(Self::over(options, settings))
+    }
+
     /// A pool over a database that has the right schema.
     pub(crate) fn over(options: PgConnectOptions, settings: &PoolSettings) -> Self {
         let pool = PgPoolOptions::new()
@@ -101,6 +122,9 @@ impl Store {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
+                    if is_suspect(meta.age) {
+                        return Ok(false);
+                    }
                     if meta.idle_for > TEST_AFTER {
                         connection.ping().await?;
                     }
@@ -108,7 +132,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { pool }
+        Self { pool, embedded: false }
     }
 
     /// Closes every connection; what runs may finish first.

@@ -79,7 +79,7 @@ impl Embedded {
             .ssl_mode(PgSslMode::Disable)
             .application_name("engram");
         let settings = PoolSettings { max_connections: 1, acquire_timeout: ACQUIRE, connect_timeout: ACQUIRE };
-        let store = Store::over(options, &settings);
+        let store = Store { embedded: true, ..Store::over(options, &settings) };
         // Over the pool's own connection: a second one would wait for the first to end.
         let mut connection = store.pool.acquire().await.map_err(|e| EmbeddedError::Start(e.to_string()))?;
         migrate::run(&mut connection).await?;

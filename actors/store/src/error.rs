@@ -1,12 +1,18 @@
 //! From what sqlx and Postgres say to [`StoreError`].
 
+use std::time::{Duration, Instant};
+
 use engram_core::ports::StoreError;
+use parking_lot::Mutex;
 use sqlx::error::{DatabaseError, ErrorKind};
 
 /// The store's error for one of sqlx. A function and not `From`, because both types are foreign.
 /// It takes the error by value to be handed to `map_err`.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 pub(crate) fn db(error: sqlx::Error) -> StoreError {
+    if is_break(&error) {
+        *BROKEN.lock() = Some(Instant::now());
+    }
     match &error {
         sqlx::Error::Database(e) => database(e.as_ref()),
         sqlx::Error::PoolTimedOut => StoreError::Unavailable("no free connection in time".into()),
@@ -21,6 +27,15 @@ pub(crate) fn db(error: sqlx::Error) -> StoreError {
         }
         _ => StoreError::Database(error.to_string()),
     }
+}
+
+/// When a connection last turned out to be lost, or to one that takes no writes.
+static BROKEN: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a connection of this age was there when another one broke. It is not worth a try then: a
+/// restart breaks all of them, and one made while the database took no writes may stay so for ever.
+pub(crate) fn is_suspect(age: Duration) -> bool {
+    BROKEN.lock().is_some_and(|at| at.elapsed() < age)
 }
 
 /// What a caller can do about it decides the kind: repeat (unavailable), correct (invalid,
@@ -44,6 +59,16 @@ fn database(error: &dyn DatabaseError) -> StoreError {
         // A value out of range, text with a NUL character, a vector of another length.
         c if c.starts_with("22") => StoreError::Invalid(text),
         _ => StoreError::Database(format!("{text} ({code})")),
+    }
+}
+
+fn is_break(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(e) => {
+            e.code().is_some_and(|code| code == "25006" || code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Postgres through sqlx: rows, SQL, the fenced commit, leases, the embedded database.
 //!
 //! What it does: [`Store`] is a cheap handle on a connection pool. It implements
-//! [`engram_core::ports::EngineStore`] for the engine (`claims`, `load`, `commit`, `open_runs`) and
+//! [`engram_core::ports::EngineStore`] for the engine (`accept`, `claims`, `commit`, `load`, `nodes`,
+//! `open_runs`, `run_events`, `wakeups`) and
 //! has plain methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
 //!
 //! Invariants:
@@ -17,32 +18,40 @@
 //! To add an aggregate: a table in a new file under `migrations/`, a row struct in `rows/`, a file
 //! with `impl Store` here, and a test in `tests/` that runs each of its queries.
 
+mod accept;
 pub mod agents;
 pub mod archives;
 pub mod blocks;
 mod claims;
 mod commit;
+mod company;
 pub mod connect;
 pub mod conversations;
 #[cfg(feature = "embedded-postgres")]
 pub mod embedded;
 mod engine;
 pub mod error;
+pub mod groups;
 pub mod json;
 mod keyset;
 mod load;
 pub mod messages;
 mod migrate;
+pub mod nodes;
 mod open_runs;
 pub mod page;
 pub mod passages;
 pub(crate) mod rows;
+mod run_events;
 pub mod runs;
+pub mod schedules;
 pub mod search;
 pub mod steps;
 pub mod tags;
+mod tool_cache;
 mod tool_store;
 pub mod tools;
+mod wakeups;
 
 use sqlx::PgPool;
 
@@ -54,6 +63,10 @@ pub use page::Page;
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) pool: PgPool,
+    /// The database inside this process: one connection, one node.
+    pub(crate) embedded: bool,
+    /// Tools that live agents hold.
+    pub(crate) tools: tool_cache::ToolCache,
 }
 
 /// What every method here returns.

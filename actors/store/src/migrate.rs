@@ -23,6 +23,28 @@ pub(crate) async fn run(connection: &mut PgConnection) -> Result<(), ConnectErro
     result
 }
 
+/// Whether the schema is what this version needs, without changing it.
+pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), ConnectError> {
+    let used: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(other)?;
+    let has: Option<i64> = if used {
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(connection)
+            .await
+            .map_err(other)?
+    } else {
+        None
+    };
+    let needs = MIGRATOR.iter().map(|m| m.version).max();
+    if has == needs {
+        return Ok(());
+    }
+    let number = |version: Option<i64>| version.map_or("none".to_owned(), |v| v.to_string());
+    Err(ConnectError::Schema { has: number(has), needs: number(needs) })
+}
+
 async fn locked(connection: &mut PgConnection) -> Result<(), ConnectError> {
     // Asked first, because `CREATE EXTENSION IF NOT EXISTS` wants the right to create it even where
     // it exists.

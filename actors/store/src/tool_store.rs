@@ -28,6 +28,25 @@ impl ToolStore for Store {
         self.archives_of_agent(agent).await
     }
 
+    async fn has_agent(&self, agent: AgentId) -> Result<bool, StoreError> {
+        self.agent_exists(agent).await
+    }
+
+    async fn agents_by_tags(&self, all: &[String], some: &[String], limit: i64) -> Result<Vec<AgentId>, StoreError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM agents
+             WHERE tags @> $1 AND (cardinality($2::text[]) = 0 OR tags && $2) AND hidden IS NOT TRUE
+             ORDER BY created_at, id LIMIT $3",
+        )
+        .bind(all)
+        .bind(some)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(ids.into_iter().map(AgentId).collect())
+    }
+
     async fn search_passages(
         &self,
         archives: &[ArchiveId],

@@ -7,10 +7,12 @@ use engram_domain::{Tool, ToolKind};
 /// `memory` and is none of ours.
 pub fn effect(tool: &Tool) -> ToolEffect {
     match tool.kind {
-        // Code of somebody else, and messages to other agents, which act on them.
-        ToolKind::Custom | ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain | ToolKind::MultiAgentCore => {
-            ToolEffect::Once
-        }
+        // Code of somebody else.
+        ToolKind::Custom | ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain => ToolEffect::Once,
+        // The message goes out with the commit that holds the result.
+        ToolKind::MultiAgentCore if tool.name == "send_message_to_agent_async" => ToolEffect::Repeatable,
+        // The other agent knows a message by the name of its call, and hears it once.
+        ToolKind::MultiAgentCore => ToolEffect::Journaled,
         ToolKind::Builtin if tool.name.starts_with("run_code") => ToolEffect::Once,
         ToolKind::MemoryCore | ToolKind::SleeptimeCore | ToolKind::VoiceSleeptimeCore
             if memory::is_memory_tool(&tool.name) =>

@@ -1,18 +1,26 @@
 //! The dispatch: which function runs a call, for how long, and what becomes of its failure.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use engram_core::{
     builtin,
     ports::{
-        Clock, EmbedError, Embedder, Ids, StoreError, ToolContext, ToolEffect, ToolExecutor, ToolOutcome, ToolStore,
+        Agents, Clock, EmbedError, Embedder, Ids, StoreError, ToolContext, ToolEffect, ToolExecutor, ToolOutcome,
+        ToolStore,
     },
 };
 use engram_domain::{JsonMap, Tool, ToolKind};
 use tokio_util::sync::CancellationToken;
 
-use crate::{archival_memory_insert, archival_memory_search, conversation_search, effect, send_message};
+use crate::{
+    archival_memory_insert, archival_memory_search, conversation_search, effect,
+    multi_agent::{self, PATIENCE},
+    send_message,
+};
 
 /// How long a call may take when nothing else is set.
 pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -27,6 +35,8 @@ pub struct Executors {
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
+    /// The engine, which needs the executors to start, and is told to them then.
+    agents: Arc<OnceLock<Arc<dyn Agents>>>,
     time_limit: Duration,
 }
 
@@ -67,7 +77,16 @@ impl Executors {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { store, embedder, clock, ids, time_limit: DEFAULT_TIME_LIMIT }
+        Self { store, embedder, clock, ids, agents: Arc::default(), time_limit: DEFAULT_TIME_LIMIT }
+    }
+
+    /// Tells the tools how to speak to other agents. Only the first time counts.
+    pub fn connect(&self, agents: Arc<dyn Agents>) {
+        let _ = self.agents.set(agents);
+    }
+
+    pub(crate) fn agents(&self) -> Result<Arc<dyn Agents>, Failure> {
+        self.agents.get().cloned().ok_or_else(|| Failure("other agents cannot be reached at the moment".into()))
     }
 
     /// With another limit on how long a call may take.
@@ -77,7 +96,13 @@ impl Executors {
         self
     }
 
-    async fn call(&self, context: &ToolContext, tool: &Tool, mut args: JsonMap) -> Result<ToolOutcome, Failure> {
+    async fn call(
+        &self,
+        context: &ToolContext,
+        tool: &Tool,
+        mut args: JsonMap,
+        cancel: &CancellationToken,
+    ) -> Result<ToolOutcome, Failure> {
         let name = tool.name.as_str();
         match tool.kind {
             ToolKind::Custom => {
@@ -101,6 +126,11 @@ impl Executors {
             "archival_memory_insert" => archival_memory_insert::run(self, context, &args).await,
             "archival_memory_search" => archival_memory_search::run(self, context, &args).await,
             "conversation_search" => conversation_search::run(self, context, &args).await,
+            "send_message_to_agent_async" => multi_agent::send(self, context, &args).await,
+            "send_message_to_agent_and_wait_for_reply" => multi_agent::ask(self, context, &args, cancel).await,
+            "send_message_to_agents_matching_tags" | "send_message_to_agents_matching_all_tags" => {
+                multi_agent::broadcast(self, context, &args, cancel).await
+            }
             // Whoever runs a step does these inside the commit.
             _ => Err(Failure(format!("'{name}' edits memory blocks and can only be called by an agent in its turn"))),
         }
@@ -120,12 +150,14 @@ impl ToolExecutor for Executors {
         args: JsonMap,
         cancel: CancellationToken,
     ) -> ToolOutcome {
-        let work = tokio::time::timeout(self.time_limit, self.call(&context, &tool, args));
+        // Other agents have a limit of their own.
+        let limit = if tool.kind == ToolKind::MultiAgentCore { self.time_limit + PATIENCE } else { self.time_limit };
+        let work = tokio::time::timeout(limit, self.call(&context, &tool, args, &cancel));
         let result = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure("the call was cancelled".into())),
             done = work => done.unwrap_or_else(|_| {
-                Err(Failure(format!("the call did not finish within {} seconds", self.time_limit.as_secs_f64())))
+                Err(Failure(format!("the call did not finish within {} seconds", limit.as_secs_f64())))
             }),
         };
         result.unwrap_or_else(|failure| failed(&tool.name, &failure.0))

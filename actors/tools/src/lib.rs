@@ -17,6 +17,7 @@ mod archival_memory_search;
 mod conversation_search;
 mod effect;
 mod executors;
+mod multi_agent;
 mod recall;
 mod send_message;
 mod when;

@@ -80,7 +80,9 @@ impl RunDto {
             run_type: run.run_type.clone(),
             metadata: run.metadata.clone(),
             callback_url: run.callback_url.clone(),
+            interrupts: false,
             error: None,
+            error_kind: None,
             attempts: 0,
             step_count: 0,
             usage: Usage::default(),
@@ -231,6 +233,9 @@ mod tests {
             run_type: "send_message_async".into(),
             metadata: Json::Null,
             callback_url: None,
+            keys: vec![],
+            busy_policy: None,
+            max_queue: 100,
             created_at: "2026-11-21T19:39:48.340618Z".parse().expect("a time"),
         };
         insta::assert_json_snapshot!(RunDto::created(&run), @r#"

@@ -26,8 +26,6 @@ const TABLE: &[(&str, &str)] = &[
     ("PATCH", "/v1/agents/{agent_id}/folders/detach/{folder_id}"),
     ("PATCH", "/v1/agents/{agent_id}/identities/attach/{identity_id}"),
     ("PATCH", "/v1/agents/{agent_id}/identities/detach/{identity_id}"),
-    ("GET POST", "/v1/agents/{agent_id}/schedule"),
-    ("GET DELETE", "/v1/agents/{agent_id}/schedule/{scheduled_message_id}"),
     ("PATCH", "/v1/agents/{agent_id}/sources/attach/{source_id}"),
     ("PATCH", "/v1/agents/{agent_id}/sources/detach/{source_id}"),
     ("POST", "/v1/agents/{agent_id}/migrate"),
@@ -53,13 +51,6 @@ const TABLE: &[(&str, &str)] = &[
     ("GET", "/v1/folders/{folder_id}/passages"),
     ("POST", "/v1/folders/{folder_id}/upload"),
     ("DELETE", "/v1/folders/{folder_id}/{file_id}"),
-    ("GET POST", "/v1/groups"),
-    ("GET", "/v1/groups/count"),
-    ("GET PATCH DELETE", "/v1/groups/{group_id}"),
-    ("GET POST", "/v1/groups/{group_id}/messages"),
-    ("POST", "/v1/groups/{group_id}/messages/stream"),
-    ("PATCH", "/v1/groups/{group_id}/messages/{message_id}"),
-    ("PATCH", "/v1/groups/{group_id}/reset-messages"),
     ("GET POST PUT", "/v1/identities"),
     ("GET", "/v1/identities/count"),
     ("GET PATCH DELETE", "/v1/identities/{identity_id}"),
@@ -171,9 +162,9 @@ mod tests {
 
     #[test]
     fn entries_are_found_by_their_shape() {
-        assert_eq!(find("GET", "/v1/groups/group-1/messages"), Some("/v1/groups/{group_id}/messages"));
-        assert_eq!(find("PUT", "/v1/groups/group-1/messages"), None);
-        assert_eq!(find("GET", "/v1/groups/group-1/nothing"), None);
+        assert_eq!(find("GET", "/v1/folders/source-1/files"), Some("/v1/folders/{folder_id}/files"));
+        assert_eq!(find("PUT", "/v1/folders/source-1/files"), None);
+        assert_eq!(find("GET", "/v1/folders/source-1/nothing"), None);
     }
 
     #[test]

@@ -119,6 +119,9 @@ impl Converter {
             None => vec![stop, usage, done],
             Some(error) if self.caller.is_v1_sdk => {
                 let seq_id = self.numbered.then_some(self.seq + 1);
+                if seq_id.is_some_and(|seq| seq <= self.starting_after) {
+                    return vec![stop, done];
+                }
                 vec![stop, frames::error_message(self.run_id, &error.kind, &error.message, seq_id), done]
             }
             Some(error) => vec![stop, usage, frames::old_error(&error.message), done],

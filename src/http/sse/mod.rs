@@ -11,11 +11,7 @@ pub mod frames;
 pub mod partial_json;
 pub mod tokens;
 
-use std::{
-    collections::{HashSet, VecDeque},
-    convert::Infallible,
-    time::Duration,
-};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -23,52 +19,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use engram_domain::{MessageId, RunId};
 use engram_engine::{RunStream, StreamEvent};
-use futures::Stream;
+use futures::{Stream, StreamExt, stream::BoxStream};
 use tokio::time::{Instant, interval_at};
 
 use crate::http::state::AppState;
 pub use convert::Converter;
-
-/// Where events come from.
-pub enum Source {
-    /// The engine.
-    Live(RunStream),
-    /// The database, for a run that the engine has forgotten.
-    Stored(VecDeque<StreamEvent>),
-    /// First the database, then the engine, for a run that was begun again after a crash.
-    Continued {
-        /// What was committed when the reader came.
-        stored: VecDeque<StreamEvent>,
-        /// Those messages; the engine may tell of them, too.
-        seen: HashSet<MessageId>,
-        /// What happens since.
-        live: RunStream,
-    },
-}
-
-impl Source {
-    /// The next event; none after the last one. Cancel safe.
-    async fn next(&mut self) -> Option<StreamEvent> {
-        match self {
-            Self::Live(stream) => stream.next().await.map(|(_, event)| event),
-            Self::Stored(events) => events.pop_front(),
-            Self::Continued { stored, seen, live } => {
-                if let Some(event) = stored.pop_front() {
-                    return Some(event);
-                }
-                loop {
-                    match live.next().await?.1 {
-                        StreamEvent::Message(message) if seen.contains(&message.id) => {}
-                        StreamEvent::Delta { message_id, .. } if seen.contains(&message_id) => {}
-                        event => return Some(event),
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// How a stream shows that it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,13 +36,14 @@ pub enum Life {
 }
 
 /// The answer to a streaming request.
-pub fn respond(state: &AppState, run: RunId, source: Source, converter: Converter, life: Life) -> Response {
+pub fn respond(state: &AppState, source: RunStream, converter: Converter, life: Life) -> Response {
+    let run = source.run_id();
     let (clock, ids) = (state.clock.clone(), state.ids.clone());
     let sign = move || match life {
         Life::Comments => Bytes::from_static(frames::COMMENT.as_bytes()),
         Life::Pings => frames::ping(run, clock.now(), ids.uuid()),
     };
-    let frames = stream(source, converter, sign, state.settings.server.keepalive);
+    let frames = stream(events(source), converter, sign, state.settings.server.keepalive);
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -96,8 +53,17 @@ pub fn respond(state: &AppState, run: RunId, source: Source, converter: Converte
     (headers, Body::from_stream(frames)).into_response()
 }
 
+fn events(mut source: RunStream) -> BoxStream<'static, StreamEvent> {
+    async_stream::stream! {
+        while let Some((_, event)) = source.next().await {
+            yield event;
+        }
+    }
+    .boxed()
+}
+
 fn stream(
-    mut source: Source,
+    mut source: BoxStream<'static, StreamEvent>,
     mut converter: Converter,
     sign: impl Fn() -> Bytes + Send + 'static,
     keepalive: Duration,
@@ -128,7 +94,7 @@ fn stream(
 
 #[cfg(test)]
 mod tests {
-    use futures::StreamExt;
+    use engram_domain::RunId;
 
     use super::*;
     use crate::http::{caller::Caller, dto::messages::Options};
@@ -141,7 +107,7 @@ mod tests {
         let text = |frames: Vec<Result<Bytes, Infallible>>| {
             frames.into_iter().map(|f| String::from_utf8_lossy(&f.unwrap_or_default()).into_owned()).collect::<String>()
         };
-        let ended = stream(Source::Stored(VecDeque::new()), converter, sign, Duration::from_secs(5));
+        let ended = stream(futures::stream::empty().boxed(), converter, sign, Duration::from_secs(5));
         assert_eq!(text(ended.collect().await), ": alive\n\ndata: [DONE]\n\n");
     }
 }

@@ -66,7 +66,7 @@ class TestPostgres:
 
     def __init__(self):
         self.dir = Path(tempfile.mkdtemp(prefix="engram-pg-"))
-        self.port = processes.free_port()
+        self.port = processes.lasting_port()
         self.password = secrets.token_hex(12)
         self.process: subprocess.Popen | None = None
         self._identity: dict = {}
@@ -99,21 +99,42 @@ class TestPostgres:
         password_file.chmod(0o600)
         subprocess.run(
             [self.bin / "initdb", "-D", self.dir / "data", "-U", USER, "-A", "scram-sha-256",
-             f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+             f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+             # 4,096 rounds of hashing for every connection are what a debug build of the server would be busy with.
+             "-c", "scram_iterations=1"],
             env=self.env, cwd=self.dir / "run", check=True, stdout=subprocess.DEVNULL, **self._identity,
         )
         self.log = open(self.dir / "postgres.log", "ab")
+        self.launch()
+        self.wait_ready()
+        self.psql("CREATE EXTENSION IF NOT EXISTS vector", database="template1")
+        self.psql(f"CREATE DATABASE {USER}", database="template1")
+
+    def launch(self) -> None:
+        """Starts the server processes on the data and the port they had before; does not wait for them."""
         self.process = subprocess.Popen(
             [self.bin / "postgres", "-D", self.dir / "data", "-p", str(self.port), "-k", self.dir / "run",
-             # Nothing here survives the test, so durability against a power cut is not paid for.
+             # Nothing here survives the test, so durability against a power cut is not paid for. What was
+             # committed still survives the end of these processes, because the kernel has it.
              "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
              "-c", "max_connections=300", "-c", "shared_buffers=128MB"],
             env=self.env, cwd=self.dir / "run", stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             preexec_fn=processes.die_with_parent(signal.SIGQUIT), **self._identity,
         )
-        self.wait_ready()
-        self.psql("CREATE EXTENSION IF NOT EXISTS vector", database="template1")
-        self.psql(f"CREATE DATABASE {USER}", database="template1")
+
+    def halt(self, how: str) -> None:
+        """Ends the server processes so that `launch()` can follow: `fast`, `immediate` or `kill` (-9, all)."""
+        if how == "kill":
+            # The postmaster first, so that it starts nobody; the orphans would otherwise keep the data in use.
+            workers = processes.children(self.process.pid)
+            self.process.kill()
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+            processes.wait_gone(workers)
+        else:
+            processes.stop(self.process, signum={"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how])
 
     def wait_ready(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds

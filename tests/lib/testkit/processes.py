@@ -1,7 +1,9 @@
 """Child processes that never outlive the test, and the ports they listen on."""
 
+import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -27,6 +29,18 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def lasting_port() -> int:
+    """A free port for a process that is going to be restarted: none that the kernel gives to outgoing
+    connections, one of which could otherwise take it between two lives."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as given:
+        lowest = int(given.read().split()[0])
+    for port in random.SystemRandom().sample(range(max(lowest - 12_000, 1_100), lowest), 200):
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port was found")
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
@@ -67,3 +81,37 @@ def stop(process: subprocess.Popen, seconds: float = 15, signum: int = signal.SI
             process.kill()
             process.wait()
     return process.returncode
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started and that still are its children."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as stat:
+                    # The name, in brackets, may hold anything; the parent is the second field after it.
+                    parent = int(stat.read().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue  # it ended meanwhile
+            if parent == pid:
+                found.append(int(entry))
+    return found
+
+
+def wait_gone(pids: list[int], seconds: float = 5) -> None:
+    """Waits until none of these processes, which are not our children, runs any more."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(_runs(pid) for pid in pids):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"still there: {[pid for pid in pids if _runs(pid)]}")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"  # whoever inherits it may be slow to reap it
+    except OSError:
+        return False

@@ -71,6 +71,11 @@ class EngramServer:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
+    def signal(self, signum: int) -> None:
+        """Sends a signal, as SIGSTOP or SIGTERM, and does not wait for what comes of it."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signum)
+
     def stop(self) -> int:
         """An orderly end. Returns the exit status."""
         return processes.stop(self.process) if self.process else 0

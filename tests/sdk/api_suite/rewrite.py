@@ -26,6 +26,7 @@ ROUTES: list[tuple[str, str]] = [
     ("*", "/v1/agents/{agent}/core-memory/blocks/{label}"),
     ("*", "/v1/agents/{agent}/archival-memory/search"),
     ("*", "/v1/agents/{agent}/archival-memory/{memory}"),
+    ("*", "/v1/agents/{agent}/schedule/{schedule}"),
     ("*", "/v1/agents/{agent}/archives/attach/{archive}"),
     ("*", "/v1/agents/{agent}/archives/detach/{attached_archive}"),
     ("*", "/v1/agents/{agent}/tools/attach/{free_tool.id}"),
@@ -89,6 +90,10 @@ def iso(*_) -> str:
     return datetime.now(timezone.utc).isoformat()
 
 
+def in_an_hour() -> int:
+    return int((datetime.now(timezone.utc).timestamp() + 3600) * 1000)
+
+
 MODEL_SETTINGS = {"provider_type": "openai", "max_output_tokens": 1024, "parallel_tool_calls": True}
 
 # What a field is, whatever request it occurs in: a value, or a function of the world and the old value.
@@ -130,7 +135,7 @@ FIELDS: dict[str, Any] = {
     "per_file_view_window_char_limit": 10_000,
     "top_k": 5,
     "batch_size": 10,
-    "limit": lambda w, v: v or 2_000,
+    "limit": lambda w, v: 2_000 if v in (0, "limit") else v,
     # formats
     "timezone": "Europe/Berlin",
     "created_at": iso,
@@ -138,6 +143,7 @@ FIELDS: dict[str, Any] = {
     "end_date": lambda w, v: v if v[:1].isdigit() else "2099-12-27T18:11:19Z",
     "statuses": lambda w, v: ["completed"],
     "callback_url": "http://127.0.0.1:9/callback",
+    "schedule": lambda w, v: {**v, "scheduled_at": in_an_hour()},
     # what other issues bring: an agent that refers to them could not be created
     "enable_sleeptime": lambda w, v: None,
     "folder_ids": lambda w, v: None,
@@ -153,6 +159,7 @@ CURSORS: list[tuple[str, Callable[[World], str]]] = [
     (r"/v1/agents/[^/]+/core-memory/blocks", lambda w: w.attached_block),
     (r"/v1/agents/[^/]+/archival-memory", lambda w: w.memory),
     (r"/v1/agents/[^/]+/tools", lambda w: w.attached_tool["id"]),
+    (r"/v1/agents/[^/]+/schedule", lambda w: w.schedule),
     (r"/v1/agents/", lambda w: w.agent),
     (r"/v1/archives/", lambda w: w.archive),
     (r"/v1/blocks/[^/]+/agents", lambda w: w.agent),

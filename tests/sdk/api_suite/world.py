@@ -71,6 +71,14 @@ class World:
     def label(self) -> str:
         return self.agent_state["blocks"][0]["label"]
 
+    @cached_property
+    def schedule(self) -> str:
+        body = {
+            "messages": [{"role": "user", "content": "hello"}],
+            "schedule": {"type": "recurring", "cron_expression": "0 9 * * *"},
+        }
+        return self.call("POST", f"/v1/agents/{self.agent}/schedule", json=body)["id"]
+
     # -- blocks
 
     @cached_property

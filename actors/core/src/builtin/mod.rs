@@ -82,6 +82,7 @@ pub fn find(name: &str) -> Option<&'static BuiltinTool> {
 pub fn is_available(name: &str) -> bool {
     crate::memory::is_memory_tool(name)
         || matches!(name, "send_message" | "archival_memory_insert" | "archival_memory_search" | "conversation_search")
+        || name.starts_with("send_message_to_agent")
 }
 
 #[cfg(test)]

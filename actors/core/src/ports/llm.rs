@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use engram_domain::{Json, LlmConfig, Part, ToolCall, Usage, message::Reasoning};
 use tokio_util::sync::CancellationToken;
 
+use crate::chain::Chain;
+
 /// One message as a model sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChatMessage {
@@ -78,9 +80,12 @@ pub struct ChatRequest {
     /// What it is for.
     pub purpose: Purpose,
     /// The conversation.
-    pub messages: Arc<Vec<ChatMessage>>,
+    pub messages: Chain<ChatMessage>,
+    /// Tokens of the prompt, tools included, as we count them: the provider's own count may differ by some per
+    /// cent.
+    pub tokens: usize,
     /// The tools it may call.
-    pub tools: Arc<Vec<ToolSchema>>,
+    pub tools: Arc<[Arc<ToolSchema>]>,
     /// Whether it must.
     pub tool_choice: ToolChoice,
     /// Shape of the answer.
@@ -90,7 +95,8 @@ pub struct ChatRequest {
 }
 
 /// A piece of an answer, as it arrives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Delta {
     /// Plain words.
     Text(String),

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use engram_domain::{
     Agent, AgentId, Archive, Block, BlockId, Conversation, ConversationId, Json, Message, MessageId, NodeId, Run,
-    RunId, RunInput, RunStatus, Step, StopReason, Time, Tool, Usage,
+    RunId, RunInput, RunStatus, Step, StopReason, Time, Tool, Usage, run::BusyPolicy,
 };
 
-use crate::ports::Write;
+use crate::ports::{NodeCard, Owner, Peer, Vitals, Wakeups, Write};
 
 /// Why the store could not do it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -67,8 +67,46 @@ pub struct NewRun {
     pub metadata: Json,
     /// Where to report its end.
     pub callback_url: Option<String>,
+    /// Names of this request, so that one sent twice is carried out once; see [`Accepted::Known`].
+    pub keys: Vec<String>,
+    /// What becomes of it while the agent is busy; the agent's own wish where none is given.
+    pub busy_policy: Option<BusyPolicy>,
+    /// Open runs that its conversation may have, this one not counted.
+    pub max_queue: i64,
     /// Now.
     pub created_at: Time,
+}
+
+/// What became of a run that was to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accepted {
+    /// It is stored: this is the acknowledgement.
+    Stored {
+        /// The agent's revision.
+        rev: i64,
+        /// The other node that the conversation lives with, if one does.
+        owner: Option<Peer>,
+        /// What becomes of it, as request or agent wanted it: [`BusyPolicy::Interrupt`] or
+        /// [`BusyPolicy::Queue`].
+        policy: BusyPolicy,
+    },
+    /// A request of that name was accepted before. Nothing was stored.
+    Known(Box<Run>),
+    /// The conversation is busy with this run, and the request did not want to wait. Nothing was stored.
+    Busy(RunId),
+    /// As many runs wait as may. Nothing was stored.
+    Full,
+    /// There is no such agent or conversation.
+    NotFound,
+}
+
+/// An event of a run's stream with its number, as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedEvent {
+    /// Its number, from 1.
+    pub seq: i64,
+    /// The event.
+    pub event: Json,
 }
 
 /// What the prompt's last section said when the prompt was compiled: kept, so that the next
@@ -158,7 +196,9 @@ pub struct RunUpdate {
     pub stop_reason: Option<StopReason>,
     /// What went wrong.
     pub error: Option<String>,
-    /// How often it was begun.
+    /// What kind of error that is.
+    pub error_kind: Option<String>,
+    /// How often it was begun since its last committed step.
     pub attempts: i32,
     /// Model calls so far.
     pub step_count: i32,
@@ -193,6 +233,8 @@ pub struct Commit {
     pub step: Option<Box<Step>>,
     /// The run that this moves.
     pub run: Option<RunUpdate>,
+    /// What the run's readers are to see of it, when its events are kept.
+    pub events: Vec<LoggedEvent>,
 }
 
 /// What became of a commit.
@@ -213,14 +255,25 @@ pub enum CommitOutcome {
 #[async_trait]
 pub trait EngineStore: Send + Sync + 'static {
     /// Says that this node lives, by the database's clock.
-    async fn heartbeat(&self, node: NodeId, url: &str) -> Result<(), StoreError>;
+    async fn heartbeat(&self, card: &NodeCard, vitals: Vitals) -> Result<(), StoreError>;
+
+    /// The other nodes that are alive and take work.
+    async fn other_nodes(&self, node: NodeId) -> Result<Vec<Peer>, StoreError>;
 
     /// Says that this node is gone: its conversations are free at once.
     async fn retire(&self, node: NodeId) -> Result<(), StoreError>;
 
-    /// Stores a run: this is the acknowledgement. Returns the agent's revision, or none when there
-    /// is no such agent or conversation.
-    async fn insert_run(&self, run: &NewRun) -> Result<Option<i64>, StoreError>;
+    /// Stores a run that `node` was asked for: its commit is the acknowledgement.
+    async fn insert_run(&self, run: &NewRun, node: NodeId) -> Result<Accepted, StoreError>;
+
+    /// With whom a conversation lives, as `node` sees it.
+    async fn owner(&self, conversation: ConversationId, node: NodeId) -> Result<Owner, StoreError>;
+
+    /// What nodes tell `node`, as it comes; none where the database cannot notify.
+    async fn wakeups(&self, node: NodeId) -> Result<Option<Wakeups>, StoreError>;
+
+    /// Tells a node, or all of them, that there is work in a conversation.
+    async fn poke(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<(), StoreError>;
 
     /// Takes the conversation for this node if nobody alive has it. None when somebody has, or when
     /// it does not exist.
@@ -246,6 +299,29 @@ pub trait EngineStore: Send + Sync + 'static {
 
     /// Conversations with open runs that nobody alive owns, oldest run first, at most `limit`.
     async fn stranded(&self, node: NodeId, limit: i64) -> Result<Vec<ConversationId>, StoreError>;
+
+    /// Runs that have waited for their beginning for more than two seconds in conversations that `node` owns,
+    /// oldest first, at most `limit`: those of whom it may not have heard.
+    async fn waiting(&self, node: NodeId, limit: i64) -> Result<Vec<(ConversationId, RunId)>, StoreError>;
+
+    /// Appends events to a run's log, unless the fence has moved on: false then, and nothing is written.
+    async fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool, StoreError>;
+
+    /// Events of a run's log with a number above `after`, at most `limit`.
+    async fn events(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<LoggedEvent>, StoreError>;
+
+    /// The number of the last event in a run's log, 0 when there is none.
+    async fn last_event(&self, run: RunId) -> Result<i64, StoreError>;
+
+    /// Drops the events of runs that ended long ago. How many went.
+    async fn prune_events(&self, now: Time) -> Result<u64, StoreError> {
+        let _ = now;
+        Ok(0)
+    }
+
+    /// Takes a conversation away from whoever has it, and ends a run of it, in one transaction. True when
+    /// this call ended the run; when it was over, nothing is taken.
+    async fn seize(&self, id: RunId, stop_reason: StopReason, now: Time) -> Result<bool, StoreError>;
 
     /// One transaction. See [`Commit`].
     async fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome, StoreError>;

@@ -8,7 +8,7 @@ use engram_domain::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::StoreError;
+use crate::ports::{NewRun, StoreError};
 
 /// What a crash between a call and its result may do to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub enum ToolEffect {
     /// Reads, or writes only through [`ToolOutcome::writes`], which are part of the commit. May be
     /// run again.
     Repeatable,
+    /// Committed before it runs, and may be run again: its effect is named after the call, so it happens
+    /// once.
+    Journaled,
     /// Changes the world outside our database: committed before it runs, never run twice.
     Once,
 }
@@ -31,6 +34,10 @@ pub struct ToolContext {
     pub conversation_id: ConversationId,
     /// In which run; none when the API runs a tool directly.
     pub run_id: Option<RunId>,
+    /// The call's id, unique in the message that made it.
+    pub call_id: String,
+    /// Agents that wait, each for the next, and the last of them for this run.
+    pub chain: Vec<AgentId>,
     /// Variables of the agent, then of the call. Secrets.
     pub env: BTreeMap<String, String>,
 }
@@ -42,6 +49,8 @@ pub enum Write {
     /// the commit, one is created with the passage's `archive_id` as its id and the agent's own
     /// embedding model, which is the one that the passage was then embedded with.
     InsertPassage(Box<Passage>, AgentId),
+    /// A message to another agent: a run in its queue. It is lost when that agent was deleted meanwhile.
+    Send(Box<NewRun>),
 }
 
 /// What a tool did.
@@ -140,6 +149,13 @@ pub trait ToolStore: Send + Sync + 'static {
         archives: &[ArchiveId],
         query: &PassageQuery,
     ) -> Result<Vec<(Passage, f32)>, StoreError>;
+
+    /// Whether there is such an agent.
+    async fn has_agent(&self, agent: AgentId) -> Result<bool, StoreError>;
+
+    /// Agents that have every tag of `all` and at least one of `some` (if it names any), oldest first, at
+    /// most `limit`. Hidden ones are left out.
+    async fn agents_by_tags(&self, all: &[String], some: &[String], limit: i64) -> Result<Vec<AgentId>, StoreError>;
 
     /// Messages of an agent, of one of its conversations or of all. Those that contain the phrase
     /// come first, then those that contain more of the words, and the newer before the older. Case

@@ -192,8 +192,8 @@ fn run_outside(
     let mut effects = Vec::new();
     // What follows takes time. A result that is there is safe before it; an edit of memory that waited
     // could meet a block that somebody else has changed meanwhile, and could not be taken back.
-    let once = (env.effect_of)(&tool) == ToolEffect::Once;
-    if once || acting.committed || !acting.blocks.is_empty() {
+    let known_first = matches!((env.effect_of)(&tool), ToolEffect::Once | ToolEffect::Journaled);
+    if known_first || acting.committed || !acting.blocks.is_empty() {
         effects = commit_fresh(state, &mut acting, env);
     }
     let attempt = state.next_attempt();
@@ -205,6 +205,8 @@ fn run_outside(
         agent,
         conversation_id: state.conversation.id,
         run_id: state.turn.as_ref().map(|t| t.run_id),
+        call_id: call.id.clone(),
+        chain: state.turn.as_ref().map(|t| t.input.chain.clone()).unwrap_or_default(),
     };
     if let Some(turn) = &mut state.turn {
         turn.phase = Phase::Acting(Box::new(acting));

@@ -23,6 +23,7 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
     }
     let resumed = run.status == RunStatus::Running;
     let attempts = run.attempts + 1;
+    let interrupts = run.interrupts;
     state.turn = Some(Turn {
         run_id: run.id,
         input: Arc::new(run.input),
@@ -41,7 +42,7 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
         shrunk: 0,
         empty: 0,
     });
-    if resumed { resume(state, env) } else { begin(state, env) }
+    if resumed { resume(state, env) } else { begin(state, interrupts, env) }
 }
 
 /// A step that begins now and shows the model the context as it is.
@@ -54,27 +55,31 @@ pub(super) fn draft_step(state: &State, env: &Env<'_>) -> StepDraft {
     }
 }
 
-fn begin(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
+fn begin(state: &mut State, interrupts: bool, env: &Env<'_>) -> Vec<Effect> {
     let Some(turn) = &state.turn else { return Vec::new() };
     let input = turn.input.clone();
     state.ensure_prompt(false, env);
+    let mut messages = Vec::new();
     if let Some(request) = state.pending_approval().cloned() {
-        if input.decisions.is_empty() {
+        if input.decisions.is_empty() && interrupts {
+            messages = deny(state, &request, "The request was interrupted by a new message.", env);
+        } else if input.decisions.is_empty() {
             let message = format!(
                 "The agent is waiting for approval of a tool call: answer request {} before sending a new message.",
                 request.id
             );
             let error = RunError { about: Some(request.id), ..RunError::new("pending_approval", message) };
             return finish::fail(state, StopReason::Error, error, env);
+        } else {
+            return decide(state, &request, &input.decisions, env);
         }
-        return decide(state, &request, &input.decisions, env);
     }
     if !input.decisions.is_empty() && input.messages.is_empty() {
         let error = RunError::new("no_pending_approval", "No tool call is waiting for approval.");
         return finish::fail(state, StopReason::Error, error, env);
     }
     // A run that ended while nobody drove it may have left calls open; no model takes those.
-    let mut messages = finish::close_open_calls(state, LOST, env);
+    messages.extend(finish::close_open_calls(state, LOST, env));
     messages.extend(append_input(state, &input.messages, env));
     let mut commit = state.commit(messages.clone(), env);
     commit.run = state.run_update();
@@ -148,6 +153,36 @@ fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env
         tools_started_ns: env.mono_ns,
     };
     act::go_on(state, acting, env)
+}
+
+/// Nobody will answer a request for approval any more: it is denied, and its calls get their results.
+pub(super) fn deny(state: &mut State, request: &Arc<Message>, why: &str, env: &Env<'_>) -> Vec<Arc<Message>> {
+    let decisions = request
+        .content
+        .calls()
+        .iter()
+        .map(|call| Decision::Approval {
+            tool_call_id: Some(call.id.clone()),
+            approve: false,
+            reason: Some(why.to_owned()),
+        })
+        .collect();
+    let content = Content::Decisions { request_id: Some(request.id), decisions };
+    let mut answer = state.draft(Role::Approval, content, request.step_id, env);
+    answer.tokens = 0;
+    let mut fresh = vec![state.push(answer)];
+    for call in request.content.calls() {
+        let result = ToolReturn {
+            tool_call_id: call.id.clone(),
+            name: call.name.clone(),
+            status: ToolStatus::Error,
+            text: format!("Error: request to call tool denied. {why}"),
+            stdout: vec![],
+            stderr: vec![],
+        };
+        fresh.push(state.push_return(result, request.step_id, env));
+    }
+    fresh
 }
 
 enum Word {
@@ -278,10 +313,8 @@ fn may_repeat(state: &State, call: &ToolCall, env: &Env<'_>) -> bool {
 
 /// The last message with calls that have no result, and those calls.
 pub(super) fn dangling(state: &State) -> Option<(Arc<Message>, Vec<ToolCall>)> {
-    let at = state.window.iter().rposition(|m| !m.content.calls().is_empty())?;
-    let assistant = state.window[at].clone();
-    let answered: Vec<&str> = state.window[at + 1..]
-        .iter()
+    let (assistant, since) = state.window.last_calls()?;
+    let answered: Vec<&str> = since
         .filter_map(|m| match &m.content {
             Content::ToolReturn(r) => Some(r.tool_call_id.as_str()),
             _ => None,
@@ -289,7 +322,7 @@ pub(super) fn dangling(state: &State) -> Option<(Arc<Message>, Vec<ToolCall>)> {
         .collect();
     let open: Vec<ToolCall> =
         assistant.content.calls().iter().filter(|c| !answered.contains(&c.id.as_str())).cloned().collect();
-    (!open.is_empty()).then_some((assistant, open))
+    (!open.is_empty()).then(|| (assistant.clone(), open))
 }
 
 /// The calls that a run has made, as far as they are in context.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engram_domain::{CompactionSettings, Content, Message, MessageId};
 
-use super::{Effect, Env, State, shrink};
+use super::{Effect, Env, State, begin, shrink};
 use crate::{birth, compact, ports::store::ContextMark, prompt, tokens};
 
 /// What became of a command.
@@ -25,7 +25,7 @@ pub enum CommandResult {
     },
     /// The message as it is now.
     Message(Arc<Message>),
-    /// There is no such message in context.
+    /// There is no such message in context, or no request that waits.
     NotFound,
 }
 
@@ -45,7 +45,8 @@ impl State {
         system.created_at = self.system.created_at;
         self.system = Arc::new(system);
         self.summary = None;
-        self.window = messages.map(Arc::new).collect();
+        let first: Vec<Arc<Message>> = messages.map(Arc::new).collect();
+        self.window = first.iter().cloned().collect();
         self.prompt_meta = Some(meta);
         self.prompt_dirty = true;
         self.compiled_rev = Some(self.snapshot.agent.rev);
@@ -53,7 +54,7 @@ impl State {
         self.conversation.context_from = 1;
         let believed = self.conversation.next_seq;
         self.conversation.next_seq = 1 + self.window.len() as i64;
-        let mut commit = self.commit(self.window.clone(), env);
+        let mut commit = self.commit(first, env);
         commit.expect_seq = believed;
         commit.delete_from = Some(1);
         commit.context = Some(ContextMark { summary_message_id: None, context_from: 1 });
@@ -75,16 +76,25 @@ impl State {
         answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Prompt(text))
     }
 
+    /// Denies what waits for the client's approval, and gives its calls their results, in one commit.
+    pub fn deny_pending(&mut self, env: &Env<'_>) -> Vec<Effect> {
+        let Some(request) = self.pending_approval().cloned() else { return answer(vec![], CommandResult::NotFound) };
+        let messages = begin::deny(self, &request, "The request was cancelled.", env);
+        let commit = self.commit(messages, env);
+        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(request))
+    }
+
     /// Takes messages out of the context.
     pub fn compact(&mut self, settings: Option<CompactionSettings>, keep_last: Option<usize>) -> Vec<Effect> {
         let settings = settings.or_else(|| self.snapshot.agent.compaction.clone());
+        let messages = self.window.to_vec();
         let cut = if let Some(keep) = keep_last {
-            compact::cut_keeping(&self.window, keep)
+            compact::cut_keeping(&messages, keep)
         } else {
             let share = settings.as_ref().map_or(0.3, |s| s.sliding_window_percentage).clamp(0.05, 1.0);
             let all = settings.as_ref().is_some_and(|s| s.mode.ends_with("all"));
-            let target = if all { 0.0 } else { compact::total(&self.window) as f64 * (1.0 - share) };
-            compact::cut(&self.window, target as usize)
+            let target = if all { 0.0 } else { self.window.tokens() as f64 * (1.0 - share) };
+            compact::cut(&messages, target as usize)
         };
         let before = self.context_len();
         let Some(cut) = cut.filter(|_| self.pending_approval().is_none()) else {
@@ -98,14 +108,12 @@ impl State {
 
     /// Changes what a message in context says.
     pub fn edit(&mut self, id: MessageId, content: Content, env: &Env<'_>) -> Vec<Effect> {
-        let Some(message) = self.window.iter_mut().find(|m| m.id == id) else {
-            return answer(vec![], CommandResult::NotFound);
-        };
+        let Some(message) = self.window.find(id) else { return answer(vec![], CommandResult::NotFound) };
         let mut edited = (**message).clone();
         edited.tokens = tokens::message(&content);
         edited.content = content;
         let edited = Arc::new(edited);
-        *message = edited.clone();
+        self.window.replace(&edited);
         let mut commit = self.commit(Vec::new(), env);
         commit.rewrite.push(edited.clone());
         answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(edited))

@@ -7,6 +7,7 @@ use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, 
 use super::{
     Effect, Env, RunEnd, RunError, State, begin, shrink,
     state::{Phase, ReplyFacts, StepDraft},
+    window::Window,
 };
 use crate::{
     package,
@@ -127,6 +128,10 @@ pub(super) fn next_step_with(
         fresh.push(state.push(message));
     }
     let record = step_record(state, &step, &facts, StepStatus::Success, None, None, extras.tool_ns, env);
+    if let Some(turn) = &mut state.turn {
+        // It gets on: only a run that does not is poison.
+        turn.attempts = 0;
+    }
     let mut commit = state.commit(fresh.clone(), env);
     commit.blocks = extras.blocks;
     commit.writes = extras.writes;
@@ -213,6 +218,7 @@ fn terminal(
     update.status = reason.status();
     update.stop_reason = Some(reason);
     update.error = error.as_ref().map(|e| e.message.clone());
+    update.error_kind = error.as_ref().map(|e| e.kind.clone());
     let mut commit = state.commit(fresh.clone(), env);
     commit.blocks = extras.blocks;
     commit.writes = extras.writes;
@@ -232,7 +238,7 @@ fn terminal(
         && reason.status() != RunStatus::Failed
         && state.pending_approval().is_none()
     {
-        state.window.clear();
+        state.window = Window::default();
         state.summary = None;
         state.conversation.summary_message_id = None;
         state.conversation.context_from = state.conversation.next_seq;

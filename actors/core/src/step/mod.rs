@@ -19,6 +19,8 @@ mod reply;
 mod request;
 mod shrink;
 mod state;
+mod toolbox;
+mod window;
 
 use std::sync::Arc;
 
@@ -137,7 +139,7 @@ pub enum Effect {
 }
 
 /// What went wrong with a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RunError {
     /// `llm_timeout`, `llm_rate_limit`, …, or `internal_error`.
     pub kind: String,
@@ -155,7 +157,7 @@ impl RunError {
 }
 
 /// The end of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct RunEnd {
     /// The run.
     pub run_id: RunId,

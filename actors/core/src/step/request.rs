@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use engram_domain::{Content, Json, Message, Part, Role, message::Reasoning};
+use engram_domain::{Content, Message, Part, Role, message::Reasoning};
 use serde_json::json;
 
 use super::{Env, State};
 use crate::{
+    chain::Chain,
     compact, package,
     ports::llm::{ChatMessage, ChatRequest, Purpose, ToolChoice, ToolSchema},
     prompt,
@@ -26,14 +27,19 @@ impl State {
         self.ensure_prompt(false, env);
         let config = self.config();
         let (tools, tool_choice) = self.tools_now();
-        let messages = self.messages(compact::limit(&config));
+        let limit = compact::limit(&config);
+        let cap = self.oversize_cap(limit);
+        let messages = self.messages(cap);
+        // What is shown cut fits.
+        let tokens = self.context_tokens().min(if cap.is_some() { limit } else { usize::MAX });
         let input = self.turn.as_ref().map(|t| t.input.clone());
         ChatRequest {
             response_format: self.snapshot.agent.response_format.clone().or_else(|| config.response_format.clone()),
             stream: input.is_some_and(|i| i.stream_tokens),
             config,
             purpose: Purpose::AgentStep,
-            messages: Arc::new(messages),
+            messages,
+            tokens,
             tools,
             tool_choice,
         }
@@ -45,26 +51,27 @@ impl State {
         rules::allowed(&self.snapshot.agent.tool_rules, self.snapshot.tools.keys().map(String::as_str), called)
     }
 
-    fn tools_now(&mut self) -> (Arc<Vec<ToolSchema>>, ToolChoice) {
+    fn tools_now(&mut self) -> (Arc<[Arc<ToolSchema>]>, ToolChoice) {
         let allowed = self.allowed();
-        let (all, _) = self.schemas();
+        let all = self.schemas().0.clone();
         let mut tools = if allowed.constrained {
-            Arc::new(all.iter().filter(|t| allowed.tools.contains(&t.name)).cloned().collect())
+            all.iter().filter(|t| allowed.tools.contains(&t.name)).cloned().collect()
         } else {
             all
         };
         let client_tools = self.turn.as_ref().map_or(&[][..], |t| t.input.client_tools.as_slice());
         if !client_tools.is_empty() {
-            let mut with_client = (*tools).clone();
-            with_client.extend(client_tools.iter().map(|t| ToolSchema {
-                name: t.name.clone(),
-                description: t.description.clone().unwrap_or_default(),
-                parameters: t.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}})),
-            }));
-            tools = Arc::new(with_client);
+            let of_client = client_tools.iter().map(|t| {
+                Arc::new(ToolSchema {
+                    name: t.name.clone(),
+                    description: t.description.clone().unwrap_or_default(),
+                    parameters: t.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}})),
+                })
+            });
+            tools = tools.iter().cloned().chain(of_client).collect();
         }
         let forced = allowed.forced || self.snapshot.agent.agent_type.has_heartbeats();
-        let choice = match tools.as_slice() {
+        let choice = match &*tools {
             [only] if forced => ToolChoice::Named(only.name.clone()),
             [_, ..] if forced => ToolChoice::Required,
             _ => ToolChoice::Auto,
@@ -73,72 +80,33 @@ impl State {
     }
 
     /// All attached tools as the model is shown them, and their tokens.
-    pub(super) fn schemas(&mut self) -> (Arc<Vec<ToolSchema>>, usize) {
-        if let Some(cached) = &self.schemas {
-            return cached.clone();
-        }
-        let agent = &self.snapshot.agent;
-        let heartbeats = agent.agent_type.has_heartbeats();
-        let thoughts = heartbeats && agent.llm.put_inner_thoughts_in_kwargs.unwrap_or(false);
-        let schemas: Vec<ToolSchema> = self
-            .snapshot
-            .tools
-            .values()
-            .map(|tool| {
-                let terminal = rules::is_terminal(&agent.tool_rules, &tool.name);
-                ToolSchema {
-                    name: tool.name.clone(),
-                    description: tool.json_schema["description"]
-                        .as_str()
-                        .or(tool.description.as_deref())
-                        .unwrap_or_default()
-                        .to_owned(),
-                    parameters: parameters(&tool.json_schema["parameters"], thoughts, heartbeats && !terminal),
-                }
-            })
-            .collect();
-        let tokens = schemas
-            .iter()
-            .map(|s| {
-                crate::tokens::count(&s.name)
-                    + crate::tokens::count(&s.description)
-                    + crate::tokens::count(&s.parameters.to_string())
-                    + 8
-            })
-            .sum();
-        let cached = (Arc::new(schemas), tokens);
-        self.schemas = Some(cached.clone());
-        cached
+    pub(super) fn schemas(&mut self) -> &(Arc<[Arc<ToolSchema>]>, usize) {
+        self.toolbox.schemas(&self.snapshot.agent)
     }
 
-    fn messages(&self, limit: usize) -> Vec<ChatMessage> {
-        let zone = &self.snapshot.agent.timezone;
-        let mut out = Vec::with_capacity(self.window.len() + 2);
+    fn messages(&mut self, cap: Option<usize>) -> Chain<ChatMessage> {
         let override_system = self.turn.as_ref().and_then(|t| t.input.override_system.as_deref());
-        out.push(ChatMessage::System(match (override_system, &self.prompt_meta) {
+        let system = ChatMessage::System(match (override_system, &self.prompt_meta) {
             (Some(system), Some(meta)) => prompt::compile_with(system, &self.snapshot, self.conversation.id, meta),
             _ => self.system.content.plain_text(),
-        }));
-        let cap = self.oversize_cap(limit);
-        for message in self.summary.iter().chain(&self.window) {
-            if let Some(shown) = show(message, zone, cap) {
-                out.push(shown);
-            }
+        });
+        let (summary, zone) = (self.summary.as_ref(), &self.snapshot.agent.timezone);
+        match cap {
+            None => self.window.show(summary, zone).headed(system),
+            Some(cap) => self.window.show_cut(summary, zone, cap).headed(system),
         }
-        out
     }
 
     /// Tokens that one message may have in the request. Only when nothing more can leave the
     /// context and it still is too large, long texts are shown cut; what is stored stays whole.
     fn oversize_cap(&self, limit: usize) -> Option<usize> {
-        let fixed = self.schemas.as_ref().map_or(0, |s| s.1)
-            + usize::try_from(self.system.tokens).unwrap_or(0)
-            + self.summary.as_ref().map_or(0, |m| usize::try_from(m.tokens).unwrap_or(0));
-        if fixed + compact::total(&self.window) <= limit {
+        let fixed =
+            self.toolbox.tokens() + compact::size(&self.system) + self.summary.as_ref().map_or(0, |m| compact::size(m));
+        if fixed + self.window.tokens() <= limit {
             return None;
         }
         let room = limit.saturating_sub(fixed);
-        let mut sizes: Vec<usize> = self.window.iter().map(|m| usize::try_from(m.tokens).unwrap_or(0)).collect();
+        let mut sizes: Vec<usize> = self.window.iter().map(|m| compact::size(m)).collect();
         sizes.sort_unstable();
         // The largest cap under which all messages together fit.
         let mut small = 0;
@@ -153,37 +121,10 @@ impl State {
     }
 }
 
-/// A tool's parameters with the thoughts first and the wish for another step last, as the older
-/// agents' models are used to.
-fn parameters(schema: &Json, thoughts: bool, heartbeat: bool) -> Json {
-    let mut properties = engram_domain::JsonMap::new();
-    let mut required: Vec<Json> = Vec::new();
-    if thoughts {
-        properties.insert(
-            THINKING.into(),
-            json!({"type": "string", "description": "What you think before you act. Private; nobody else sees it."}),
-        );
-        required.push(THINKING.into());
-    }
-    if let Some(own) = schema["properties"].as_object() {
-        properties.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
-    }
-    required.extend(schema["required"].as_array().into_iter().flatten().cloned());
-    if heartbeat {
-        properties.insert(
-            HEARTBEAT.into(),
-            json!({"type": "boolean", "description": "Set to true to get control back after this call, to go on with \
-                   another one."}),
-        );
-        required.push(HEARTBEAT.into());
-    }
-    json!({"type": "object", "properties": properties, "required": required})
-}
-
 /// A stored message as the model is shown it.
-fn show(message: &Message, zone: &str, cap: Option<usize>) -> Option<ChatMessage> {
+pub(super) fn show(message: &Message, zone: &str, cap: Option<usize>) -> Option<ChatMessage> {
     let fit = |text: &str| match cap {
-        Some(cap) if usize::try_from(message.tokens).unwrap_or(0) > cap => compact::clip_tokens(text, cap),
+        Some(cap) if compact::size(message) > cap => compact::clip_tokens(text, cap),
         _ => text.to_owned(),
     };
     Some(match &message.content {

@@ -41,8 +41,7 @@ pub(super) fn then_call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     if used <= limit || shrunk >= MAX_SHRINKS {
         return call(state, env);
     }
-    let fixed =
-        used - compact::total(&state.window) - state.summary.as_ref().map_or(0, |m| m.tokens.unsigned_abs() as usize);
+    let fixed = used - state.window.tokens() - state.summary.as_ref().map_or(0, |m| m.tokens.unsigned_abs() as usize);
     if fixed >= limit {
         let error = RunError::new(
             "llm_bad_request",
@@ -56,7 +55,7 @@ pub(super) fn then_call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     }
     let settings = state.snapshot.agent.compaction.clone();
     let target = target(limit, fixed, settings.as_ref());
-    match compact::cut(&state.window, target) {
+    match compact::cut(&state.window.to_vec(), target) {
         Some(cut) => begin_shrink(state, cut, settings),
         // Nothing can leave; the request shows long texts cut.
         None => call(state, env),
@@ -80,8 +79,8 @@ pub(super) fn after_overflow(state: &mut State) -> Option<Vec<Effect>> {
     if turn.shrunk >= MAX_SHRINKS {
         return None;
     }
-    let target = compact::total(&state.window) / 2;
-    let cut = compact::cut(&state.window, target)?;
+    let target = state.window.tokens() / 2;
+    let cut = compact::cut(&state.window.to_vec(), target)?;
     let settings = state.snapshot.agent.compaction.clone();
     Some(begin_shrink(state, cut, settings))
 }
@@ -105,17 +104,21 @@ pub(super) fn plan(state: &mut State, cut: usize, settings: Option<CompactionSet
     }
     let prompt = settings.as_ref().and_then(|s| s.prompt.clone()).unwrap_or_else(|| prompts::summarizer().to_owned());
     let limit = compact::limit(&config);
-    let room = limit.saturating_sub(tokens::count(&prompt) + 64);
+    let instructions = tokens::count(&prompt);
+    let room = limit.saturating_sub(instructions + 64);
     let earlier = state.summary.as_ref().map(|m| m.content.plain_text());
-    let transcript = compact::transcript(earlier.as_deref(), &state.window[..cut], room);
+    let transcript = compact::transcript(earlier.as_deref(), &state.window.to_vec()[..cut], room);
     let request = ChatRequest {
         config: Arc::new(config),
         purpose: Purpose::Summarization,
-        messages: Arc::new(vec![
+        tokens: instructions + tokens::count(&transcript),
+        messages: [
             ChatMessage::System(prompt),
             ChatMessage::User { parts: vec![engram_domain::Part::text(transcript)], name: None },
-        ]),
-        tools: Arc::new(Vec::new()),
+        ]
+        .into_iter()
+        .collect(),
+        tools: Arc::new([]),
         tool_choice: ToolChoice::Auto,
         response_format: None,
         stream: false,
@@ -159,7 +162,7 @@ fn apply(state: &mut State, shrinking: &Shrinking, text: Option<&str>, env: &Env
     let cut = shrinking.cut.min(state.window.len());
     let tokens_before = state.context_tokens();
     let before = state.context_len();
-    let left: Vec<Arc<Message>> = state.window.drain(..cut).collect();
+    let left = state.window.take_front(cut);
     state.conversation.context_from = state.window.first().map_or(state.conversation.next_seq, |m| m.seq);
     let hidden = usize::try_from(state.conversation.context_from - 1).unwrap_or(left.len()).max(left.len());
     let window = usize::try_from(state.config().context_window).unwrap_or(0);

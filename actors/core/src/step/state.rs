@@ -7,12 +7,12 @@ use engram_domain::{
     Usage, run::ClientTool,
 };
 
-use super::Env;
+use super::{Env, toolbox::Toolbox, window::Window};
 use crate::{
     compact,
     ports::{
         Loaded, Write,
-        llm::{ChatReply, ToolSchema},
+        llm::ChatReply,
         store::{AgentSnapshot, BlockWrite, Commit, ContextMark, PromptMeta, RunUpdate},
     },
     prompt,
@@ -35,14 +35,14 @@ pub struct State {
     /// The message that stands for what left the context.
     pub(super) summary: Option<Arc<Message>>,
     /// The other messages in context.
-    pub(super) window: Vec<Arc<Message>>,
+    pub(super) window: Window,
     pub(super) prompt_meta: Option<PromptMeta>,
     /// A prompt that was compiled and goes into the next commit.
     pub(super) prompt_dirty: bool,
     /// The revision that `system` was compiled from, to skip comparing when nothing changed.
     pub(super) compiled_rev: Option<i64>,
-    /// Tools as the model is shown them when no rule leaves any out, and their tokens.
-    pub(super) schemas: Option<(Arc<Vec<ToolSchema>>, usize)>,
+    /// The tools of the snapshot as the model is shown them.
+    pub(super) toolbox: Toolbox,
     /// A compaction that somebody asked for while no run is on.
     pub(super) maintenance: Option<super::shrink::Shrinking>,
     /// Counts effects that bring an event back.
@@ -161,7 +161,7 @@ pub(super) fn use_handle(config: &mut LlmConfig, handle: String) {
 impl State {
     /// The state of an agent that was just loaded.
     pub fn new(loaded: Loaded) -> Option<Self> {
-        let Loaded { snapshot, conversation, prompt_meta, context } = loaded;
+        let Loaded { mut snapshot, conversation, prompt_meta, context } = loaded;
         let system = context.iter().find(|m| m.id == conversation.system_message_id)?.clone();
         let summary = conversation.summary_message_id.and_then(|id| context.iter().find(|m| m.id == id)).cloned();
         let window = context
@@ -170,6 +170,7 @@ impl State {
             .filter(|m| m.id != system.id && m.role != Role::Summary)
             .collect();
         Some(Self {
+            toolbox: Toolbox::of(&mut snapshot.tools),
             snapshot,
             conversation,
             turn: None,
@@ -179,7 +180,6 @@ impl State {
             prompt_meta,
             prompt_dirty: false,
             compiled_rev: None,
-            schemas: None,
             maintenance: None,
             attempt: 0,
         })
@@ -191,16 +191,8 @@ impl State {
     }
 
     /// Takes in a configuration that was loaded again.
-    pub fn refresh(&mut self, snapshot: AgentSnapshot) {
-        let (old, new) = (&self.snapshot, &snapshot);
-        // What the model is shown of the tools, and its tokens, mostly outlive a change of memory.
-        let same_tools = old.agent.llm == new.agent.llm
-            && old.agent.tool_rules == new.agent.tool_rules
-            && old.agent.agent_type == new.agent.agent_type
-            && old.tools == new.tools;
-        if !same_tools {
-            self.schemas = None;
-        }
+    pub fn refresh(&mut self, mut snapshot: AgentSnapshot) {
+        self.toolbox = Toolbox::of(&mut snapshot.tools);
         self.snapshot = snapshot;
     }
 
@@ -221,15 +213,11 @@ impl State {
         let client_tools: usize = input.iter().flat_map(|i| &i.client_tools).map(client_tool_tokens).sum();
         let system = match input.as_ref().and_then(|i| i.override_system.as_deref()) {
             // In the place of the agent's own instructions.
-            Some(text) => (usize::try_from(self.system.tokens).unwrap_or(0) + tokens::count(text))
+            Some(text) => (compact::size(&self.system) + tokens::count(text))
                 .saturating_sub(tokens::count(&self.snapshot.agent.system)),
-            None => usize::try_from(self.system.tokens).unwrap_or(0),
+            None => compact::size(&self.system),
         };
-        schemas
-            + client_tools
-            + system
-            + self.summary.as_ref().map_or(0, |m| usize::try_from(m.tokens).unwrap_or(0))
-            + compact::total(&self.window)
+        schemas + client_tools + system + self.summary.as_ref().map_or(0, |m| compact::size(m)) + self.window.tokens()
     }
 
     pub(super) fn config(&self) -> Arc<LlmConfig> {
@@ -297,6 +285,7 @@ impl State {
             status: engram_domain::RunStatus::Running,
             stop_reason: None,
             error: None,
+            error_kind: None,
             attempts: turn.attempts,
             step_count: turn.step_count,
             usage: turn.usage,

@@ -115,6 +115,15 @@ impl Play {
         true
     }
 
+    /// What an actor shows the model is what one would that had just been loaded, to the byte.
+    fn compare_with_loaded(&self, request: &ChatRequest) {
+        let ids = crate::world::Counter::default();
+        let effect_of = |_: &Tool| ToolEffect::Repeatable;
+        let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids, effect_of: &effect_of };
+        let loaded = self.load().request(&env);
+        assert_eq!(request.messages, loaded.messages, "the messages");
+    }
+
     fn perform(&mut self, state: &mut State, effect: Effect, brain: &Brain<'_>) -> Option<Event> {
         match effect {
             Effect::Commit(commit) => {
@@ -125,6 +134,7 @@ impl Play {
             }
             Effect::CallLlm { attempt, .. } => {
                 let request = self.with_env(|env| state.request(env));
+                self.compare_with_loaded(&request);
                 self.prompts.push(request.clone());
                 return Some(match brain(&request) {
                     Ok(reply) => Event::LlmDone { attempt, reply: Box::new(reply), took_ns: 1, first_token_ns: None },

@@ -12,7 +12,7 @@ use engram_core::{
     birth, builtin,
     ports::{
         Ids, Loaded,
-        store::{AgentSnapshot, BlockWrite, Commit, PromptMeta},
+        store::{AgentSnapshot, BlockWrite, Commit, PromptMeta, RunUpdate},
     },
     prompts,
 };
@@ -39,7 +39,7 @@ pub struct World {
     pub meta: Option<PromptMeta>,
     pub messages: BTreeMap<i64, Arc<Message>>,
     pub runs: BTreeMap<RunId, Run>,
-    steps: BTreeSet<StepId>,
+    pub steps: BTreeSet<StepId>,
     pub ids: Counter,
 }
 
@@ -72,9 +72,23 @@ fn tool(name: &str, kind: ToolKind, schema: engram_domain::Json) -> (String, Arc
 }
 
 impl World {
+    /// An agent with the tools and the prompt that it would have in life.
     pub fn new(agent_type: AgentType, window: i32) -> Self {
+        let names = builtin::defaults_for(agent_type, builtin::DefaultsRequest::default());
+        Self::with(agent_type, window, names, prompts::system(agent_type))
+    }
+
+    /// One with few words and few tools, that costs little.
+    pub fn small(agent_type: AgentType) -> Self {
+        let mut names = vec!["core_memory_append", "memory_insert"];
+        if agent_type.has_heartbeats() {
+            names.push("send_message");
+        }
+        Self::with(agent_type, 32_000, names, "Be.")
+    }
+
+    fn with(agent_type: AgentType, window: i32, mut names: Vec<&'static str>, system: &str) -> Self {
         let id = AgentId(Uuid::from_u128(1));
-        let mut names = builtin::defaults_for(agent_type, builtin::DefaultsRequest::default());
         names.sort_unstable();
         let rules = builtin::base_rules(&names, agent_type, None);
         let mut tools: BTreeMap<String, Arc<Tool>> =
@@ -88,7 +102,7 @@ impl World {
             name: "test".into(),
             description: None,
             agent_type,
-            system: prompts::system(agent_type).into(),
+            system: system.into(),
             llm: LlmConfig { model: "m".into(), context_window: window, ..LlmConfig::default() },
             embedding: EmbeddingConfig::default(),
             model_settings: None,
@@ -102,6 +116,7 @@ impl World {
             message_buffer_autoclear: agent_type == AgentType::WorkflowAgent,
             enable_sleeptime: None,
             timezone: "UTC".into(),
+            busy_policy: engram_domain::BusyPolicy::Queue,
             max_files_open: 5,
             per_file_view_window_char_limit: 1000,
             hidden: None,
@@ -186,7 +201,9 @@ impl World {
                 run_type: "send_message".into(),
                 metadata: serde_json::Value::Null,
                 callback_url: None,
+                interrupts: false,
                 error: None,
+                error_kind: None,
                 attempts: 0,
                 step_count: 0,
                 usage: engram_domain::Usage::default(),
@@ -213,6 +230,16 @@ impl World {
 
     /// What the database does with a commit.
     pub fn apply(&mut self, commit: &Commit) {
+        self.write(commit);
+        if let Some(update) = &commit.run {
+            let run = &self.runs[&update.id];
+            assert!(!run.status.is_terminal(), "a run ends once");
+            self.move_run(update);
+        }
+    }
+
+    /// All of a commit but what becomes of its run.
+    pub fn write(&mut self, commit: &Commit) {
         assert_eq!(commit.expect_seq, self.conversation.next_seq, "the actor knows the sequence");
         if let Some(from) = commit.delete_from {
             self.messages.retain(|seq, _| *seq < from);
@@ -248,28 +275,38 @@ impl World {
             agent.rev += 1;
             self.snapshot.agent = Arc::new(agent);
         }
-        if let Some(update) = &commit.run {
-            let run = self.runs.get_mut(&update.id).expect("the run exists");
-            assert!(!run.status.is_terminal(), "a run ends once");
-            run.status = update.status;
-            run.stop_reason = update.stop_reason;
-            run.error.clone_from(&update.error);
-            run.attempts = update.attempts;
-            run.step_count = update.step_count;
-            run.usage = update.usage;
-        }
+    }
+
+    /// What becomes of a run with a commit.
+    pub fn move_run(&mut self, update: &RunUpdate) {
+        let run = self.runs.get_mut(&update.id).expect("the run exists");
+        run.status = update.status;
+        run.stop_reason = update.stop_reason;
+        run.error.clone_from(&update.error);
+        run.error_kind.clone_from(&update.error_kind);
+        run.attempts = update.attempts;
+        run.step_count = update.step_count;
+        run.usage = update.usage;
     }
 
     /// What must hold whenever nothing is on: calls and results pair, the sequence has no gap.
     pub fn check(&self) {
+        assert!(self.open_calls().is_none(), "calls without results");
+    }
+
+    /// As [`World::check`]; the very last calls, if they have no results and wait for nobody.
+    pub fn open_calls(&self) -> Option<Arc<Message>> {
         for (i, seq) in self.messages.keys().enumerate() {
             assert_eq!(i as i64, *seq, "the sequence has no gap");
         }
+        for run in self.runs.values() {
+            assert_eq!(run.status.is_terminal(), run.stop_reason.is_some());
+        }
         let all: Vec<&Arc<Message>> = self.messages.values().collect();
-        let mut i = 0;
+        let (mut i, mut open) = (0, None);
         while i < all.len() {
-            let mut want: Vec<&str> = all[i].content.calls().iter().map(|c| c.id.as_str()).collect();
-            let waits = all[i].role == Role::Approval;
+            let calls = all[i];
+            let mut want: Vec<&str> = calls.content.calls().iter().map(|c| c.id.as_str()).collect();
             i += 1;
             while i < all.len() {
                 match &all[i].content {
@@ -284,10 +321,9 @@ impl World {
                 }
                 i += 1;
             }
-            assert!(want.is_empty() || (waits && i == all.len()), "calls without results: {want:?}");
+            assert!(want.is_empty() || i == all.len(), "calls without results: {want:?}");
+            open = Some(calls.clone()).filter(|m| !want.is_empty() && m.role != Role::Approval);
         }
-        for run in self.runs.values() {
-            assert_eq!(run.status.is_terminal(), run.stop_reason.is_some());
-        }
+        open
     }
 }

@@ -1,197 +1,223 @@
-//! Runs from acknowledgement to their end, when all is well and when it is not.
+//! Runs from acknowledgement to their end on one node, when all is well and when it is not.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_domain::{RunStatus, StopReason};
-use engram_engine::{Command, CommandOutcome};
+use engram_engine::{Command, CommandOutcome, SubmitError};
 
 use crate::{
-    ports::{engine, listen, say},
+    house::{House, all, listen, refused, send},
     world::ONCE,
 };
 
-const LONG: Duration = Duration::from_mins(1);
-
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn sends_to_one_agent_are_answered_one_after_the_other() {
-    let (engine, fake) = engine(LONG).await;
+    let house = House::new();
+    let a = house.node("a").await;
     let mut streams = Vec::new();
     for n in 0..20 {
-        streams.push(engine.submit(say(&fake, &format!("word {n}"), false)).await.unwrap());
+        streams.push(send(&a, house.say(&format!("word {n}"))).await);
     }
     for (n, stream) in streams.into_iter().enumerate() {
         let (said, _, end) = listen(stream).await;
         assert_eq!(said, [format!("heard word {n}")]);
         assert_eq!(end.stop_reason, StopReason::EndTurn);
     }
-    fake.world.lock().check();
-    assert_eq!(fake.loads.load(Ordering::SeqCst), 1, "one life is enough");
+    house.check();
+    assert_eq!(a.switch.count("load"), 1, "one life is enough");
 }
 
-#[tokio::test]
-async fn a_late_reader_gets_everything_and_a_resumed_one_the_rest() {
-    let (engine, fake) = engine(LONG).await;
-    let run = say(&fake, "a b c", true);
+#[tokio::test(start_paused = true)]
+async fn a_late_reader_gets_everything() {
+    let house = House::new();
+    let a = house.node("a").await;
+    let run = house.stream("a b c");
     let id = run.id;
-    let (said, pieces, _) = listen(engine.submit(run).await.unwrap()).await;
+    let (said, pieces, _) = listen(send(&a, run).await).await;
     assert_eq!(pieces.concat(), said[0]);
-    let (_, again, _) = listen(engine.subscribe(id, 0).unwrap()).await;
+    let (_, again, _) = listen(a.engine.follow(&house.run(id), 0)).await;
     assert_eq!(again, pieces);
-    // Event 1 is the user's message, 2 and 3 are pieces.
-    let (_, rest, _) = listen(engine.subscribe(id, 3).unwrap()).await;
-    assert_eq!(rest, pieces[2..]);
-    assert!(engine.subscribe(id, 1_000).unwrap().next().await.is_none());
+    // The hub has forgotten; what was said is in the database.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let (kept, pieces, end) = listen(a.engine.follow(&house.run(id), 0)).await;
+    assert_eq!((kept, pieces.len(), end.status), (said, 0, RunStatus::Completed));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn cancel_reaches_the_model_and_the_agent_goes_on() {
-    let (engine, fake) = engine(LONG).await;
-    fake.model_hangs.store(true, Ordering::SeqCst);
-    let run = say(&fake, "first", false);
+    let house = House::new();
+    let a = house.node("a").await;
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let run = house.say("first");
     let (id, conversation) = (run.id, run.conversation_id);
-    let first = engine.submit(run).await.unwrap();
-    let queued = say(&fake, "queued", false);
+    let first = send(&a, run).await;
+    let queued = house.say("queued");
     let queued_id = queued.id;
-    let second = engine.submit(queued).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    assert!(engine.cancel(conversation, queued_id).await.unwrap());
-    assert!(engine.cancel(conversation, id).await.unwrap());
-    assert!(!engine.cancel(conversation, id).await.unwrap(), "a run ends once");
+    let second = send(&a, queued).await;
+    house.asked(1).await;
+    assert!(a.engine.cancel(conversation, queued_id).await.unwrap());
+    assert!(a.engine.cancel(conversation, id).await.unwrap());
+    assert!(!a.engine.cancel(conversation, id).await.unwrap(), "a run ends once");
     assert_eq!(listen(first).await.2.status, RunStatus::Cancelled);
     assert_eq!(listen(second).await.2.status, RunStatus::Cancelled);
     tokio::time::sleep(Duration::from_millis(30)).await;
-    assert_eq!(fake.cancelled_calls.load(Ordering::SeqCst), 1);
-    fake.model_hangs.store(false, Ordering::SeqCst);
-    let (said, ..) = listen(engine.submit(say(&fake, "again", false)).await.unwrap()).await;
-    assert_eq!(said, ["heard again"]);
-    fake.world.lock().check();
+    assert_eq!(house.brain.cancelled.load(Ordering::SeqCst), 1);
+    house.brain.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(listen(send(&a, house.say("again")).await).await.0, ["heard again"]);
+    house.check();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn cancel_ends_a_tool_that_hangs_and_pairs_its_call() {
-    let (engine, fake) = engine(LONG).await;
-    let run = say(&fake, &format!("call {ONCE}"), false);
+    let house = House::new();
+    let a = house.node("a").await;
+    let run = house.say(&format!("call {ONCE}"));
     let (id, conversation) = (run.id, run.conversation_id);
-    let stream = engine.submit(run).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(engine.cancel(conversation, id).await.unwrap());
+    let stream = send(&a, run).await;
+    house.until("the tool runs", || house.brain.rang.load(Ordering::SeqCst) == 1).await;
+    assert!(a.engine.cancel(conversation, id).await.unwrap());
     assert_eq!(listen(stream).await.2.stop_reason, StopReason::Cancelled);
-    fake.world.lock().check();
+    house.check();
 }
 
 #[tokio::test]
 async fn an_idle_agent_goes_to_sleep_and_wakes_for_the_next_word() {
-    let (engine, fake) = engine(Duration::from_millis(60)).await;
+    let house = House::new();
+    let a = house.node_that_sleeps("a", Duration::from_millis(60)).await;
     for n in 0..3 {
-        listen(engine.submit(say(&fake, "hi", false)).await.unwrap()).await;
-        let mut patience = 100;
-        while engine.live() > 0 && patience > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            patience -= 1;
-        }
-        assert_eq!(engine.live(), 0);
-        assert_eq!(fake.loads.load(Ordering::SeqCst), n + 1);
+        listen(send(&a, house.say("hi")).await).await;
+        house.until("it sleeps", || a.engine.live() == 0).await;
+        assert_eq!(a.switch.count("load"), n + 1);
     }
-    fake.world.lock().check();
+    house.check();
 }
 
 /// Sends that meet a passivation at any moment are neither lost nor done twice.
 #[tokio::test]
 async fn sends_race_with_passivation() {
-    let (engine, fake) = engine(Duration::from_millis(1)).await;
+    let house = House::new();
+    let a = house.node_that_sleeps("a", Duration::from_millis(1)).await;
     for n in 0..60 {
         let text = format!("race {n}");
-        let (said, ..) = listen(engine.submit(say(&fake, &text, false)).await.unwrap()).await;
+        let (said, ..) = listen(send(&a, house.say(&text)).await).await;
         assert_eq!(said, [format!("heard {text}")]);
         tokio::time::sleep(Duration::from_micros(n * 3_000 % 110_000)).await;
     }
-    fake.world.lock().check();
+    house.check();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_database_goes_away_in_the_middle_and_work_goes_on_when_it_is_back() {
-    let (engine, fake) = engine(LONG).await;
-    fake.model_hangs.store(true, Ordering::SeqCst);
-    let stream = engine.submit(say(&fake, "through", false)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    fake.down.store(true, Ordering::SeqCst);
-    fake.model_hangs.store(false, Ordering::SeqCst);
-    assert!(engine.submit(say(&fake, "refused", false)).await.is_err());
+    let house = House::new();
+    let a = house.node("a").await;
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let stream = send(&a, house.say("through")).await;
+    house.asked(1).await;
+    a.switch.down.store(true, Ordering::SeqCst);
+    house.brain.hangs.store(false, Ordering::SeqCst);
+    assert!(matches!(refused(&a, house.say("refused")).await, SubmitError::Store(_)));
     // Longer than a commit is tried again: the actor has died meanwhile.
-    tokio::time::sleep(Duration::from_millis(3_500)).await;
-    fake.down.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(a.engine.live(), 0);
+    a.switch.down.store(false, Ordering::SeqCst);
     let (said, _, end) = listen(stream).await;
     assert_eq!((said.as_slice(), end.status), (&["heard through".to_owned()][..], RunStatus::Completed));
-    fake.world.lock().check();
+    house.check();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stale_owner_is_fenced_and_its_run_taken_up_again() {
-    let (engine, fake) = engine(LONG).await;
-    fake.model_hangs.store(true, Ordering::SeqCst);
-    let stream = engine.submit(say(&fake, "mine", false)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    let house = House::new();
+    let a = house.node("a").await;
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let stream = send(&a, house.say("mine")).await;
+    house.asked(1).await;
     // Another node claims it while the model thinks.
-    fake.epoch.fetch_add(1, Ordering::SeqCst);
-    fake.model_hangs.store(false, Ordering::SeqCst);
-    let (said, ..) = listen(stream).await;
-    assert_eq!(said, ["heard mine"]);
-    fake.world.lock().check();
+    house.db.with(|t| t.epoch += 1);
+    house.brain.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(listen(stream).await.0, ["heard mine"]);
+    assert!(house.db.with(|t| t.fenced) > 0);
+    house.check();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_panic_in_an_adapter_fails_the_run_and_not_the_server() {
-    let (engine, fake) = engine(LONG).await;
-    fake.model_panics.store(true, Ordering::SeqCst);
-    let (_, _, end) = listen(engine.submit(say(&fake, "boom", false)).await.unwrap()).await;
+    let house = House::new();
+    let a = house.node("a").await;
+    house.brain.panics.store(true, Ordering::SeqCst);
+    let run = house.say("boom");
+    let id = run.id;
+    let (_, _, end) = listen(send(&a, run).await).await;
     assert_eq!(end.status, RunStatus::Failed);
-    let (said, ..) = listen(engine.submit(say(&fake, "well?", false)).await.unwrap()).await;
-    assert_eq!(said, ["heard well?"]);
+    // Whoever asks later is told the same.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(listen(a.engine.follow(&house.run(id), 0)).await.2.error, end.error);
+    assert_eq!(listen(send(&a, house.say("well?")).await).await.0, ["heard well?"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_command_waits_for_the_run_before_it() {
-    let (engine, fake) = engine(LONG).await;
-    let run = say(&fake, "one", false);
-    let conversation = run.conversation_id;
-    let stream = engine.submit(run).await.unwrap();
-    let reset = engine.command(conversation, Command::Reset { add_default_initial_messages: false }).await.unwrap();
+    let house = House::new();
+    let a = house.node("a").await;
+    let stream = send(&a, house.say("one")).await;
+    let command = Command::Reset { add_default_initial_messages: false };
+    let reset = a.engine.command(house.conversation(), command).await.unwrap();
     assert!(matches!(reset, CommandOutcome::Done));
     listen(stream).await;
-    assert_eq!(fake.world.lock().messages.len(), 1, "the system message is left");
-    let (said, ..) = listen(engine.submit(say(&fake, "two", false)).await.unwrap()).await;
-    assert_eq!(said, ["heard two"]);
-    fake.world.lock().check();
+    assert_eq!(house.db.with(|t| t.world.messages.len()), 1, "the system message is left");
+    assert_eq!(listen(send(&a, house.say("two")).await).await.0, ["heard two"]);
+    house.check();
 }
 
-#[tokio::test]
-async fn shutdown_lets_the_run_that_is_on_come_to_its_end() {
-    let (engine, fake) = engine(LONG).await;
-    fake.model_hangs.store(true, Ordering::SeqCst);
-    let stream = engine.submit(say(&fake, "last", false)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(30)).await;
+#[tokio::test(start_paused = true)]
+async fn alone_a_shutdown_lets_the_run_that_is_on_come_to_its_end() {
+    let house = House::new();
+    let a = house.node("a").await;
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let stream = send(&a, house.say("last")).await;
+    house.asked(1).await;
     let closing = tokio::spawn({
-        let engine = engine.clone();
+        let engine = a.engine.clone();
         async move { engine.shutdown().await }
     });
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    assert!(engine.submit(say(&fake, "too late", false)).await.is_err());
-    fake.model_hangs.store(false, Ordering::SeqCst);
+    house.until("it closes", || a.engine.is_draining()).await;
+    assert!(matches!(refused(&a, house.say("too late")).await, SubmitError::ShuttingDown));
+    house.brain.hangs.store(false, Ordering::SeqCst);
     assert_eq!(listen(stream).await.2.status, RunStatus::Completed);
     closing.await.unwrap();
-    assert_eq!(engine.live(), 0);
+    assert_eq!(a.engine.live(), 0);
 }
 
 /// What the database refuses once it refuses always: the run ends with a reason, and the agent goes on.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_commit_ends_the_run_and_not_the_agent() {
-    let (engine, fake) = engine(LONG).await;
-    fake.refuses.store(true, Ordering::SeqCst);
-    let (_, _, end) = listen(engine.submit(say(&fake, "poison", false)).await.unwrap()).await;
+    let house = House::new();
+    let a = house.node("a").await;
+    a.switch.refuses.store(true, Ordering::SeqCst);
+    let (_, _, end) = listen(send(&a, house.say("poison")).await).await;
     assert_eq!(end.status, RunStatus::Failed);
     assert!(end.error.is_some_and(|e| e.message.contains("refused")));
-    fake.refuses.store(false, Ordering::SeqCst);
-    let (said, ..) = listen(engine.submit(say(&fake, "well?", false)).await.unwrap()).await;
-    assert_eq!(said, ["heard well?"]);
-    fake.world.lock().check();
+    a.switch.refuses.store(false, Ordering::SeqCst);
+    assert_eq!(listen(send(&a, house.say("well?")).await).await.0, ["heard well?"]);
+    house.check();
+}
+
+/// A process that dies between two steps goes on there, and the model is not asked again for what it said.
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_from_the_last_commit() {
+    let house = House::new();
+    let a = house.node("a").await;
+    let run = house.say(&format!("call {ONCE}"));
+    let id = run.id;
+    drop(send(&a, run).await);
+    house.until("the tool runs", || house.brain.rang.load(Ordering::SeqCst) == 1).await;
+    a.switch.kill();
+    let again = house.node("a").await;
+    let events = all(again.engine.follow(&house.run(id), 0)).await;
+    assert!(!events.is_empty());
+    house.until("it ends", || house.run(id).status.is_terminal()).await;
+    assert_eq!(house.run(id).status, RunStatus::Completed);
+    assert_eq!(house.brain.rang.load(Ordering::SeqCst), 1, "at most once");
+    assert_eq!(house.brain.asked.load(Ordering::SeqCst), 2);
+    house.check();
 }

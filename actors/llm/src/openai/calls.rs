@@ -5,11 +5,14 @@
 //! the index 0 for all calls, told apart by their ids; whole calls in one piece, without an id; the
 //! same ids in every answer.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use engram_core::ports::{
-    Delta,
-    llm::{ChatMessage, ToolSchema},
+use engram_core::{
+    chain::Chain,
+    ports::{
+        Delta,
+        llm::{ChatMessage, ToolSchema},
+    },
 };
 use engram_domain::ToolCall;
 use serde::de::IgnoredAny;
@@ -22,8 +25,8 @@ use super::{
 /// The calls of one answer.
 pub(super) struct Calls<'a> {
     drafts: Vec<Draft>,
-    tools: &'a [ToolSchema],
-    messages: &'a [ChatMessage],
+    tools: &'a [Arc<ToolSchema>],
+    messages: &'a Chain<ChatMessage>,
 }
 
 #[derive(Default)]
@@ -44,7 +47,7 @@ impl Draft {
 }
 
 impl<'a> Calls<'a> {
-    pub(super) fn new(tools: &'a [ToolSchema], messages: &'a [ChatMessage]) -> Self {
+    pub(super) fn new(tools: &'a [Arc<ToolSchema>], messages: &'a Chain<ChatMessage>) -> Self {
         Self { drafts: Vec::new(), tools, messages }
     }
 
@@ -149,7 +152,7 @@ impl<'a> Calls<'a> {
 }
 
 /// The tool that was meant by a name that had to be cleaned on the way out.
-fn original_name(tools: &[ToolSchema], name: String) -> String {
+fn original_name(tools: &[Arc<ToolSchema>], name: String) -> String {
     if tools.iter().any(|t| t.name == name) {
         return name;
     }
@@ -172,8 +175,9 @@ mod tests {
     }
 
     fn assembled_after(pieces: &[Json], messages: &[ChatMessage]) -> Vec<String> {
-        let tools = [ToolSchema { name: "a.b".into(), description: String::new(), parameters: Json::Null }];
-        let mut calls = Calls::new(&tools, messages);
+        let tools = [ToolSchema { name: "a.b".into(), description: String::new(), parameters: Json::Null }.into()];
+        let messages = messages.iter().cloned().collect();
+        let mut calls = Calls::new(&tools, &messages);
         let mut told: Vec<(String, String, String)> = Vec::new();
         for piece in pieces {
             let piece = serde_json::from_value(piece.clone()).expect("a piece");
@@ -272,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_call_without_a_name_is_refused() {
-        let mut calls = Calls::new(&[], &[]);
+        let none = Chain::default();
+        let mut calls = Calls::new(&[], &none);
         let piece = serde_json::from_value(json!({"index": 0, "function": {"arguments": "{}"}})).expect("a piece");
         calls.push(piece, &mut |_| {});
         assert!(calls.finish().is_err());

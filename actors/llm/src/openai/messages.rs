@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use engram_core::ports::llm::ChatMessage;
+use engram_core::{chain::Chain, ports::llm::ChatMessage};
 use engram_domain::{
     Part, ToolCall,
     message::{ImageSource, Reasoning, parts_text},
@@ -13,7 +13,7 @@ use super::clean;
 
 /// A conversation.
 pub(super) struct Messages<'a> {
-    pub(super) messages: &'a [ChatMessage],
+    pub(super) messages: &'a Chain<ChatMessage>,
     /// Whether native thoughts go back with the calls they led to.
     pub(super) thoughts_back: bool,
 }

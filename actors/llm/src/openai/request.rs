@@ -1,6 +1,6 @@
 //! The body of a chat request.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use engram_core::ports::{
@@ -120,7 +120,7 @@ struct NameOnly<'a> {
 }
 
 struct Tools<'a> {
-    all: &'a [ToolSchema],
+    all: &'a [Arc<ToolSchema>],
     only: Option<&'a str>,
     strict: bool,
 }

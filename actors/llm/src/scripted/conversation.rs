@@ -1,6 +1,6 @@
 //! Where a conversation stands: what the user asked last, and what was done about it.
 
-use engram_core::ports::llm::ChatMessage;
+use engram_core::{chain::Chain, ports::llm::ChatMessage};
 use engram_domain::{Json, message::parts_text};
 
 use crate::embed::hash;
@@ -19,18 +19,24 @@ pub(super) struct Asked {
 }
 
 /// Finds it. Empty when the user said nothing that is still in context.
-pub(super) fn last_asked(messages: &[ChatMessage]) -> Asked {
-    let found = messages.iter().enumerate().rev().find_map(|(i, message)| match message {
-        ChatMessage::User { parts, .. } => Some((i, by_user(parts_text(parts))?)),
-        _ => None,
-    });
-    let Some((at, text)) = found else { return Asked::default() };
-    let since = messages[at..].iter().flat_map(|m| match m {
-        ChatMessage::Assistant { calls, .. } => calls.as_slice(),
-        _ => &[],
-    });
-    let (others, ordered): (Vec<_>, Vec<_>) = since.partition(|c| c.id.starts_with(AUTO));
-    Asked { text, calls_made: ordered.len(), made_others: !others.is_empty() }
+pub(super) fn last_asked(messages: &Chain<ChatMessage>) -> Asked {
+    let mut asked = Asked::default();
+    for message in messages.iter().rev() {
+        match message {
+            ChatMessage::Assistant { calls, .. } => {
+                let others = calls.iter().filter(|c| c.id.starts_with(AUTO)).count();
+                asked.calls_made += calls.len() - others;
+                asked.made_others |= others > 0;
+            }
+            ChatMessage::User { parts, .. } => {
+                if let Some(text) = by_user(parts_text(parts)) {
+                    return Asked { text, ..asked };
+                }
+            }
+            _ => {}
+        }
+    }
+    Asked::default()
 }
 
 /// The words of a message in the user's role: as they are, or out of their package; none for a
@@ -52,9 +58,9 @@ pub(super) fn by_user(text: String) -> Option<String> {
 
 /// An id for the next call. It depends on the ids that are in context, so it is none of them even when
 /// a compaction makes the count of messages what it was before.
-pub(super) fn call_id(messages: &[ChatMessage], auto: bool, name: &str, arguments: &str) -> String {
+pub(super) fn call_id(messages: &Chain<ChatMessage>, auto: bool, name: &str, arguments: &str) -> String {
     let mut seed = format!("{}\0{name}\0{arguments}", messages.len());
-    for message in messages {
+    for message in messages.iter() {
         if let ChatMessage::Assistant { calls, .. } = message {
             for call in calls {
                 seed.push('\0');

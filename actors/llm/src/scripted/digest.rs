@@ -1,6 +1,6 @@
 //! A summary that is the same every time.
 
-use engram_core::ports::llm::ChatMessage;
+use engram_core::{chain::Chain, ports::llm::ChatMessage};
 use engram_domain::message::parts_text;
 
 use super::conversation::by_user;
@@ -14,7 +14,7 @@ const SPEAKERS: [&str; 6] = ["user:", "assistant:", "tool:", "system:", "summary
 
 /// `Summary of N messages: ` and the beginnings of what the user said, out of a transcript or out of
 /// the messages themselves.
-pub(super) fn digest(messages: &[ChatMessage]) -> String {
+pub(super) fn digest(messages: &Chain<ChatMessage>) -> String {
     let texts = messages.iter().filter_map(|m| match m {
         ChatMessage::User { parts, .. } => by_user(parts_text(parts)),
         _ => None,

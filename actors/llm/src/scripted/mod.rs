@@ -7,14 +7,13 @@
 //! A summary is a digest; orders in a transcript are not obeyed.
 //!
 //! [`script`] reads the orders, [`conversation`] finds out which one is next, [`arguments`] adds what
-//! a tool's schema asks for, [`digest`] summarizes, [`usage`] counts. Nothing here is random: the same
+//! a tool's schema asks for, [`digest`] summarizes. Nothing here is random: the same
 //! request gets the same answer, ids included.
 
 mod arguments;
 mod conversation;
 mod digest;
 mod script;
-mod usage;
 
 use engram_core::ports::{
     ChatReply, ChatRequest, Delta, DeltaSink, LlmError, LlmErrorKind,
@@ -32,7 +31,7 @@ pub const SCRIPTED_WINDOW: i32 = 128_000;
 
 /// The model.
 pub(crate) struct Scripted {
-    usage: usage::Meter,
+    count: fn(&str) -> usize,
 }
 
 /// What it decided to answer.
@@ -43,13 +42,13 @@ enum Answer {
 
 impl Scripted {
     pub(crate) fn new(count: fn(&str) -> usize) -> Self {
-        Self { usage: usage::Meter::new(count) }
+        Self { count }
     }
 
     /// Answers. Yields between the pieces of a streamed answer, so that they can be seen to arrive
     /// one by one, and so that cancelling has a place to take hold.
     pub(crate) async fn chat(&self, request: &ChatRequest, sink: Option<&DeltaSink>) -> Result<ChatReply, LlmError> {
-        let prompt_tokens = self.usage.prompt(request);
+        let prompt_tokens = request.tokens as i64;
         if prompt_tokens > i64::from(SCRIPTED_WINDOW) {
             let message = format!(
                 "engram/scripted: the prompt has {prompt_tokens} tokens, the context window of the model {SCRIPTED_WINDOW}"
@@ -67,9 +66,10 @@ impl Scripted {
             }
         }
         let completion_tokens = match &answer {
-            Answer::Text(text) => self.usage.text(text),
-            Answer::Call(call) => self.usage.text(&call.name) + self.usage.text(&call.arguments),
+            Answer::Text(text) => (self.count)(text),
+            Answer::Call(call) => (self.count)(&call.name) + (self.count)(&call.arguments),
         };
+        let completion_tokens = completion_tokens as i64;
         Ok(reply(answer, prompt_tokens, completion_tokens))
     }
 }
@@ -78,7 +78,7 @@ fn decide(request: &ChatRequest) -> Answer {
     let asked = conversation::last_asked(&request.messages);
     let script = script::read(&asked.text);
     let next = script.calls.get(asked.calls_made);
-    let schema = |name: &str| request.tools.iter().find(|t| t.name == name);
+    let schema = |name: &str| request.tools.iter().find(|t| t.name == name).map(|t| &**t);
     let call = |auto: bool, name: &str, arguments: String| {
         let id = conversation::call_id(&request.messages, auto, name, &arguments);
         Answer::Call(ToolCall { id, name: name.to_owned(), arguments })
@@ -112,7 +112,7 @@ fn closing(request: &ChatRequest) -> Option<&ToolSchema> {
     if request.tool_choice == ToolChoice::Auto {
         return None;
     }
-    request.tools.iter().find(|t| ENDS.contains(&t.name.as_str())).or_else(|| request.tools.first())
+    request.tools.iter().find(|t| ENDS.contains(&t.name.as_str())).or_else(|| request.tools.first()).map(|t| &**t)
 }
 
 /// The answer word by word; arguments of calls too.

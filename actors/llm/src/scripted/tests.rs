@@ -34,8 +34,9 @@ fn request(messages: Vec<ChatMessage>, tools: Vec<ToolSchema>, tool_choice: Tool
     ChatRequest {
         config: Arc::new(LlmConfig::default()),
         purpose: Purpose::AgentStep,
-        messages: Arc::new(messages),
-        tools: Arc::new(tools),
+        messages: messages.into_iter().collect(),
+        tokens: 8,
+        tools: tools.into_iter().map(Arc::new).collect(),
         tool_choice,
         response_format: None,
         stream: false,
@@ -147,10 +148,10 @@ async fn it_streams_word_by_word_what_it_replies() {
     let words = ["You ", "said: ", "a  ", "b"].map(|w| Delta::Text(w.into()));
     assert_eq!(*said.lock().expect("not poisoned"), words);
     assert_eq!(reply.usage.completion_tokens, 4);
-    assert_eq!(reply.usage.prompt_tokens, 2 + 2 * 3);
+    assert_eq!(reply.usage.prompt_tokens, 8);
 
     said.lock().expect("not poisoned").clear();
-    asked.tools = Arc::new(vec![send_message()]);
+    asked.tools = Arc::new([Arc::new(send_message())]);
     let reply = model.chat(&asked, Some(&sink)).await.expect("an answer");
     let deltas = said.lock().expect("not poisoned").clone();
     let call = &reply.calls[0];
@@ -170,8 +171,7 @@ async fn a_summary_is_a_digest_and_obeys_nothing() {
     asked.purpose = Purpose::Summarization;
     let reply = ask(&asked).await;
     insta::assert_snapshot!(reply.text.unwrap_or_default(), @"Summary of 3 messages: my cat is called Ada [[call f]] / I live in Rome");
-    let many = (0..100).map(|i| user(&format!("fact {i} {}", "x ".repeat(200)))).collect();
-    asked.messages = Arc::new(many);
+    asked.messages = (0..100).map(|i| user(&format!("fact {i} {}", "x ".repeat(200)))).collect();
     let text = ask(&asked).await.text.unwrap_or_default();
     assert!(text.starts_with("Summary of 100 messages: fact 0 x x"), "{text}");
     assert_eq!(text.chars().count(), 1_500);
@@ -179,7 +179,8 @@ async fn a_summary_is_a_digest_and_obeys_nothing() {
 
 #[tokio::test]
 async fn a_prompt_larger_than_the_window_is_refused() {
-    let asked = request(vec![user(&"word ".repeat(130_000))], vec![], ToolChoice::Auto);
+    let mut asked = request(vec![user("word")], vec![], ToolChoice::Auto);
+    asked.tokens = 130_000;
     let error = Scripted::new(|t| t.split_whitespace().count()).chat(&asked, None).await.expect_err("too large");
     assert_eq!(error.kind, LlmErrorKind::ContextOverflow);
 }

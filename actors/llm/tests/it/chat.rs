@@ -151,8 +151,8 @@ async fn the_body_is_what_the_api_wants() {
     };
     let asked = ChatRequest {
         config: Arc::new(config),
-        messages: Arc::new(messages),
-        tools: Arc::new(vec![tool("f"), tool("send.it")]),
+        messages: messages.into_iter().collect(),
+        tools: Arc::new([tool("f"), tool("send.it")]),
         tool_choice: ToolChoice::Named("send.it".into()),
         response_format: Some(json!({"type": "json_object"})),
         ..request("vllm/m")
@@ -199,7 +199,7 @@ async fn reasoning_models_get_neither_temperature_nor_max_tokens() {
             reasoning_effort: Some("low".into()),
             ..(*asked.config).clone()
         };
-        let asked = ChatRequest { config: Arc::new(config), tools: Arc::new(vec![tool("f")]), ..asked };
+        let asked = ChatRequest { config: Arc::new(config), tools: Arc::new([tool("f")]), ..asked };
         chat(&providers, asked).await.0.expect("an answer");
     }
     for seen in server.requests() {
@@ -222,8 +222,8 @@ async fn names_come_back_as_the_agent_knows_them() {
     })
     .await;
     let asked = ChatRequest {
-        tools: Arc::new(vec![tool("send.it")]),
-        messages: Arc::new(vec![user("go")]),
+        tools: Arc::new([tool("send.it")]),
+        messages: [user("go")].into_iter().collect(),
         ..request("vllm/m")
     };
     let reply = chat(&providers(settings(&server.base)), asked).await.0.expect("an answer");

@@ -54,8 +54,9 @@ pub fn request(handle: &str) -> ChatRequest {
     ChatRequest {
         config: Arc::new(config),
         purpose: Purpose::AgentStep,
-        messages: Arc::new(vec![ChatMessage::System("Be brief.".into()), user("Hi")]),
-        tools: Arc::default(),
+        messages: [ChatMessage::System("Be brief.".into()), user("Hi")].into_iter().collect(),
+        tokens: 10,
+        tools: Arc::new([]),
         tool_choice: ToolChoice::Auto,
         response_format: None,
         stream: false,
@@ -70,12 +71,13 @@ pub fn user(text: &str) -> ChatMessage {
     ChatMessage::User { parts: vec![Part::text(text)], name: None }
 }
 
-pub fn tool(name: &str) -> ToolSchema {
-    ToolSchema {
+pub fn tool(name: &str) -> Arc<ToolSchema> {
+    let schema = ToolSchema {
         name: name.into(),
         description: "It does.".into(),
         parameters: json!({"type": "object", "properties": {}}),
-    }
+    };
+    Arc::new(schema)
 }
 
 /// The answer and the pieces that came before it.

@@ -67,9 +67,9 @@ async fn insert_agent(conn: &mut PgConnection, a: &Agent) -> Result<()> {
         "INSERT INTO agents (id, name, description, agent_type, system, llm, embedding, model_settings, compaction, \
          response_format, tool_rules, tags, metadata, identity_ids, message_buffer_autoclear, enable_sleeptime, \
          timezone, max_files_open, per_file_view_window_char_limit, hidden, project_id, template_id, \
-         base_template_id, created_at, updated_at, rev) \
+         base_template_id, created_at, updated_at, rev, busy_policy) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26)",
+         $22, $23, $24, $25, $26, $27)",
     )
     .bind(a.id.0)
     .bind(&a.name)
@@ -97,6 +97,7 @@ async fn insert_agent(conn: &mut PgConnection, a: &Agent) -> Result<()> {
     .bind(a.created_at)
     .bind(a.updated_at)
     .bind(a.rev)
+    .bind(a.busy_policy.as_str())
     .execute(conn)
     .await
     .map_err(db)?;

@@ -63,11 +63,45 @@ impl Store {
             .map_err(db)
     }
 
-    /// Deletes an agent with its conversations, runs, steps and messages. Blocks and archives stay:
-    /// others may use them. False when there is no such agent.
+    /// The first of these agents that does not exist.
+    pub async fn missing_agent(&self, ids: &[AgentId]) -> Result<Option<AgentId>> {
+        let ids: Vec<Uuid> = ids.iter().map(|a| a.0).collect();
+        let missing: Option<Uuid> = sqlx::query_scalar(
+            "SELECT n.id FROM unnest($1::uuid[]) WITH ORDINALITY AS n (id, place)
+             WHERE NOT EXISTS (SELECT FROM agents a WHERE a.id = n.id) ORDER BY n.place LIMIT 1",
+        )
+        .bind(ids)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(missing.map(AgentId))
+    }
+
+    /// Deletes an agent with its conversations, runs, steps, messages and schedules, the groups that it
+    /// manages, and the companions that work in those on its memory and in no other group. Blocks and
+    /// archives stay: others may use them. False when there is no such agent.
     pub async fn delete_agent(&self, id: AgentId) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM agents WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
-        Ok(done.rows_affected() > 0)
+        let deleted: Vec<Uuid> = sqlx::query_scalar(
+            "WITH doomed AS (
+                SELECT id FROM agents a WHERE a.id = $1 OR (
+                    a.agent_type IN ('sleeptime_agent', 'voice_sleeptime_agent')
+                    AND a.id IN (
+                        SELECT ga.agent_id FROM groups g JOIN group_agents ga ON ga.group_id = g.id
+                        WHERE g.manager_agent_id = $1 AND g.manager_type IN ('sleeptime', 'voice_sleeptime')
+                    )
+                    AND NOT EXISTS (
+                        SELECT FROM groups g JOIN group_agents ga ON ga.group_id = g.id
+                        WHERE ga.agent_id = a.id AND g.manager_agent_id IS DISTINCT FROM $1
+                    )
+                ) ORDER BY id FOR UPDATE
+             )
+             DELETE FROM agents WHERE id IN (SELECT id FROM doomed) RETURNING id",
+        )
+        .bind(id.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(deleted.contains(&id.0))
     }
 }
 

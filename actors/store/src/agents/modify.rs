@@ -1,8 +1,8 @@
 //! Changing an agent.
 
 use engram_domain::{
-    AgentId, BlockId, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig, StopReason, Time, ToolId,
-    ToolRule,
+    AgentId, BlockId, BusyPolicy, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig, StopReason,
+    Time, ToolId, ToolRule,
 };
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -28,6 +28,7 @@ pub struct AgentPatch {
     pub message_buffer_autoclear: Option<bool>,
     pub enable_sleeptime: Option<bool>,
     pub timezone: Option<String>,
+    pub busy_policy: Option<BusyPolicy>,
     pub max_files_open: Option<i32>,
     pub per_file_view_window_char_limit: Option<i32>,
     pub hidden: Option<Option<bool>>,
@@ -141,6 +142,9 @@ async fn update_row(conn: &mut PgConnection, id: AgentId, p: &AgentPatch, now: T
         base_template_id
     );
     set!(json llm, embedding, model_settings, compaction, tool_rules, metadata);
+    if let Some(policy) = p.busy_policy {
+        q.push(", busy_policy = ").push_bind(policy.as_str());
+    }
     if let Some(format) = &p.response_format {
         q.push(", response_format = ").push_bind(format.clone().map(AsJson));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use engram_domain::{AgentId, Block, ConversationId, EnvVar, Message, MessageId, Tool};
+use engram_domain::{AgentId, Block, ConversationId, EnvVar, Group, Message, MessageId, Tool};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -19,11 +19,13 @@ pub struct Wanted {
     pub blocks: bool,
     /// Tools.
     pub tools: bool,
+    /// The group that it manages.
+    pub group: bool,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { blocks: true, tools: true }
+        Self { blocks: true, tools: true, group: true }
     }
 }
 
@@ -34,6 +36,8 @@ pub struct Relations {
     pub blocks: Vec<Block>,
     /// Its tools, in the order they were attached.
     pub tools: Vec<Tool>,
+    /// The group that it manages; of several the one that works in the background, else the newest.
+    pub group: Option<Group>,
     /// Ids of the messages in the context of its default conversation, oldest first.
     pub message_ids: Vec<MessageId>,
     /// The last message of its default conversation where that is one with the role `approval`.
@@ -82,6 +86,11 @@ impl Store {
                 out.entry(owner.into()).or_default().tools.push(row.try_into()?);
             }
         }
+        if wanted.group {
+            for (manager, group) in self.managed_groups(&ids).await? {
+                out.entry(manager).or_default().group = Some(group);
+            }
+        }
         self.add_context(&ids, &mut out).await?;
         Ok(out)
     }
@@ -108,6 +117,25 @@ impl Store {
             out.entry(agent).or_default().approval = Some(message);
         }
         Ok(())
+    }
+
+    /// Requests for approval that wait for the client: in one conversation of an agent, or in all of them.
+    pub async fn pending_approvals(&self, agent: AgentId, within: Option<ConversationId>) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM conversations c JOIN messages m ON m.conversation_id = c.id AND m.seq = c.next_seq - 1 \
+             WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id = $2) AND m.role = 'approval' ORDER BY c.created_at"
+        ))
+        .bind(agent.0)
+        .bind(within.map(|id| id.0))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        let mut requests = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
+        // The client's word has the same role.
+        requests.retain(|message| !message.content.calls().is_empty());
+        Ok(requests)
     }
 
     /// Variables of these agents, by key.

@@ -13,9 +13,12 @@ mod passages;
 mod tool_writes;
 mod turn;
 
-use engram_core::ports::{Commit, CommitOutcome, Fence, Write};
+use engram_core::ports::{Commit, CommitOutcome, Fence, NewRun, Write};
+use engram_domain::NodeId;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, error::db};
+use crate::{Result, Store, StoreError, accept, error::db};
 
 pub(crate) use messages::Columns as MessageColumns;
 
@@ -45,6 +48,7 @@ impl Store {
         for write in &commit.writes {
             match write {
                 Write::InsertPassage(passage, agent) => passages::insert(&mut tx, passage, *agent, commit.now).await?,
+                Write::Send(run) => send(&mut tx, run).await?,
             }
         }
         if !blocks::apply(&mut tx, fence.conversation_id, &commit.blocks, commit.now).await? {
@@ -63,8 +67,11 @@ fn is_plain(commit: &Commit) -> bool {
     commit.rewrite.is_empty() && commit.delete_from.is_none() && commit.blocks.is_empty() && commit.writes.is_empty()
 }
 
-/// The messages must carry the places they are to get: a gap would stay for ever.
+/// The messages must carry the places they are to get: a gap would stay for ever. Events must have a run.
 fn check(commit: &Commit) -> Result<()> {
+    if commit.run.is_none() && !commit.events.is_empty() {
+        return Err(StoreError::Invalid("events of a commit are those of the run that it moves".into()));
+    }
     let first = turn::first_seq(commit);
     let consecutive = commit.append.iter().zip(first..).all(|(message, seq)| message.seq == seq);
     if consecutive && (0..=commit.expect_seq).contains(&first) {
@@ -72,4 +79,11 @@ fn check(commit: &Commit) -> Result<()> {
     } else {
         Err(StoreError::Invalid(format!("appended messages must have consecutive seq from {first}")))
     }
+}
+
+/// A message to another agent: a run in its queue, with its name. None is stored when the agent is gone.
+async fn send(tx: &mut PgConnection, run: &NewRun) -> Result<()> {
+    // Nobody has asked for the owner: he is told after the commit.
+    accept::insert(run, NodeId(Uuid::nil()), false, tx).await.map_err(db)?;
+    Ok(())
 }

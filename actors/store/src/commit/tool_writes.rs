@@ -3,7 +3,7 @@
 use engram_core::ports::{Write, store::BlockWrite};
 use engram_domain::{AgentId, Time};
 
-use super::{blocks as block_writes, passages};
+use super::{blocks as block_writes, passages, send};
 use crate::{Result, Store, error::db};
 
 impl Store {
@@ -20,6 +20,7 @@ impl Store {
         for write in writes {
             match write {
                 Write::InsertPassage(passage, agent) => passages::insert(&mut tx, passage, *agent, now).await?,
+                Write::Send(run) => send(&mut tx, run).await?,
             }
         }
         if !block_writes::apply(&mut tx, agent.default_conversation(), blocks, now).await? {

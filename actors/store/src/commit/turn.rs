@@ -1,4 +1,4 @@
-//! The one statement of a turn: fence, messages, step and run. The fence comes first and feeds the
+//! The one statement of a turn: fence, messages, step, run and its events. The fence comes first and feeds the
 //! others, so where it matches nothing, nothing is written.
 
 use engram_core::ports::{Commit, Fence};
@@ -7,10 +7,13 @@ use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::QueryScalar};
 use uuid::Uuid;
 
 use super::messages::{Columns, message_aliases, message_targets, message_values};
-use crate::{Result, error::db, json::AsJson, rows::without_nul};
+use crate::{Result, error::db, json::AsJson, rows::without_nul, run_events::EventColumns};
 
-/// A run that is over is never changed: it may have been cancelled while it waited for its turn.
-const SQL: &str = concat!(
+/// A run that is over is never changed: it may have been cancelled while it waited for its turn. A turn of an agent with
+/// sleep-time companions is counted in the commit that ends it: so often, and never in the middle of one.
+macro_rules! turn_sql {
+    ($logged:literal) => {
+        concat!(
     "WITH fence AS (
         UPDATE conversations SET
             version = version + 1,
@@ -41,10 +44,16 @@ const SQL: &str = concat!(
             status = $24, stop_reason = $25, error = $26, attempts = $27, step_count = $28, ttft_ns = $29,
             completion_tokens = $30[1], prompt_tokens = $30[2], cached_tokens = $30[3],
             cache_write_tokens = $30[4], reasoning_tokens = $30[5],
-            first_seq = coalesce(r.first_seq, $52), end_seq = $52 + cardinality($5::uuid[]),
+            error_kind = $53, first_seq = coalesce(r.first_seq, $52), end_seq = $52 + cardinality($5::uuid[]),
             updated_at = $4, completed_at = CASE WHEN $31 THEN $4 END
         FROM fence
         WHERE r.id = $23 AND r.conversation_id = fence.id AND r.status IN ('created', 'running')
+        RETURNING r.agent_id
+    ), counted AS (
+        UPDATE groups g SET turns_counter = coalesce(g.turns_counter, -1) + 1
+        FROM moved
+        WHERE $31 AND $24 = 'completed' AND $25 <> 'requires_approval' AND $1 = moved.agent_id
+          AND g.manager_agent_id = moved.agent_id AND g.manager_type IN ('sleeptime', 'voice_sleeptime')
     ), stepped AS (
         INSERT INTO steps (id, run_id, agent_id, conversation_id, provider_name, model, model_handle, model_endpoint,
             context_window, completion_tokens, prompt_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
@@ -53,8 +62,21 @@ const SQL: &str = concat!(
         SELECT $32, $33, fence.agent_id, fence.id, $34, $35, $36, $37, $38, $39[1], $39[2], $39[3], $39[4], $39[5],
             $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51
         FROM fence WHERE $32 IS NOT NULL
-    )
-    SELECT a.rev FROM fence JOIN agents a ON a.id = fence.agent_id"
+    )",
+    $logged,
+    " SELECT a.rev FROM fence JOIN agents a ON a.id = fence.agent_id"
+)
+    };
+}
+
+const SQL: &str = turn_sql!("");
+/// As [`SQL`], for a run whose events are kept.
+const SQL_LOGGED: &str = turn_sql!(
+    ", logged AS (
+        INSERT INTO run_events (run_id, seq, event)
+        SELECT r.id, u.seq, u.event::json
+        FROM fence, runs r, unnest($54::bigint[], $55::text[]) AS u (seq, event) WHERE r.id = $23
+    )"
 );
 
 /// The statement with its parameters. It returns the agent's revision, or no row when fenced.
@@ -63,7 +85,7 @@ pub(super) fn statement(fence: Fence, commit: &Commit) -> Result<QueryScalar<'st
     let mark = commit.context;
     let run = commit.run.as_ref();
     let step = commit.step.as_deref();
-    Ok(sqlx::query_scalar(SQL)
+    let statement = sqlx::query_scalar(if commit.events.is_empty() { SQL } else { SQL_LOGGED })
         .bind(fence.conversation_id.0)
         .bind(fence.epoch)
         .bind(commit.expect_seq)
@@ -117,7 +139,13 @@ pub(super) fn statement(fence: Fence, commit: &Commit) -> Result<QueryScalar<'st
         .bind(step.and_then(|s| s.tool_ns))
         .bind(step.map(|s| s.step_ns))
         .bind(step.map(|s| s.created_at))
-        .bind(first_seq(commit)))
+        .bind(first_seq(commit))
+        .bind(run.and_then(|r| r.error_kind.clone()));
+    if commit.events.is_empty() {
+        return Ok(statement);
+    }
+    let events = EventColumns::of(&commit.events);
+    Ok(statement.bind(events.seqs).bind(events.events))
 }
 
 /// `seq` of the first message that a commit appends.

@@ -1,6 +1,6 @@
 //! `agents` and `agent_env`.
 
-use engram_domain::{Agent, AgentType, EnvVar, IdentityId, JsonMap, StopReason, Time};
+use engram_domain::{Agent, AgentType, BusyPolicy, EnvVar, IdentityId, JsonMap, StopReason, Time};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ macro_rules! agent_columns {
     () => {
         "a.id, a.name, a.description, a.agent_type, a.system, a.llm, a.embedding, a.model_settings, a.compaction, \
          a.response_format, a.tool_rules, a.tags, a.metadata, a.identity_ids, a.message_buffer_autoclear, \
-         a.enable_sleeptime, a.timezone, a.max_files_open, a.per_file_view_window_char_limit, a.hidden, \
+         a.enable_sleeptime, a.timezone, a.busy_policy, a.max_files_open, a.per_file_view_window_char_limit, a.hidden, \
          a.project_id, a.template_id, a.base_template_id, a.created_at, a.updated_at, a.rev, \
          d.last_run_completion, d.last_run_duration_ms, d.last_stop_reason"
     };
@@ -41,6 +41,7 @@ pub(crate) struct AgentRow {
     message_buffer_autoclear: bool,
     enable_sleeptime: Option<bool>,
     timezone: String,
+    busy_policy: String,
     max_files_open: i32,
     per_file_view_window_char_limit: i32,
     hidden: Option<bool>,
@@ -62,6 +63,8 @@ impl AgentRow {
         let id = self.id;
         let agent_type = AgentType::parse(&self.agent_type)
             .ok_or_else(|| corrupt(T, "agent_type", id, format!("no such type: {}", self.agent_type)))?;
+        let busy_policy = BusyPolicy::parse(&self.busy_policy)
+            .ok_or_else(|| corrupt(T, "busy_policy", id, format!("no such policy: {}", self.busy_policy)))?;
         Ok(Agent {
             id: id.into(),
             llm: self.llm.parse(T, "llm", id)?,
@@ -82,6 +85,7 @@ impl AgentRow {
             message_buffer_autoclear: self.message_buffer_autoclear,
             enable_sleeptime: self.enable_sleeptime,
             timezone: self.timezone,
+            busy_policy,
             max_files_open: self.max_files_open,
             per_file_view_window_char_limit: self.per_file_view_window_char_limit,
             hidden: self.hidden,

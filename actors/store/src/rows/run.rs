@@ -13,7 +13,7 @@ use crate::{
 macro_rules! run_columns {
     () => {
         "r.id, r.agent_id, r.conversation_id, r.status, r.stop_reason, r.input, r.background, r.run_type, r.metadata, \
-         r.callback_url, r.error, r.attempts, r.step_count, r.completion_tokens, r.prompt_tokens, r.cached_tokens, \
+         r.callback_url, r.interrupts, r.error, r.error_kind, r.attempts, r.step_count, r.completion_tokens, r.prompt_tokens, r.cached_tokens, \
          r.cache_write_tokens, r.reasoning_tokens, r.ttft_ns, r.created_at, r.updated_at, r.completed_at"
     };
 }
@@ -31,7 +31,9 @@ pub(crate) struct RunRow {
     run_type: String,
     metadata: RawJson,
     callback_url: Option<String>,
+    interrupts: bool,
     error: Option<String>,
+    error_kind: Option<String>,
     attempts: i32,
     step_count: i32,
     completion_tokens: i64,
@@ -63,7 +65,9 @@ impl TryFrom<RunRow> for Run {
             run_type: row.run_type,
             metadata: row.metadata.parse(T, "metadata", id)?,
             callback_url: row.callback_url,
+            interrupts: row.interrupts,
             error: row.error,
+            error_kind: row.error_kind,
             attempts: row.attempts,
             step_count: row.step_count,
             usage: Usage {

@@ -1,22 +1,18 @@
 //! Who owns a conversation, and which runs nobody drives.
 
-use engram_core::ports::EngineStore;
-use engram_domain::{ConversationId, NodeId, StopReason};
+use engram_core::ports::{Accepted, EngineStore};
+use engram_domain::{ConversationId, StopReason};
 use uuid::Uuid;
 
 use crate::support::*;
-
-fn node() -> NodeId {
-    NodeId(Uuid::new_v4())
-}
 
 #[tokio::test]
 async fn only_one_live_node_has_a_conversation() {
     let Some(db) = test_db().await else { return };
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();
     let (a, b) = (node(), node());
-    db.heartbeat(a, "http://a").await.unwrap();
-    db.heartbeat(b, "http://b").await.unwrap();
+    beat(&db, a, "http://a").await;
+    beat(&db, b, "http://b").await;
     let first = db.claim(conversation, a).await.unwrap().unwrap();
     assert_eq!(db.claim(conversation, b).await.unwrap(), None);
     let again = db.claim(conversation, a).await.unwrap().unwrap();
@@ -36,11 +32,11 @@ async fn a_silent_node_loses_its_conversations_and_a_restarted_one_gets_them_at_
     let Some(db) = test_db().await else { return };
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();
     let (a, b, c) = (node(), node(), node());
-    db.heartbeat(a, "http://a").await.unwrap();
-    db.heartbeat(b, "http://b").await.unwrap();
+    beat(&db, a, "http://a").await;
+    beat(&db, b, "http://b").await;
     db.claim(conversation, a).await.unwrap().unwrap();
     let mut raw = db.raw().await;
-    sqlx::query("UPDATE nodes SET seen_at = now() - interval '11 seconds' WHERE id = $1")
+    sqlx::query("UPDATE nodes SET seen_at = now() - interval '4 seconds' WHERE id = $1")
         .bind(a.0)
         .execute(&mut raw)
         .await
@@ -48,7 +44,7 @@ async fn a_silent_node_loses_its_conversations_and_a_restarted_one_gets_them_at_
     assert!(db.claim(conversation, b).await.unwrap().is_some());
     // The process at b's address starts again under a new id.
     assert_eq!(db.claim(conversation, c).await.unwrap(), None);
-    db.heartbeat(c, "http://b").await.unwrap();
+    beat(&db, c, "http://b").await;
     assert!(db.claim(conversation, c).await.unwrap().is_some());
     // Nodes that were not heard of for a day are forgotten by the next newcomer.
     sqlx::query("UPDATE nodes SET seen_at = now() - interval '2 days' WHERE id = $1")
@@ -56,7 +52,7 @@ async fn a_silent_node_loses_its_conversations_and_a_restarted_one_gets_them_at_
         .execute(&mut raw)
         .await
         .unwrap();
-    db.heartbeat(node(), "http://d").await.unwrap();
+    beat(&db, node(), "http://d").await;
     let known: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM nodes").fetch_all(&mut raw).await.unwrap();
     assert!(!known.contains(&a.0) && known.contains(&b.0));
     drop(raw);
@@ -67,14 +63,14 @@ async fn a_silent_node_loses_its_conversations_and_a_restarted_one_gets_them_at_
 async fn stranded_are_the_open_runs_without_a_live_owner() {
     let Some(db) = test_db().await else { return };
     let (a, b) = (node(), node());
-    db.heartbeat(a, "http://a").await.unwrap();
-    db.heartbeat(b, "http://b").await.unwrap();
+    beat(&db, a, "http://a").await;
+    beat(&db, b, "http://b").await;
     let mut conversations = vec![];
     for seconds in [3, 2, 1, 0] {
         let agent = store_agent(&db, vec![]).await;
         let conversation = agent.id.default_conversation();
         let run = new_run(agent.id, conversation, seconds);
-        assert_eq!(db.insert_run(&run).await.unwrap(), Some(1));
+        assert_eq!(accept(&db, &run).await, 1);
         conversations.push((conversation, run.id));
     }
     let [free, mine, theirs, over] = conversations[..] else { unreachable!() };
@@ -96,12 +92,12 @@ async fn a_run_needs_its_agent_and_conversation() {
     let agent = store_agent(&db, vec![]).await;
     let other = store_agent(&db, vec![]).await;
     let missing = new_run(agent.id, ConversationId(Uuid::new_v4()), 0);
-    assert_eq!(db.insert_run(&missing).await.unwrap(), None);
+    assert_eq!(db.insert_run(&missing, node()).await.unwrap(), Accepted::NotFound);
     let foreign = new_run(agent.id, other.id.default_conversation(), 0);
-    assert_eq!(db.insert_run(&foreign).await.unwrap(), None);
+    assert_eq!(db.insert_run(&foreign, node()).await.unwrap(), Accepted::NotFound);
     let run = new_run(agent.id, agent.id.default_conversation(), 0);
-    assert_eq!(db.insert_run(&run).await.unwrap(), Some(1));
-    let twice = db.insert_run(&run).await;
+    assert_eq!(accept(&db, &run).await, 1);
+    let twice = db.insert_run(&run, node()).await;
     assert!(matches!(twice, Err(engram_store::StoreError::Conflict(_))), "{twice:?}");
     db.drop_database().await;
 }

@@ -21,7 +21,7 @@ async fn a_turn_is_one_commit_of_messages_step_and_run() {
     let agent = store_agent(&db, vec![]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 5);
-    assert_eq!(db.insert_run(&run).await.unwrap(), Some(1));
+    assert_eq!(accept(&db, &run).await, 1);
     let fence = claim(&db, conversation).await;
 
     let mut first = appending(agent.id, conversation, 1, &["hello"]);
@@ -56,7 +56,7 @@ async fn a_stale_epoch_and_a_wrong_place_change_nothing() {
     let agent = store_agent(&db, vec![block("human", "v")]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 5);
-    db.insert_run(&run).await.unwrap();
+    accept(&db, &run).await;
     let stale = claim(&db, conversation).await;
     db.release(stale).await.unwrap();
     let fence = claim(&db, conversation).await;
@@ -107,7 +107,7 @@ async fn a_run_that_is_over_is_never_changed() {
     let agent = store_agent(&db, vec![]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 5);
-    db.insert_run(&run).await.unwrap();
+    accept(&db, &run).await;
     assert!(db.end_run(run.id, StopReason::Cancelled, Some("asked to"), at(6)).await.unwrap());
     assert!(!db.end_run(run.id, StopReason::Error, None, at(7)).await.unwrap(), "only once");
     let fence = claim(&db, conversation).await;

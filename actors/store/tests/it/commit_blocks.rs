@@ -26,7 +26,7 @@ async fn a_block_that_changed_meanwhile_rolls_everything_back() {
     let agent = store_agent(&db, vec![human.clone(), persona.clone()]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 1);
-    db.insert_run(&run).await.unwrap();
+    accept(&db, &run).await;
     let fence = claim(&db, conversation).await;
     let mut commit = appending(agent.id, conversation, 1, &["a"]);
     commit.blocks = vec![set(human.id, 1, "new"), set(persona.id, 7, "new")];

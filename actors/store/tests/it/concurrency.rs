@@ -70,12 +70,12 @@ async fn one_of_many_claims_and_one_of_many_ends_wins() {
     let agent = store_agent(&db, vec![]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 0);
-    db.insert_run(&run).await.unwrap();
+    accept(&db, &run).await;
     let tries = (0..8).map(|i| {
         let store = (*db).clone();
         async move {
             let node = NodeId(Uuid::new_v4());
-            store.heartbeat(node, &format!("http://{i}")).await.unwrap();
+            beat(&store, node, &format!("http://{i}")).await;
             let claimed = store.claim(conversation, node).await.unwrap().is_some();
             (claimed, store.end_run(run.id, StopReason::Cancelled, None, at(1)).await.unwrap())
         }

@@ -50,6 +50,8 @@ async fn a_newer_schema_is_refused() {
         .unwrap();
     drop(raw);
     let newer = refusal(&db.uri()).await;
+    let looking = Store::connect_existing(&db.uri(), &PoolSettings::default()).await.unwrap_err().to_string();
+    assert!(looking.contains("has version 9999"), "{looking}");
     assert!(newer.contains("a newer version has used this database"), "{newer}");
     db.drop_database().await;
 }

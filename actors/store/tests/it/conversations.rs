@@ -62,7 +62,7 @@ async fn they_are_created_listed_changed_and_deleted() {
     assert!(db.update_conversation(unknown, &patch, at(50)).await.unwrap().is_none());
 
     let run = new_run(agent.id, ids[0], 60);
-    db.insert_run(&run).await.unwrap();
+    accept(&db, &run).await;
     assert!(db.delete_conversation(ids[0], at(70)).await.unwrap());
     assert!(!db.delete_conversation(ids[0], at(70)).await.unwrap());
     assert!(

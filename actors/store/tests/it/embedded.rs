@@ -24,12 +24,15 @@ async fn it_keeps_what_was_committed_and_has_one_owner() {
     let agent = store_agent(&store, vec![block("human", "h")]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 0);
-    assert_eq!(store.insert_run(&run).await.unwrap(), Some(1));
+    assert_eq!(accept(&store, &run).await, 1);
     let fence = claim(&store, conversation).await;
     let mut commit = appending(agent.id, conversation, 1, &["hello"]);
     commit.run = Some(run_end(run.id, StopReason::EndTurn));
     commit.step = Some(Box::new(step(&run, 1)));
     assert_eq!(store.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
+    // Its one connection cannot be spared for listening, and there is nobody to tell.
+    assert!(store.wakeups(node()).await.unwrap().is_none());
+    store.poke(None, conversation).await.unwrap();
     let second = Embedded::start(&dir).await;
     assert!(matches!(second, Err(EmbeddedError::InUse(_))), "{second:?}");
     embedded.stop(&store).await;
@@ -52,7 +55,7 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
         let store = store.clone();
         async move {
             let run = new_run(agent.id, agent.id.default_conversation(), i);
-            let call = store.insert_run(&run);
+            let call = store.insert_run(&run, node());
             // Every fourth caller goes away at once, wherever its call is by then.
             if i % 4 == 0 {
                 let _ = tokio::time::timeout(std::time::Duration::from_micros(300), call).await;
@@ -115,7 +118,7 @@ async fn write_until_killed(dir: PathBuf) {
     let agent = store_agent(&store, vec![]).await;
     for seconds in 0.. {
         let run = new_run(agent.id, agent.id.default_conversation(), seconds);
-        store.insert_run(&run).await.unwrap();
+        accept(&store, &run).await;
         println!("stored {}", run.id);
     }
 }

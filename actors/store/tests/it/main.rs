@@ -7,6 +7,7 @@
     reason = "tests draw random ids, because they share a server, and fail where they stand"
 )]
 
+mod accept;
 mod agents;
 mod blocks;
 mod claims;
@@ -17,11 +18,17 @@ mod connect;
 mod conversations;
 #[cfg(feature = "embedded-postgres")]
 mod embedded;
+mod groups;
 mod load;
 mod messages;
+mod nodes;
 mod passages;
+mod run_events;
 mod runs;
+mod schedules;
 mod steps;
 mod support;
 mod tool_store;
 mod tools;
+mod unavailable;
+mod wakeups;

@@ -55,7 +55,7 @@ async fn messages_of_runs_and_steps_are_found_without_an_index_of_their_own() {
     let mut runs = vec![];
     for (seq, text) in [(1, "first"), (2, "second")] {
         let run = new_run(agent.id, conversation, seq);
-        db.insert_run(&run).await.unwrap();
+        accept(&db, &run).await;
         assert_eq!(db.run_messages(run.id, Page::oldest(9)).await.unwrap(), Some(vec![]));
         let step = step(&run, seq);
         let mut commit = appending(agent.id, conversation, seq, &[text]);

@@ -15,7 +15,7 @@ async fn they_are_filtered_paged_and_deleted() {
     for (agent, seconds, background) in [(&a, 1, false), (&a, 2, true), (&b, 3, false)] {
         let mut run = new_run(agent.id, agent.id.default_conversation(), seconds);
         run.background = background;
-        db.insert_run(&run).await.unwrap();
+        accept(&db, &run).await;
         ids.push(run.id);
     }
     db.end_run(ids[0], StopReason::LlmApiError, Some("refused"), at(9)).await.unwrap();

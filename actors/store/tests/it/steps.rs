@@ -14,7 +14,7 @@ async fn they_are_filtered_and_take_feedback() {
     let conversation = agent.id.default_conversation();
     let fence = claim(&db, conversation).await;
     let run = new_run(agent.id, conversation, 0);
-    db.insert_run(&run).await.unwrap();
+    accept(&db, &run).await;
     let mut ids = vec![];
     for (seq, model) in [(1, "one"), (2, "two")] {
         let mut commit = appending(agent.id, conversation, seq, &["x"]);

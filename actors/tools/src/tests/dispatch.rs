@@ -10,14 +10,16 @@ use crate::effect;
 
 #[test]
 fn effects() {
-    use ToolEffect::{Memory, Once, Repeatable};
+    use ToolEffect::{Journaled, Memory, Once, Repeatable};
     for (name, want) in [
         ("send_message", Repeatable),
         ("archival_memory_insert", Repeatable),
         ("conversation_search", Repeatable),
         ("web_search", Repeatable),
         ("run_code", Once),
-        ("send_message_to_agent_async", Once),
+        ("send_message_to_agent_async", Repeatable),
+        ("send_message_to_agent_and_wait_for_reply", Journaled),
+        ("send_message_to_agents_matching_tags", Journaled),
         ("core_memory_append", Memory),
         ("memory_rethink", Memory),
         ("rethink_user_memory", Memory),
@@ -39,7 +41,6 @@ async fn what_cannot_be_executed_says_so() {
         tool("github", ToolKind::Mcp),
         builtin_tool("run_code"),
         builtin_tool("open_files"),
-        builtin_tool("send_message_to_agent_async"),
         builtin_tool("search_memory"),
         builtin_tool("core_memory_append"),
     ] {
@@ -54,7 +55,6 @@ async fn what_cannot_be_executed_says_so() {
     'github' is a tool of another service, which this server does not call yet
     'run_code' is not available on this server yet
     'open_files' is not available on this server yet
-    'send_message_to_agent_async' is not available on this server yet
     'search_memory' is not available on this server yet
     'core_memory_append' edits memory blocks and can only be called by an agent in its turn
     "#);

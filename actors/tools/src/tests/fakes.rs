@@ -35,6 +35,7 @@ pub struct World {
     pub passages: Vec<(Passage, f32)>,
     pub messages: Vec<Message>,
     pub broken: bool,
+    pub others: Vec<AgentId>,
     pub passage_queries: Mutex<Vec<(Vec<ArchiveId>, PassageQuery)>>,
     pub message_queries: Mutex<Vec<MessageQuery>>,
     pub embedded_with: Mutex<Vec<String>>,
@@ -43,6 +44,14 @@ pub struct World {
 
 #[async_trait]
 impl ToolStore for World {
+    async fn has_agent(&self, agent: AgentId) -> Result<bool, StoreError> {
+        Ok(self.others.contains(&agent))
+    }
+
+    async fn agents_by_tags(&self, _: &[String], _: &[String], _: i64) -> Result<Vec<AgentId>, StoreError> {
+        Ok(self.others.clone())
+    }
+
     async fn archives(&self, _: AgentId) -> Result<Vec<Archive>, StoreError> {
         if self.broken {
             Err(StoreError::Unavailable("10.0.0.1:5432 refused".into()))
@@ -197,6 +206,7 @@ pub fn context(embedding: &str) -> ToolContext {
         message_buffer_autoclear: false,
         enable_sleeptime: None,
         timezone: "Europe/Berlin".into(),
+        busy_policy: engram_domain::BusyPolicy::Queue,
         max_files_open: 5,
         per_file_view_window_char_limit: 1,
         hidden: None,
@@ -214,6 +224,8 @@ pub fn context(embedding: &str) -> ToolContext {
         conversation_id: agent.id.default_conversation(),
         agent: Arc::new(agent),
         run_id: Some(RunId(Uuid::from_u128(9))),
+        call_id: "call-1".into(),
+        chain: vec![],
         env: BTreeMap::new(),
     }
 }

@@ -4,4 +4,5 @@ mod archival;
 mod conversation;
 mod dispatch;
 mod fakes;
+mod multi_agent;
 mod texts;

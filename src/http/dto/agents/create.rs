@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engram_domain::{AgentType, BlockId, CompactionSettings, Json, JsonMap, ToolId, ToolRule};
+use engram_domain::{AgentType, BlockId, BusyPolicy, CompactionSettings, Json, JsonMap, ToolId, ToolRule};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -110,6 +110,10 @@ pub struct CreateAgent {
     pub response_format: Option<Json>,
     /// IANA name of the zone in which times are shown to the model; UTC when absent.
     pub timezone: Option<String>,
+    /// What becomes of a message that is sent while it is busy, where the request does not say: `queue`,
+    /// `reject` or `interrupt`.
+    #[schema(value_type = Option<String>)]
+    pub busy_policy: Option<BusyPolicy>,
     /// How many files may be open in its context.
     pub max_files_open: Option<i32>,
     /// Characters of an open file that its context shows.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::dto::{
     blocks::{BlockDto, MemoryDto},
+    groups::GroupDto,
     llm::{EmbeddingConfigDto, LlmConfigDto, model_settings},
     messages::letta::timestamp,
     tools::ToolDto,
@@ -153,12 +154,10 @@ pub struct AgentStateDto {
     pub message_buffer_autoclear: bool,
     /// As the caller set it.
     pub enable_sleeptime: Option<bool>,
-    /// The group it manages: none yet.
-    #[schema(value_type = Option<Object>)]
-    pub multi_agent_group: Option<Json>,
+    /// The group it manages; of several the one that works in the background, else the newest.
+    pub multi_agent_group: Option<GroupDto>,
     /// The same under its newer name.
-    #[schema(value_type = Option<Object>)]
-    pub managed_group: Option<Json>,
+    pub managed_group: Option<GroupDto>,
     /// When its last run ended.
     #[schema(format = DateTime)]
     pub last_run_completion: Option<String>,
@@ -168,6 +167,8 @@ pub struct AgentStateDto {
     pub last_stop_reason: Option<&'static str>,
     /// Zone in which times are shown to the model.
     pub timezone: String,
+    /// What becomes of a message that is sent while it is busy: `queue`, `reject` or `interrupt`.
+    pub busy_policy: &'static str,
     /// How many files may be open in its context.
     pub max_files_open: i32,
     /// Characters of an open file that its context shows.
@@ -182,6 +183,7 @@ impl AgentStateDto {
     pub fn new(agent: Agent, relations: Relations, pending_approval: Option<Json>) -> Self {
         let env: Vec<EnvVarDto> = agent.env.iter().map(|v| EnvVarDto::new(v, &agent)).collect();
         let blocks: Vec<BlockDto> = relations.blocks.into_iter().map(BlockDto::from).collect();
+        let group = relations.group.map(GroupDto::from);
         Self {
             created_by_id: DEFAULT_USER.to_string(),
             last_updated_by_id: DEFAULT_USER.to_string(),
@@ -215,8 +217,8 @@ impl AgentStateDto {
             identity_ids: agent.identity_ids.iter().map(ToString::to_string).collect(),
             identities: vec![],
             pending_approval,
-            multi_agent_group: None,
-            managed_group: None,
+            multi_agent_group: group.clone(),
+            managed_group: group,
             last_stop_reason: agent.last_stop_reason.map(engram_domain::StopReason::as_str),
             name: agent.name,
             tool_rules: agent.tool_rules,
@@ -232,6 +234,7 @@ impl AgentStateDto {
             last_run_completion: agent.last_run_completion.map(timestamp),
             last_run_duration_ms: agent.last_run_duration_ms,
             timezone: agent.timezone,
+            busy_policy: agent.busy_policy.as_str(),
             max_files_open: agent.max_files_open,
             per_file_view_window_char_limit: agent.per_file_view_window_char_limit,
             hidden: agent.hidden,
@@ -268,6 +271,7 @@ mod tests {
             message_buffer_autoclear: false,
             enable_sleeptime: None,
             timezone: "UTC".into(),
+            busy_policy: engram_domain::BusyPolicy::Queue,
             max_files_open: 10,
             per_file_view_window_char_limit: 25_000,
             hidden: None,
@@ -284,7 +288,7 @@ mod tests {
         let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default(), None)).expect("plain data");
         let mut members: Vec<&str> = wire.as_object().expect("an object").keys().map(String::as_str).collect();
         members.sort_unstable();
-        insta::assert_snapshot!(members.join(" "), @"agent_type base_template_id blocks compaction_settings created_at created_by_id deployment_id description embedding embedding_config enable_sleeptime entity_id hidden id identities identity_ids last_run_completion last_run_duration_ms last_stop_reason last_updated_by_id llm_config managed_group max_files_open memory message_buffer_autoclear message_ids metadata model model_settings multi_agent_group name organization_id pending_approval per_file_view_window_char_limit project_id response_format secrets sources system tags template_id timezone tool_exec_environment_variables tool_rules tools updated_at");
+        insta::assert_snapshot!(members.join(" "), @"agent_type base_template_id blocks busy_policy compaction_settings created_at created_by_id deployment_id description embedding embedding_config enable_sleeptime entity_id hidden id identities identity_ids last_run_completion last_run_duration_ms last_stop_reason last_updated_by_id llm_config managed_group max_files_open memory message_buffer_autoclear message_ids metadata model model_settings multi_agent_group name organization_id pending_approval per_file_view_window_char_limit project_id response_format secrets sources system tags template_id timezone tool_exec_environment_variables tool_rules tools updated_at");
         assert_eq!((&wire["model"], &wire["embedding"]), (&"p/m".into(), &"p/e".into()));
         assert_eq!(wire["secrets"], wire["tool_exec_environment_variables"]);
         assert_eq!(wire["blocks"], wire["memory"]["blocks"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engram_domain::{BlockId, CompactionSettings, Json, JsonMap, MessageId, StopReason, ToolId, ToolRule};
+use engram_domain::{BlockId, BusyPolicy, CompactionSettings, Json, JsonMap, MessageId, StopReason, ToolId, ToolRule};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -105,6 +105,10 @@ pub struct UpdateAgent {
     pub last_stop_reason: Option<StopReason>,
     /// Zone in which times are shown to the model.
     pub timezone: Option<String>,
+    /// What becomes of a message that is sent while it is busy, where the request does not say: `queue`,
+    /// `reject` or `interrupt`.
+    #[schema(value_type = Option<String>)]
+    pub busy_policy: Option<BusyPolicy>,
     /// How many files may be open in its context.
     pub max_files_open: Option<i32>,
     /// Characters of an open file that its context shows.

@@ -1,7 +1,7 @@
 //! What callers send to an agent, in the spellings of both generations.
 
 use engram_domain::{
-    Json, Part, Role, RunInput,
+    BusyPolicy, Json, Part, Role, RunInput,
     run::{ClientTool, DEFAULT_MAX_STEPS, Decision, InputMessage},
 };
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,10 @@ pub struct MessageRequest {
     pub override_system: Option<String>,
     /// Where to report the end of an asynchronous run.
     pub callback_url: Option<String>,
+    /// What becomes of this request while the agent is busy: `queue`, `reject` or `interrupt`; what the
+    /// agent's own `busy_policy` says when absent.
+    #[schema(value_type = Option<String>)]
+    pub busy_policy: Option<BusyPolicy>,
     /// The agent, where a conversation does not say it.
     pub agent_id: Option<String>,
 }
@@ -148,6 +152,13 @@ impl MessageRequest {
         }
     }
 
+    /// The names under which the request is known when it comes again: the callers' ids of its messages,
+    /// and the header's key.
+    pub fn keys(&self, key: Option<&str>) -> Vec<String> {
+        let otids = self.messages.iter().flatten().filter_map(|m| m.otid.as_deref()).filter(|otid| !otid.is_empty());
+        key.map(|key| format!("key:{key}")).into_iter().chain(otids.map(|otid| format!("otid:{otid}"))).collect()
+    }
+
     /// What is asked of the agent.
     pub fn run_input(&self) -> Result<RunInput, ApiError> {
         let max_steps = match self.max_steps {
@@ -171,6 +182,7 @@ impl MessageRequest {
             override_system: self.override_system.clone(),
             stream_tokens: self.stream_tokens.unwrap_or_default(),
             request_config: serde_json::to_value(self.options()).map_err(ApiError::internal)?,
+            chain: Vec::new(),
         })
     }
 
@@ -363,6 +375,16 @@ mod tests {
         assert!(input.messages.is_empty() && input.decisions.is_empty());
         let refused = refusal(json!({"messages": []}));
         assert!(refused.contains(r#""loc":["body","messages"]"#) && refused.contains("Messages must not be empty"));
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_key_and_by_its_messages() {
+        let keys = |body: Json, key| serde_json::from_value::<MessageRequest>(body).expect("valid").keys(key);
+        let messages = json!({"messages": [
+            {"role": "user", "content": "a", "otid": "1"}, {"role": "user", "content": "b", "otid": ""},
+            {"type": "approval", "approve": true, "otid": "2"}]});
+        assert_eq!(keys(messages, Some("k")), ["key:k", "otid:1", "otid:2"]);
+        assert!(keys(json!({"input": "a"}), None).is_empty());
     }
 
     #[test]

@@ -3,16 +3,29 @@
 use axum::{Json, extract::State};
 use engram_domain::AgentId;
 
-use super::states::require;
-use crate::http::{error::ApiError, extract::PathId, state::AppState};
+use super::{paging::page, states::require};
+use crate::http::{
+    dto::groups::GroupDto,
+    error::ApiError,
+    extract::{ApiQuery, PathId},
+    pagination::PageQuery,
+    routes::groups::{list, query::GroupQuery},
+    state::AppState,
+};
 
-/// The groups of an agent. There are none yet.
-#[utoipa::path(get, path = "/v1/agents/{agent_id}/groups", tag = "agents", params(("agent_id" = String, Path)),
-    responses((status = 200, body = Vec<Object>)))]
+/// Rows of this list when the caller does not say how many.
+const DEFAULT_LIMIT: i64 = 100;
+
+/// The groups that an agent is in or leads, the newest first unless the caller says otherwise.
+#[utoipa::path(get, path = "/v1/agents/{agent_id}/groups", tag = "agents",
+    params(("agent_id" = String, Path), GroupQuery, PageQuery), responses((status = 200, body = Vec<GroupDto>)))]
 pub async fn groups(
     State(state): State<AppState>,
     PathId(id): PathId<AgentId>,
-) -> Result<Json<Vec<engram_domain::Json>>, ApiError> {
+    ApiQuery(query): ApiQuery<GroupQuery>,
+    ApiQuery(paging): ApiQuery<PageQuery>,
+) -> Result<Json<Vec<GroupDto>>, ApiError> {
+    let page = page(&paging, DEFAULT_LIMIT, false)?;
     require(&state, id).await?;
-    Ok(Json(vec![]))
+    list::groups(&state, query, Some(id), page).await.map(Json)
 }

@@ -22,6 +22,7 @@ pub mod paging;
 pub mod query;
 mod recompile;
 mod retrieve;
+mod schedule;
 mod sources;
 mod states;
 mod tools;
@@ -41,6 +42,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(recompile::recompile))
         .routes(routes!(recompile::recompile_old))
         .routes(routes!(groups::groups))
+        .routes(routes!(schedule::list::list_schedules, schedule::create::create_schedule))
+        .routes(routes!(schedule::retrieve::retrieve_schedule, schedule::delete::delete_schedule))
         .routes(routes!(sources::sources))
         .routes(routes!(folders::folders))
         .routes(routes!(files::files))

@@ -104,6 +104,7 @@ async fn patch(state: &AppState, caller: Caller, agent: &Agent, r: UpdateAgent) 
         metadata: r.metadata,
         message_buffer_autoclear: r.message_buffer_autoclear,
         enable_sleeptime: r.enable_sleeptime,
+        busy_policy: r.busy_policy,
         timezone: r.timezone.as_deref().map(zone).transpose()?,
         max_files_open: r.max_files_open,
         per_file_view_window_char_limit: r.per_file_view_window_char_limit,

@@ -86,7 +86,8 @@ impl RelationQuery {
         match &self.include_relationships {
             None => Wanted::default(),
             Some(names) => {
-                Wanted { blocks: names.iter().any(|n| n == "memory"), tools: names.iter().any(|n| n == "tools") }
+                let asked = |name| names.iter().any(|n| n == name);
+                Wanted { blocks: asked("memory"), tools: asked("tools"), group: asked("multi_agent_group") }
             }
         }
     }

@@ -18,5 +18,5 @@ pub async fn cancel_conversation(
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<AxumJson<Json>, ApiError> {
     let conversation = find(&state, &id, query.agent_id).await?;
-    cancel_runs(&state, conversation.id).await
+    cancel_runs(&state, &conversation).await
 }

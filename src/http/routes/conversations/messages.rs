@@ -6,7 +6,7 @@ use engram_store::Page;
 
 use super::{AgentQuery, agent_of, find};
 use crate::http::{
-    ApiError, ApiJson, ApiQuery, AppState, Caller, PageQuery, PathId,
+    ApiError, ApiJson, ApiQuery, AppState, Caller, IdempotencyKey, PageQuery, PathId,
     dto::messages::{LettaMessage, LettaResponse, MessageRequest, letta_messages},
     routes::messages::{
         MessageListQuery, conversation_page, preview_payload,
@@ -51,13 +51,14 @@ pub async fn send_conversation_message(
     PathId(id): PathId<String>,
     ApiQuery(agent): ApiQuery<AgentQuery>,
     caller: Caller,
+    key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Response, ApiError> {
     let target = target(&state, &id, agent, &request).await?;
     if request.streaming.unwrap_or(true) {
-        answer_streaming(&state, target, &request, caller).await
+        answer_streaming(&state, target, &request, caller, &key).await
     } else {
-        answer(&state, target, &request, caller).await
+        answer(&state, target, &request, caller, &key).await
     }
 }
 

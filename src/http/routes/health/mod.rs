@@ -1,5 +1,6 @@
-//! Endpoints that a load balancer asks. They touch neither the database nor an agent, so they answer
-//! under any load.
+//! Endpoints that a load balancer asks.
+
+mod ready;
 
 use axum::{Json, extract::State};
 use serde::Serialize;
@@ -10,7 +11,7 @@ use crate::http::state::AppState;
 
 /// All of them.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready::ready))
 }
 
 /// That the server lives.
@@ -28,14 +29,8 @@ fn answer(state: &AppState) -> Json<Health> {
     Json(Health { version: env!("CARGO_PKG_VERSION"), status: "ok", live: state.engine.live() })
 }
 
-/// Whether the server lives.
+/// Whether the server lives. Touches neither the database nor an agent, so it answers under any load.
 #[utoipa::path(get, path = "/v1/health", tag = "health", responses((status = 200, body = Health)))]
 async fn health(State(state): State<AppState>) -> Json<Health> {
-    answer(&state)
-}
-
-/// Whether the server takes requests. It listens only after its start is complete, so this is [`health`].
-#[utoipa::path(get, path = "/v1/ready", tag = "health", responses((status = 200, body = Health)))]
-async fn ready(State(state): State<AppState>) -> Json<Health> {
     answer(&state)
 }

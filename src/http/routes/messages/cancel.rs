@@ -1,7 +1,8 @@
 //! `POST /v1/agents/{agent_id}/messages/cancel`
 
 use axum::{Json as AxumJson, extract::State};
-use engram_domain::{AgentId, ConversationId, Json, RunId};
+use engram_domain::{AgentId, Conversation, Json, JsonMap, Message, Run, RunId};
+use engram_engine::{Command, CommandError};
 use engram_store::{Page, runs::RunFilter};
 use serde::Deserialize;
 use serde_json::json;
@@ -21,7 +22,7 @@ pub struct CancelRequest {
     pub run_ids: Option<Vec<RunId>>,
 }
 
-/// Cancel runs of an agent.
+/// Cancel runs of an agent. A tool call that waits for approval is denied.
 #[utoipa::path(
     post, path = "/v1/agents/{agent_id}/messages/cancel", tag = "agents.messages",
     params(("agent_id" = String, Path, description = "Id of the agent")),
@@ -39,11 +40,12 @@ pub async fn cancel_agent_runs(
     if !state.store.agent_exists(agent_id).await? {
         return Err(ApiError::not_found("Agent", agent_id));
     }
-    let runs = match request.run_ids.filter(|ids| !ids.is_empty()) {
+    let named = request.run_ids.filter(|ids| !ids.is_empty());
+    let runs = match &named {
         Some(ids) => {
             let mut runs = Vec::with_capacity(ids.len());
             for id in ids {
-                let run = state.store.run_by_id(id).await?.filter(|run| run.agent_id == agent_id);
+                let run = state.store.run_by_id(*id).await?.filter(|run| run.agent_id == agent_id);
                 runs.push(run.ok_or_else(|| ApiError::not_found("Run", id))?);
             }
             runs
@@ -52,32 +54,71 @@ pub async fn cancel_agent_runs(
             open_runs(&state, RunFilter { agent_ids: vec![agent_id], active: true, ..RunFilter::default() }).await?
         }
     };
-    cancel_all(&state, runs, &format!("agent {agent_id}")).await
+    let mut results = Results::default();
+    results.cancel(&state, runs).await?;
+    let waiting = state.store.pending_approvals(agent_id, None).await?;
+    let meant = |request: &Message| named.as_ref().is_none_or(|ids| request.run_id.is_some_and(|id| ids.contains(&id)));
+    results.deny(&state, waiting.into_iter().filter(meant)).await?;
+    results.answer(&format!("agent {agent_id}"))
 }
 
-/// Cancels every open run of a conversation.
-pub async fn cancel_runs(state: &AppState, conversation: ConversationId) -> Result<AxumJson<Json>, ApiError> {
-    let filter = RunFilter { conversation_id: Some(conversation), active: true, ..RunFilter::default() };
-    let runs = open_runs(state, filter).await?;
-    cancel_all(state, runs, &format!("conversation {conversation}")).await
+/// Cancels every open run of a conversation, and what waits for approval there.
+pub async fn cancel_runs(state: &AppState, conversation: &Conversation) -> Result<AxumJson<Json>, ApiError> {
+    let id = conversation.id;
+    let filter = RunFilter { conversation_id: Some(id), active: true, ..RunFilter::default() };
+    let mut results = Results::default();
+    results.cancel(state, open_runs(state, filter).await?).await?;
+    results.deny(state, state.store.pending_approvals(conversation.agent_id, Some(id)).await?).await?;
+    results.answer(&format!("conversation {id}"))
 }
 
 /// Newest first: were the running one cancelled first, the next in line would begin.
-async fn open_runs(state: &AppState, filter: RunFilter) -> Result<Vec<engram_domain::Run>, ApiError> {
+async fn open_runs(state: &AppState, filter: RunFilter) -> Result<Vec<Run>, ApiError> {
     Ok(state.store.runs(&filter, Page::newest(MOST)).await?)
 }
 
-async fn cancel_all(state: &AppState, runs: Vec<engram_domain::Run>, whose: &str) -> Result<AxumJson<Json>, ApiError> {
-    let (mut results, mut any) = (serde_json::Map::new(), false);
-    for run in runs {
-        let cancelled = !run.status.is_terminal() && state.engine.cancel(run.conversation_id, run.id).await?;
-        any |= cancelled;
-        let status = if cancelled { "cancelled" } else { run.status.as_str() };
-        results.insert(run.id.to_string(), json!(status));
+/// What became of each run.
+#[derive(Default)]
+struct Results {
+    statuses: JsonMap,
+    /// Whether anything was cancelled.
+    any: bool,
+}
+
+impl Results {
+    async fn cancel(&mut self, state: &AppState, runs: Vec<Run>) -> Result<(), ApiError> {
+        for run in runs {
+            let cancelled = !run.status.is_terminal() && state.engine.cancel(run.conversation_id, run.id).await?;
+            self.any |= cancelled;
+            let status = if cancelled { "cancelled" } else { run.status.as_str() };
+            self.statuses.insert(run.id.to_string(), json!(status));
+        }
+        Ok(())
     }
-    if any {
-        Ok(AxumJson(Json::Object(results)))
-    } else {
-        Err(ApiError::conflict(format!("CONFLICT: No active runs to cancel for {whose}")))
+
+    /// Denies requests for approval. The run that asked is over; to its caller it is cancelled all the same.
+    async fn deny(&mut self, state: &AppState, requests: impl IntoIterator<Item = Message>) -> Result<(), ApiError> {
+        for request in requests {
+            match state.engine.command(request.conversation_id, Command::DenyPending).await {
+                Ok(_) => {
+                    self.any = true;
+                    if let Some(run) = request.run_id {
+                        self.statuses.insert(run.to_string(), json!("cancelled"));
+                    }
+                }
+                // Somebody was faster.
+                Err(CommandError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(self, whose: &str) -> Result<AxumJson<Json>, ApiError> {
+        if self.any {
+            Ok(AxumJson(Json::Object(self.statuses)))
+        } else {
+            Err(ApiError::conflict(format!("CONFLICT: No active runs to cancel for {whose}")))
+        }
     }
 }

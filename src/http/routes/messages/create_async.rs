@@ -5,7 +5,7 @@ use engram_domain::AgentId;
 
 use super::turn::{Manner, Target, new_run, submit};
 use crate::http::{
-    ApiError, ApiJson, AppState, PathId,
+    ApiError, ApiJson, AppState, IdempotencyKey, PathId,
     dto::{messages::MessageRequest, runs::RunDto},
 };
 
@@ -19,12 +19,18 @@ use crate::http::{
 pub async fn send_message_async(
     State(state): State<AppState>,
     PathId(agent_id): PathId<AgentId>,
+    key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Json<RunDto>, ApiError> {
-    let manner = Manner { run_type: "send_message_async", background: true };
+    let manner = Manner { run_type: "send_message_async", background: true, key: key.0.as_deref() };
     let run = new_run(&state, Target::default_of(agent_id), &request, manner)?;
-    let answer = RunDto::created(&run);
+    let (id, answer) = (run.id, RunDto::created(&run));
     // The run goes on without a listener.
-    drop(submit(&state, run).await?);
-    Ok(Json(answer))
+    let accepted = submit(&state, run).await?.run_id();
+    if accepted == id {
+        return Ok(Json(answer));
+    }
+    // The request came before: its run may be anywhere by now, also deleted.
+    let known = state.store.run_by_id(accepted).await?.ok_or_else(|| ApiError::not_found("Run", accepted))?;
+    Ok(Json(RunDto::from(&known)))
 }

@@ -31,7 +31,7 @@ pub async fn preview_agent_payload(
 
 /// Lets the pure step function begin the run on a copy of the agent, and shows what it would ask.
 pub async fn preview_payload(state: &AppState, target: Target, request: &MessageRequest) -> Result<Json, ApiError> {
-    let run = new_run(state, target, request, Manner { run_type: "preview", background: false })?;
+    let run = new_run(state, target, request, Manner { run_type: "preview", background: false, key: None })?;
     let loaded = state.store.load(target.conversation_id).await?;
     let mut agent = loaded.and_then(AgentStep::new).ok_or_else(|| ApiError::not_found("Agent", target.agent_id))?;
     let env = Env {
@@ -60,7 +60,9 @@ fn begun(run: NewRun) -> Run {
         run_type: run.run_type,
         metadata: run.metadata,
         callback_url: run.callback_url,
+        interrupts: false,
         error: None,
+        error_kind: None,
         attempts: 0,
         step_count: 0,
         usage: Usage::default(),

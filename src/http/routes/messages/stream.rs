@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use engram_domain::AgentId;
 
 use super::turn::{Target, answer_streaming};
-use crate::http::{ApiError, ApiJson, AppState, Caller, PathId, dto::messages::MessageRequest};
+use crate::http::{ApiError, ApiJson, AppState, Caller, IdempotencyKey, PathId, dto::messages::MessageRequest};
 
 /// Send a message and get the answer as server-sent events: by step, or by token with `stream_tokens`.
 #[utoipa::path(
@@ -17,7 +17,8 @@ pub async fn stream_message(
     State(state): State<AppState>,
     PathId(agent_id): PathId<AgentId>,
     caller: Caller,
+    key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Response, ApiError> {
-    answer_streaming(&state, Target::default_of(agent_id), &request, caller).await
+    answer_streaming(&state, Target::default_of(agent_id), &request, caller, &key).await
 }

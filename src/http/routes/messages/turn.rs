@@ -16,7 +16,8 @@ use crate::http::{
     caller::Caller,
     dto::messages::{LettaResponse, MessageRequest, Options, StopReasonDto, UsageDto, is_output, letta_messages},
     error::ApiError,
-    sse::{self, Converter, Life, Source},
+    idempotency::IdempotencyKey,
+    sse::{self, Converter, Life},
     state::AppState,
 };
 
@@ -43,6 +44,8 @@ pub struct Manner<'a> {
     pub run_type: &'a str,
     /// Whether nobody waits.
     pub background: bool,
+    /// Its `Idempotency-Key`.
+    pub key: Option<&'a str>,
 }
 
 /// A run that is about to be submitted.
@@ -62,6 +65,9 @@ pub fn new_run(
         run_type: manner.run_type.to_owned(),
         metadata: json!({}),
         callback_url: request.callback_url.clone(),
+        keys: request.keys(manner.key),
+        busy_policy: request.busy_policy,
+        max_queue: state.settings.limits.queue,
         created_at: state.clock.now(),
     })
 }
@@ -72,8 +78,10 @@ pub async fn answer(
     target: Target,
     request: &MessageRequest,
     caller: Caller,
+    key: &IdempotencyKey,
 ) -> Result<Response, ApiError> {
-    let mut run = new_run(state, target, request, Manner { run_type: "send_message", background: false })?;
+    let manner = Manner { run_type: "send_message", background: false, key: key.0.as_deref() };
+    let mut run = new_run(state, target, request, manner)?;
     // Nobody would see the pieces.
     run.input.stream_tokens = false;
     let stream = submit(state, run).await?;
@@ -86,19 +94,20 @@ pub async fn answer_streaming(
     target: Target,
     request: &MessageRequest,
     caller: Caller,
+    key: &IdempotencyKey,
 ) -> Result<Response, ApiError> {
     let background = request.background.unwrap_or_default();
-    let run = new_run(state, target, request, Manner { run_type: "send_message_streaming", background })?;
-    let id = run.id;
+    let manner = Manner { run_type: "send_message_streaming", background, key: key.0.as_deref() };
+    let run = new_run(state, target, request, manner)?;
     let stream = submit(state, run).await?;
-    let mut converter = Converter::new(id, caller, request.options());
+    let mut converter = Converter::new(stream.run_id(), caller, request.options());
     if background {
         converter = converter.numbered(0);
     }
-    Ok(sse::respond(state, id, Source::Live(stream), converter, life(request.include_pings, caller)))
+    Ok(sse::respond(state, stream, converter, life(request.include_pings, caller)))
 }
 
-/// Submits, and says of which agent or conversation it is when there is none.
+/// Submits. The stream is that of an earlier run when the request was accepted before. Says of which agent or conversation it is when there is none.
 pub async fn submit(state: &AppState, run: NewRun) -> Result<RunStream, ApiError> {
     let (agent, conversation) = (run.agent_id, run.conversation_id);
     state.engine.submit(run).await.map_err(|error| match error {

@@ -12,7 +12,11 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
 /// Changes with the schema, so that a new one gets a new template.
-const SCHEMA: &[&str] = &[include_str!("../../../../../migrations/0001_init.sql")];
+const SCHEMA: &[&str] = &[
+    include_str!("../../../../../migrations/0001_init.sql"),
+    include_str!("../../../../../migrations/0002_nodes.sql"),
+    include_str!("../../../../../migrations/0003_groups.sql"),
+];
 const TEMPLATE_LOCK: i64 = 0x7465_6d70;
 
 /// A store over a database that goes away with [`TestDb::drop_database`].

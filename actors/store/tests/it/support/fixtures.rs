@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_core::ports::{
-    Commit, EngineStore, Fence, NewRun,
+    Accepted, Commit, EngineStore, Fence, NewRun, NodeCard, Vitals,
     store::{PromptMeta, RunUpdate},
 };
 use engram_domain::{
@@ -48,6 +48,7 @@ pub fn agent() -> Agent {
         message_buffer_autoclear: false,
         enable_sleeptime: None,
         timezone: "UTC".into(),
+        busy_policy: engram_domain::BusyPolicy::Queue,
         max_files_open: 5,
         per_file_view_window_char_limit: 15_000,
         hidden: None,
@@ -139,6 +140,9 @@ pub fn new_run(agent: AgentId, conversation: ConversationId, seconds: i64) -> Ne
         run_type: "send_message".into(),
         metadata: serde_json::json!({"z": 1, "a": 2}),
         callback_url: None,
+        keys: vec![],
+        busy_policy: None,
+        max_queue: i64::MAX,
         created_at: at(seconds),
     }
 }
@@ -183,6 +187,7 @@ pub fn run_end(run: RunId, reason: StopReason) -> RunUpdate {
         status: reason.status(),
         stop_reason: Some(reason),
         error: None,
+        error_kind: None,
         attempts: 1,
         step_count: 1,
         usage: Usage {
@@ -210,9 +215,32 @@ pub fn run_start(run: RunId) -> RunUpdate {
 
 /// A live node that owns the agent's default conversation.
 pub async fn claim(store: &Store, conversation: ConversationId) -> Fence {
-    let node = NodeId(Uuid::new_v4());
-    store.heartbeat(node, &format!("http://{node}")).await.unwrap();
+    let node = node();
+    beat(store, node, &format!("http://{node}")).await;
     store.claim(conversation, node).await.unwrap().unwrap()
+}
+
+/// A node's id.
+pub fn node() -> NodeId {
+    NodeId(Uuid::new_v4())
+}
+
+/// A node that is named for its address.
+pub fn card(id: NodeId, url: &str) -> NodeCard {
+    NodeCard { id, name: url.into(), url: url.into(), secret: format!("secret of {url}"), version: "1.2.3".into() }
+}
+
+/// A heartbeat with nothing special about it.
+pub async fn beat(store: &Store, id: NodeId, url: &str) {
+    store.heartbeat(&card(id, url), Vitals::default()).await.unwrap();
+}
+
+/// Stores a run that must be accepted. Returns the agent's revision.
+pub async fn accept(store: &Store, run: &NewRun) -> i64 {
+    match store.insert_run(run, node()).await.unwrap() {
+        Accepted::Stored { rev, .. } => rev,
+        other => panic!("not stored: {other:?}"),
+    }
 }
 
 /// A commit that appends user messages from a place on.

@@ -73,6 +73,7 @@ pub fn plan(r: CreateAgent, found: Found, now: Time, ids: &dyn Ids) -> Result<Pl
         identity_ids: vec![],
         message_buffer_autoclear: agent_type == AgentType::WorkflowAgent || r.message_buffer_autoclear.unwrap_or(false),
         enable_sleeptime: r.enable_sleeptime,
+        busy_policy: r.busy_policy.unwrap_or_default(),
         timezone: zone(r.timezone.as_deref().unwrap_or("UTC"))?,
         max_files_open: r.max_files_open.unwrap_or(MAX_FILES_OPEN),
         per_file_view_window_char_limit: r.per_file_view_window_char_limit.unwrap_or(FILE_WINDOW_CHARS),

@@ -1,0 +1,133 @@
+//! The messages in context, and how the model is shown them.
+//!
+//! What a step needs to know of them is kept as they come and go, so that a step costs as much as it adds
+//! and not as much as there is: the sum of their tokens, the last one with calls, and the packaged form of
+//! each. The packaged form is made when a request first needs it.
+
+use std::sync::Arc;
+
+use engram_domain::{Message, MessageId};
+
+use super::request::show;
+use crate::{chain::Chain, compact, ports::llm::ChatMessage};
+
+/// The messages in context besides the system message and the summary. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Window {
+    messages: Chain<Message>,
+    tokens: usize,
+    /// Place of the last message with calls.
+    calls_at: Option<usize>,
+    shown: Option<Shown>,
+}
+
+/// What the model was shown last, to go on from there.
+#[derive(Debug, Clone)]
+struct Shown {
+    zone: Arc<str>,
+    summary: Option<Arc<Message>>,
+    /// How many messages of the window are in it.
+    through: usize,
+    messages: Chain<ChatMessage>,
+}
+
+impl Window {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Tokens of all of them.
+    pub(super) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Oldest first.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Message>> {
+        self.messages.shared()
+    }
+
+    /// The oldest one.
+    pub(super) fn first(&self) -> Option<&Arc<Message>> {
+        self.messages.shared().next()
+    }
+
+    /// The newest one.
+    pub(super) fn last(&self) -> Option<&Arc<Message>> {
+        self.messages.last()
+    }
+
+    /// The last message with calls, and those that came after it.
+    pub(super) fn last_calls(&self) -> Option<(&Arc<Message>, impl Iterator<Item = &Arc<Message>>)> {
+        let mut since = self.messages.since(self.calls_at?);
+        Some((since.next()?, since))
+    }
+
+    /// All of them, in one piece.
+    pub(super) fn to_vec(&self) -> Vec<Arc<Message>> {
+        self.iter().cloned().collect()
+    }
+
+    /// Puts one behind the others.
+    pub(super) fn push(&mut self, message: Arc<Message>) {
+        if !message.content.calls().is_empty() {
+            self.calls_at = Some(self.len());
+        }
+        self.tokens += compact::size(&message);
+        self.messages.push(message);
+    }
+
+    /// Takes the `n` oldest out.
+    pub(super) fn take_front(&mut self, n: usize) -> Vec<Arc<Message>> {
+        let mut left = self.to_vec();
+        let stay = left.split_off(n.min(left.len()));
+        *self = stay.into_iter().collect();
+        left
+    }
+
+    /// Puts `message` in the place of the one with its id.
+    pub(super) fn replace(&mut self, message: &Arc<Message>) {
+        *self = self.iter().map(|m| if m.id == message.id { message } else { m }).cloned().collect();
+    }
+
+    /// The one with this id.
+    pub(super) fn find(&self, id: MessageId) -> Option<&Arc<Message>> {
+        self.iter().find(|m| m.id == id)
+    }
+
+    /// The summary and all messages as the model is shown them.
+    pub(super) fn show(&mut self, summary: Option<&Arc<Message>>, zone: &str) -> &Chain<ChatMessage> {
+        let fits = |s: &Shown| *s.zone == *zone && s.summary.as_ref().map(Arc::as_ptr) == summary.map(Arc::as_ptr);
+        let kept = self.shown.take().filter(fits);
+        let shown = self.shown.insert(kept.unwrap_or_else(|| Shown {
+            zone: zone.into(),
+            summary: summary.cloned(),
+            through: 0,
+            messages: summary.into_iter().filter_map(|m| show(m, zone, None)).collect(),
+        }));
+        for message in self.messages.since(shown.through) {
+            if let Some(message) = show(message, zone, None) {
+                shown.messages.push(message);
+            }
+        }
+        shown.through = self.messages.len();
+        &shown.messages
+    }
+
+    /// As [`Window::show`], long texts cut to `cap` tokens. Nothing of it is kept.
+    pub(super) fn show_cut(&self, summary: Option<&Arc<Message>>, zone: &str, cap: usize) -> Chain<ChatMessage> {
+        summary.into_iter().chain(self.iter()).filter_map(|m| show(m, zone, Some(cap))).collect()
+    }
+}
+
+impl FromIterator<Arc<Message>> for Window {
+    fn from_iter<L: IntoIterator<Item = Arc<Message>>>(messages: L) -> Self {
+        let messages: Vec<Arc<Message>> = messages.into_iter().collect();
+        Self {
+            tokens: compact::total(&messages),
+            calls_at: messages.iter().rposition(|m| !m.content.calls().is_empty()),
+            messages: messages.into_iter().collect(),
+            shown: None,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What was said, as text, for an agent that works on another one's conversation.
+
+use engram_domain::{Content, Json, Message, Role, message::parts_text};
+
+/// Characters of one message that are shown.
+const MOST: usize = 8_000;
+
+/// One line for each thing that was said or done, in order. What only the machinery says (prompts, heartbeats, logins)
+/// is left out.
+pub fn lines<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<String> {
+    messages.into_iter().flat_map(of).collect()
+}
+
+fn of(message: &Message) -> Vec<String> {
+    match (&message.content, message.role) {
+        (Content::Parts { parts }, Role::User) => {
+            let text = parts_text(parts);
+            if is_machinery(&text) { vec![] } else { vec![format!("user: {}", cut(&text))] }
+        }
+        (Content::Assistant { text, calls, .. }, _) => {
+            // Beside a call the words are thoughts.
+            let words = text.iter().filter(|text| calls.is_empty() && !text.is_empty());
+            let mut lines: Vec<String> = words.map(|text| format!("assistant: {}", cut(text))).collect();
+            lines.extend(calls.iter().map(|call| match spoken(&call.name, &call.arguments) {
+                Some(words) => format!("assistant: {}", cut(&words)),
+                None => format!("assistant: Calling tool {}", call.name),
+            }));
+            lines
+        }
+        (Content::ToolReturn(result), _) if result.name != "send_message" => {
+            vec![format!("assistant: Tool call returned {}", cut(&result.text))]
+        }
+        _ => vec![],
+    }
+}
+
+fn spoken(name: &str, arguments: &str) -> Option<String> {
+    let arguments: Json = serde_json::from_str(arguments).ok().filter(|_| name == "send_message")?;
+    Some(arguments.get("message")?.as_str()?.to_owned())
+}
+
+/// Heartbeats and logins are user messages for the model's sake only.
+fn is_machinery(text: &str) -> bool {
+    serde_json::from_str::<Json>(text).is_ok_and(|json| matches!(json["type"].as_str(), Some("heartbeat" | "login")))
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    text.chars().take(MOST).chain("… (cut)".chars()).collect()
+}
+
+/// What a sleep-time agent is told.
+pub fn for_sleep(lines: &[String]) -> String {
+    format!(
+        "<system-reminder>\nYou work in the background: these are the latest messages of the agent whose memory you look \
+         after. Bring the memory blocks up to date with what is worth keeping, then finish. Nobody reads what you \
+         say.\n</system-reminder>\n\nMessages:\n{}",
+        lines.join("\n")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use engram_domain::{
+        AgentId, ConversationId, MessageId, Part, Time, ToolCall, ToolReturn, ToolStatus, message::Reasoning,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn message(role: Role, content: Content) -> Message {
+        Message {
+            id: MessageId(Uuid::nil()),
+            conversation_id: ConversationId(Uuid::nil()),
+            agent_id: AgentId(Uuid::nil()),
+            seq: 0,
+            role,
+            content,
+            name: None,
+            otid: None,
+            sender_id: None,
+            group_id: None,
+            step_id: None,
+            run_id: None,
+            model: None,
+            tokens: 0,
+            is_err: false,
+            created_at: Time::UNIX_EPOCH,
+        }
+    }
+
+    fn calls(name: &str, arguments: &str) -> Content {
+        let call = ToolCall { id: "c".into(), name: name.into(), arguments: arguments.into() };
+        let thought = Reasoning::Text { text: "hm".into(), signature: None, native: false };
+        Content::Assistant { reasoning: vec![thought], text: Some("a thought".into()), calls: vec![call] }
+    }
+
+    fn returned(name: &str, text: &str) -> Content {
+        Content::ToolReturn(ToolReturn {
+            tool_call_id: "c".into(),
+            name: name.into(),
+            status: ToolStatus::Success,
+            text: text.into(),
+            stdout: vec![],
+            stderr: vec![],
+        })
+    }
+
+    #[test]
+    fn what_was_said_and_done_is_told_and_the_machinery_is_not() {
+        let words = Content::Assistant { reasoning: vec![], text: Some("done".into()), calls: vec![] };
+        let messages = [
+            message(Role::System, Content::text("prompt")),
+            message(Role::User, Content::text(r#"{"type":"login","last_login":"Never"}"#)),
+            message(Role::User, Content::Parts { parts: vec![Part::text("I like tea")] }),
+            message(Role::Assistant, calls("conversation_search", r#"{"query":"tea"}"#)),
+            message(Role::Tool, returned("conversation_search", "nothing")),
+            message(Role::User, Content::text(r#"{"type":"heartbeat","reason":"x"}"#)),
+            message(Role::Assistant, calls("send_message", r#"{"message":"Noted"}"#)),
+            message(Role::Tool, returned("send_message", "Sent message successfully.")),
+            message(Role::Assistant, words),
+        ];
+        insta::assert_snapshot!(lines(&messages).join("\n"), @r"
+        user: I like tea
+        assistant: Calling tool conversation_search
+        assistant: Tool call returned nothing
+        assistant: Noted
+        assistant: done
+        ");
+    }
+}

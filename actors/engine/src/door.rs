@@ -1,0 +1,284 @@
+//! Where requests come in: on any node, whoever the conversation lives with.
+
+use std::{sync::Arc, time::Duration};
+
+use engram_core::ports::{Accepted, NewRun, Owner, Peer, StoreError};
+use engram_domain::{ConversationId, NodeId, Run, RunId, RunStatus, StopReason, run::BusyPolicy};
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use crate::{
+    Engine, Inner, agent,
+    api::{Command, CommandError, CommandOutcome, SubmitError},
+    effects,
+    follow::RunStream,
+    insight,
+    peer::{PeerReply, PeerRequest},
+    registry,
+    stream::Reader,
+};
+
+/// How long a node may take to answer a cancellation before the conversation is taken from it.
+const CANCEL_PATIENCE: Duration = Duration::from_millis(700);
+/// How long it may take over a command. A compaction waits for a model.
+const COMMAND_PATIENCE: Duration = Duration::from_mins(3);
+/// How often a conversation that moves is looked for again.
+const LOOKS: u64 = 8;
+
+impl Engine {
+    /// Accepts a run. When this returns, the run is in the database and will reach a terminal state,
+    /// whatever happens to this process. The stream has all its events; it is that of an earlier run when
+    /// the same request was accepted before.
+    pub async fn submit(&self, run: NewRun) -> Result<RunStream, SubmitError> {
+        let inner = self.0.clone();
+        if inner.closing.is_cancelled() && !inner.is_draining() {
+            return Err(SubmitError::ShuttingDown);
+        }
+        let here = inner.hub.accept(run.id);
+        let cause = Span::current();
+        // A task of its own: a client that goes away in the middle drops this future, and a run that is
+        // stored must have its pointer sent.
+        let id = run.id;
+        let work = inner.clone();
+        let stored = self.0.tasks.spawn(async move { accept(&work, run, here, cause).await });
+        let result = stored.await.unwrap_or_else(|e| Err(StoreError::Database(e.to_string()).into()));
+        if !matches!(&result, Ok(stream) if stream.run_id() == id) {
+            inner.hub.leave(id);
+        }
+        if let Ok(stream) = &result {
+            insight::about_run(stream.run_id());
+        }
+        result
+    }
+
+    /// Listens to a run from the event after `after`, wherever it is, also when it is over.
+    pub fn follow(&self, run: &Run, after: i64) -> RunStream {
+        insight::about_run(run.id);
+        RunStream::new(self.0.clone(), run, after)
+    }
+
+    /// Ends a run. True when this call ended it, false when it was over.
+    pub async fn cancel(&self, conversation: ConversationId, run: RunId) -> Result<bool, StoreError> {
+        insight::about_run(run);
+        let inner = &self.0;
+        if let Some(answer) = self.cancel_here(conversation, run).await {
+            return answer;
+        }
+        if let Owner::Peer(peer) = inner.ports.store.owner(conversation, inner.settings.card.id).await? {
+            let request = PeerRequest::Cancel { conversation, run };
+            match inner.ports.peers.ask(&peer, request, CANCEL_PATIENCE).await {
+                Ok(PeerReply::Cancelled(ended)) => {
+                    insight::forwarded("cancel", "ok");
+                    return Ok(ended);
+                }
+                Ok(_) => insight::forwarded("cancel", "moved"),
+                Err(error) => {
+                    insight::forwarded("cancel", "failed");
+                    tracing::info!(%error, %run, node = %peer.id, "taking a conversation from a silent node to cancel");
+                }
+            }
+            let ended = inner.ports.store.seize(run, StopReason::Cancelled, inner.ports.clock.now()).await?;
+            inner.hub.leave(run);
+            if ended {
+                inner.ports.store.poke(None, conversation).await?;
+            }
+            return Ok(ended);
+        }
+        effects::end_unowned(inner, run, StopReason::Cancelled, None).await
+    }
+
+    /// As [`Engine::cancel`], if the conversation lives here.
+    pub async fn cancel_here(&self, conversation: ConversationId, run: RunId) -> Option<Result<bool, StoreError>> {
+        let (reply, answer) = oneshot::channel();
+        // To one that is waking too: it may have the run's pointer in its hands already.
+        if !registry::send_if_here(&self.0, conversation, agent::Msg::Cancel { run, reply }) {
+            return None;
+        }
+        answer.await.ok()
+    }
+
+    /// Has the conversation's actor do something when it is idle, wherever it lives.
+    pub async fn command(
+        &self,
+        conversation: ConversationId,
+        command: Command,
+    ) -> Result<CommandOutcome, CommandError> {
+        let inner = &self.0;
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(Duration::from_millis(100 * look)).await;
+            }
+            let peer = if inner.registry.contains(conversation) { None } else { self.elsewhere(conversation).await? };
+            match peer {
+                None => match self.command_here(conversation, command.clone()).await {
+                    Err(CommandError::Elsewhere) => {}
+                    other => return other,
+                },
+                Some(peer) => {
+                    let request = PeerRequest::Command { conversation, command: command.clone() };
+                    let reply = inner.ports.peers.ask(&peer, request, COMMAND_PATIENCE).await;
+                    insight::forwarded("command", if reply.is_ok() { "ok" } else { "failed" });
+                    match reply {
+                        Ok(PeerReply::Done(outcome)) => return Ok(outcome),
+                        Ok(PeerReply::NotFound) => return Err(CommandError::NotFound),
+                        Ok(PeerReply::Invalid(why)) => return Err(CommandError::Invalid(why)),
+                        Ok(PeerReply::Unavailable(why)) => return Err(CommandError::Unavailable(why)),
+                        Ok(PeerReply::NotHere | PeerReply::Cancelled(_)) | Err(_) => {}
+                    }
+                }
+            }
+        }
+        Err(CommandError::Unavailable("the agent is moving between nodes; try again".into()))
+    }
+
+    /// As [`Engine::command`], on this node. [`CommandError::Elsewhere`] when the conversation lives with another.
+    pub async fn command_here(
+        &self,
+        conversation: ConversationId,
+        command: Command,
+    ) -> Result<CommandOutcome, CommandError> {
+        if self.0.closing.is_cancelled() {
+            return Err(CommandError::Elsewhere);
+        }
+        let (reply, answer) = oneshot::channel();
+        registry::send(&self.0, conversation, agent::Msg::Command { command, reply });
+        answer.await.unwrap_or_else(|_| Err(agent::interrupted()))
+    }
+
+    /// The node that shall do it, when that is not this one.
+    async fn elsewhere(&self, conversation: ConversationId) -> Result<Option<Peer>, CommandError> {
+        let inner = &self.0;
+        let me = inner.settings.card.id;
+        match inner.ports.store.owner(conversation, me).await? {
+            Owner::Gone => Err(CommandError::NotFound),
+            Owner::Peer(peer) => Ok(Some(peer)),
+            Owner::Nobody | Owner::Me if !inner.closing.is_cancelled() => Ok(None),
+            Owner::Nobody | Owner::Me => match inner.ports.store.other_nodes(me).await?.into_iter().next() {
+                Some(peer) => Ok(Some(peer)),
+                None => Err(CommandError::Unavailable("the server is shutting down".into())),
+            },
+        }
+    }
+
+    /// Listens to a run for another node: only what happens here, and only while it does.
+    pub fn follow_here(&self, conversation: ConversationId, run: RunId, after: i64) -> Option<LocalEvents> {
+        if let Some(reader) = self.0.hub.ended(run, after) {
+            return Some(LocalEvents { reader, inner: self.0.clone(), conversation });
+        }
+        if !self.0.registry.contains(conversation) {
+            return None;
+        }
+        registry::look(&self.0, conversation, run);
+        Some(LocalEvents { reader: self.0.hub.open(run, after), inner: self.0.clone(), conversation })
+    }
+}
+
+/// Events of a run on this node.
+pub struct LocalEvents {
+    reader: Reader,
+    inner: Arc<Inner>,
+    conversation: ConversationId,
+}
+
+impl LocalEvents {
+    /// The next event. None when nothing more comes from here. Cancel safe.
+    pub async fn next(&mut self) -> Option<(i64, crate::StreamEvent)> {
+        match self.reader.next().await {
+            crate::stream::Next::Event(number, event) => Some((number, event)),
+            // The other node reads the log itself.
+            crate::stream::Next::InLog(_) | crate::stream::Next::Moved | crate::stream::Next::Over => None,
+        }
+    }
+
+    /// Whether the conversation still lives here.
+    pub fn is_here(&self) -> bool {
+        self.inner.registry.contains(self.conversation)
+    }
+}
+
+/// Stores a run and sees to it that somebody drives it.
+async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> Result<RunStream, SubmitError> {
+    let store = &inner.ports.store;
+    let (rev, owner, policy) = match store.insert_run(&new, inner.settings.card.id).await? {
+        Accepted::Stored { rev, owner, policy } => (rev, owner, policy),
+        Accepted::Known(known) => {
+            let by_key = new.keys.iter().any(|key| key.starts_with("key:"));
+            if by_key && known.input != new.input {
+                return Err(SubmitError::KeyReused);
+            }
+            return Ok(RunStream::new(inner.clone(), &known, 0));
+        }
+        Accepted::Busy(run) => return Err(SubmitError::Busy(run)),
+        Accepted::Full => return Err(SubmitError::Full),
+        Accepted::NotFound => return Err(SubmitError::NotFound),
+    };
+    let conversation = new.conversation_id;
+    let run = accepted(new, policy);
+    let stream = match owner {
+        None if !inner.closing.is_cancelled() => {
+            let stream = RunStream::new(inner.clone(), &run, 0).here(here);
+            registry::send(inner, conversation, agent::Msg::Run { run: Box::new(run.clone()), rev, cause });
+            stream
+        }
+        // Its owner hears of it, or everybody does: this node takes nothing new.
+        owner => {
+            inner.hub.leave(run.id);
+            poke(inner, owner.as_ref().map(|peer| peer.id), conversation);
+            RunStream::new(inner.clone(), &run, 0).there(owner)
+        }
+    };
+    if policy == BusyPolicy::Interrupt {
+        interrupt(inner, &run).await?;
+    }
+    Ok(stream)
+}
+
+/// Tells a node, or all, of work, without waiting for it: whoever is not told finds it later.
+fn poke(inner: &Arc<Inner>, node: Option<NodeId>, conversation: ConversationId) {
+    let inner = inner.clone();
+    inner.tasks.clone().spawn(async move {
+        if let Err(error) = inner.ports.store.poke(node, conversation).await {
+            tracing::debug!(%error, "another node could not be told of a run; it finds it itself");
+        }
+    });
+}
+
+/// Cancels what was accepted in the conversation before this run.
+async fn interrupt(inner: &Arc<Inner>, by: &Run) -> Result<(), StoreError> {
+    let open = inner.ports.store.open_runs(by.conversation_id).await?;
+    let engine = Engine(inner.clone());
+    // The one that is on comes last: were it first, the next in line would begin.
+    for run in open.into_iter().rev().filter(|run| *run != by.id) {
+        let Some(row) = inner.ports.store.run(run).await? else { continue };
+        if (row.created_at, row.id.0) < (by.created_at, by.id.0) {
+            engine.cancel(by.conversation_id, run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The run as it was just stored.
+fn accepted(run: NewRun, policy: BusyPolicy) -> Run {
+    Run {
+        id: run.id,
+        agent_id: run.agent_id,
+        conversation_id: run.conversation_id,
+        status: RunStatus::Created,
+        stop_reason: None,
+        input: run.input,
+        background: run.background,
+        run_type: run.run_type,
+        metadata: run.metadata,
+        callback_url: run.callback_url,
+        interrupts: policy == BusyPolicy::Interrupt,
+        error: None,
+        error_kind: None,
+        attempts: 0,
+        step_count: 0,
+        usage: engram_domain::Usage::default(),
+        ttft_ns: None,
+        created_at: run.created_at,
+        updated_at: run.created_at,
+        completed_at: None,
+    }
+}

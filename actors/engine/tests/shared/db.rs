@@ -1,0 +1,338 @@
+//! What the database does, in memory: one conversation, its runs with their keys and events, the nodes.
+//! The rules are those of `engram-store`; leases go by tokio's clock, so tests may stop it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use engram_core::ports::{
+    Accepted, Commit, CommitOutcome, Fence, Ids, LoggedEvent, NewRun, NodeCard, Owner, Peer, StoreError, Vitals,
+    Wakeup, Wakeups, store::BlockWrite,
+};
+use engram_domain::{BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunStatus, StopReason, Time};
+use futures::{StreamExt, channel::mpsc};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::world::World;
+
+/// How long a node counts as alive after its last heartbeat.
+const LEASE: Duration = Duration::from_secs(3);
+/// How long a run waits before it is looked at as one that its owner may not have heard of.
+const WAITS: Duration = Duration::from_secs(2);
+
+struct Node {
+    card: NodeCard,
+    seen: Instant,
+    draining: bool,
+    retired: bool,
+}
+
+impl Node {
+    fn alive(&self) -> bool {
+        !self.retired && self.seen.elapsed() < LEASE
+    }
+    fn peer(&self) -> Peer {
+        Peer { id: self.card.id, url: self.card.url.clone(), secret: self.card.secret.clone() }
+    }
+}
+
+/// The tables.
+pub struct Tables {
+    pub world: World,
+    pub owner: Option<NodeId>,
+    pub epoch: i64,
+    nodes: BTreeMap<NodeId, Node>,
+    pub keys: BTreeMap<String, RunId>,
+    pub events: BTreeMap<RunId, BTreeMap<i64, Json>>,
+    ears: Vec<(NodeId, mpsc::UnboundedSender<Result<Wakeup, StoreError>>)>,
+    /// Commits that were refused because another owner had the conversation.
+    pub fenced: usize,
+    /// Runs that something was committed for after their end.
+    pub late: Vec<RunId>,
+}
+
+/// The database.
+pub struct Db {
+    tables: Mutex<Tables>,
+    started: Instant,
+}
+
+impl Tables {
+    fn conversation(&self) -> ConversationId {
+        self.world.conversation.id
+    }
+    /// Runs that are not over: one that was begun first, the others oldest first.
+    pub fn open(&self) -> Vec<RunId> {
+        let mut open: Vec<&Run> = self.world.runs.values().filter(|r| !r.status.is_terminal()).collect();
+        open.sort_by_key(|r| (r.status != RunStatus::Running, r.created_at, r.id));
+        open.into_iter().map(|r| r.id).collect()
+    }
+    fn alive(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(&node).filter(|n| n.alive())
+    }
+    fn other_owner(&self, node: NodeId) -> Option<Peer> {
+        let owner = self.owner.filter(|owner| *owner != node)?;
+        self.alive(owner).map(Node::peer)
+    }
+    fn end(&mut self, id: RunId, reason: StopReason, error: Option<&str>) -> bool {
+        let Some(run) = self.world.runs.get_mut(&id).filter(|r| !r.status.is_terminal()) else { return false };
+        run.status = reason.status();
+        run.stop_reason = Some(reason);
+        run.error = error.map(str::to_owned);
+        true
+    }
+    fn append(&mut self, run: RunId, events: &[LoggedEvent]) -> Result<(), StoreError> {
+        let log = self.events.entry(run).or_default();
+        if let Some(taken) = events.iter().find(|e| log.contains_key(&e.seq)) {
+            return Err(StoreError::Conflict(format!("event {} of {run} exists", taken.seq)));
+        }
+        log.extend(events.iter().map(|e| (e.seq, e.event.clone())));
+        Ok(())
+    }
+}
+
+impl Db {
+    pub fn new(world: World) -> Self {
+        let tables = Tables {
+            world,
+            owner: None,
+            epoch: 0,
+            nodes: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            events: BTreeMap::new(),
+            ears: Vec::new(),
+            fenced: 0,
+            late: Vec::new(),
+        };
+        Self { tables: Mutex::new(tables), started: Instant::now() }
+    }
+
+    /// Looks at the tables, or changes them behind everybody's back.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Tables) -> T) -> T {
+        look(&mut self.tables.lock())
+    }
+
+    pub fn now(&self) -> Time {
+        let micros = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Time::UNIX_EPOCH + chrono::Duration::microseconds(micros)
+    }
+
+    pub fn uuid(&self) -> Uuid {
+        self.with(|t| t.world.ids.uuid())
+    }
+
+    pub fn heartbeat(&self, card: &NodeCard, vitals: Vitals) {
+        self.with(|t| {
+            if !t.nodes.contains_key(&card.id) {
+                t.nodes.values_mut().filter(|n| n.card.name == card.name).for_each(|n| n.retired = true);
+            }
+            let seen = Instant::now();
+            t.nodes.insert(card.id, Node { card: card.clone(), seen, draining: vitals.draining, retired: false });
+        });
+    }
+
+    pub fn other_nodes(&self, node: NodeId) -> Vec<Peer> {
+        self.with(|t| {
+            t.nodes.values().filter(|n| n.card.id != node && !n.draining && n.alive()).map(Node::peer).collect()
+        })
+    }
+
+    pub fn retire(&self, node: NodeId) {
+        self.with(|t| {
+            if let Some(node) = t.nodes.get_mut(&node) {
+                node.retired = true;
+            }
+        });
+    }
+
+    pub fn insert_run(&self, new: &NewRun, node: NodeId) -> Accepted {
+        self.with(|t| {
+            if new.conversation_id != t.conversation() {
+                return Accepted::NotFound;
+            }
+            let mut keys = new.keys.clone();
+            keys.sort();
+            if let Some(known) = keys.iter().find_map(|key| t.keys.get(key)) {
+                return Accepted::Known(Box::new(t.world.runs[known].clone()));
+            }
+            let policy = new.busy_policy.unwrap_or(t.world.snapshot.agent.busy_policy);
+            let open = t.open();
+            if policy == BusyPolicy::Reject
+                && let Some(busy) = open.first()
+            {
+                return Accepted::Busy(*busy);
+            }
+            if i64::try_from(open.len()).unwrap_or(i64::MAX) >= new.max_queue {
+                return Accepted::Full;
+            }
+            let interrupts = policy == BusyPolicy::Interrupt;
+            t.world.runs.insert(new.id, row(new, interrupts));
+            t.keys.extend(keys.into_iter().map(|key| (key, new.id)));
+            Accepted::Stored {
+                rev: t.world.snapshot.agent.rev,
+                owner: t.other_owner(node),
+                policy: if interrupts { policy } else { BusyPolicy::Queue },
+            }
+        })
+    }
+
+    pub fn owner(&self, conversation: ConversationId, node: NodeId) -> Owner {
+        self.with(|t| {
+            if conversation != t.conversation() {
+                Owner::Gone
+            } else if t.owner == Some(node) {
+                Owner::Me
+            } else {
+                t.other_owner(node).map_or(Owner::Nobody, Owner::Peer)
+            }
+        })
+    }
+
+    pub fn wakeups(&self, node: NodeId) -> Wakeups {
+        let (ear, wakeups) = mpsc::unbounded();
+        self.with(|t| t.ears.push((node, ear)));
+        wakeups.boxed()
+    }
+
+    pub fn poke(&self, node: Option<NodeId>, conversation: ConversationId) {
+        self.with(|t| {
+            t.ears.retain(|(id, ear)| {
+                node.is_some_and(|node| node != *id) || ear.unbounded_send(Ok(Wakeup::Work(conversation))).is_ok()
+            });
+        });
+    }
+
+    pub fn claim(&self, conversation_id: ConversationId, node: NodeId) -> Option<Fence> {
+        self.with(|t| {
+            if conversation_id != t.conversation() || t.other_owner(node).is_some() {
+                return None;
+            }
+            t.owner = Some(node);
+            t.epoch += 1;
+            Some(Fence { conversation_id, epoch: t.epoch })
+        })
+    }
+
+    pub fn release(&self, fence: Fence) {
+        self.with(|t| {
+            if t.epoch == fence.epoch {
+                t.owner = None;
+            }
+        });
+    }
+
+    pub fn stranded(&self, node: NodeId) -> Vec<ConversationId> {
+        self.with(|t| {
+            let owned = t.owner == Some(node) || t.other_owner(node).is_some();
+            if owned || t.open().is_empty() { Vec::new() } else { vec![t.conversation()] }
+        })
+    }
+
+    pub fn waiting(&self, node: NodeId) -> Vec<(ConversationId, RunId)> {
+        let before = self.now() - chrono::Duration::from_std(WAITS).expect("it is short");
+        self.with(|t| {
+            let waits = |r: &&Run| r.status == RunStatus::Created && r.created_at < before;
+            let runs = t.world.runs.values().filter(|_| t.owner == Some(node)).filter(waits);
+            let mut runs: Vec<_> = runs.map(|r| (r.created_at, r.id)).collect();
+            runs.sort();
+            runs.into_iter().map(|(_, run)| (t.conversation(), run)).collect()
+        })
+    }
+
+    pub fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool, StoreError> {
+        self.with(|t| {
+            if t.epoch != fence.epoch {
+                t.fenced += 1;
+                return Ok(false);
+            }
+            t.append(run, events)?;
+            Ok(true)
+        })
+    }
+
+    pub fn events(&self, run: RunId, after: i64, limit: i64) -> Vec<LoggedEvent> {
+        self.with(|t| {
+            let log = t.events.get(&run).into_iter().flat_map(|log| log.range(after + 1..));
+            log.map(|(seq, event)| LoggedEvent { seq: *seq, event: event.clone() })
+                .take(usize::try_from(limit).unwrap_or(0))
+                .collect()
+        })
+    }
+
+    pub fn last_event(&self, run: RunId) -> i64 {
+        self.with(|t| t.events.get(&run).and_then(|log| log.keys().next_back()).copied().unwrap_or(0))
+    }
+
+    pub fn seize(&self, id: RunId, reason: StopReason) -> bool {
+        self.with(|t| {
+            let ended = t.end(id, reason, None);
+            if ended {
+                t.owner = None;
+                t.epoch += 1;
+            }
+            ended
+        })
+    }
+
+    pub fn end_run(&self, id: RunId, reason: StopReason, error: Option<&str>) -> bool {
+        self.with(|t| t.end(id, reason, error))
+    }
+
+    pub fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome, StoreError> {
+        self.with(|t| {
+            if fence.epoch != t.epoch || commit.expect_seq != t.world.conversation.next_seq {
+                t.fenced += 1;
+                return Ok(CommitOutcome::Fenced);
+            }
+            if commit.step.as_ref().is_some_and(|step| t.world.steps.contains(&step.id)) {
+                return Err(StoreError::Conflict("the step exists".into()));
+            }
+            let mut versions: BTreeMap<_, _> = t.world.snapshot.blocks.iter().map(|b| (b.id, b.version)).collect();
+            for write in &commit.blocks {
+                let BlockWrite::Set { id, version, .. } = write else { continue };
+                let known = versions.entry(*id).or_default();
+                if known != version {
+                    return Ok(CommitOutcome::BlockConflict);
+                }
+                *known += 1;
+            }
+            if let Some(update) = &commit.run {
+                t.append(update.id, &commit.events)?;
+                if !t.world.runs[&update.id].status.is_terminal() {
+                    t.world.move_run(update);
+                } else if !commit.append.is_empty() || commit.step.is_some() {
+                    // The run itself is never changed any more. The same commit again, whose answer was lost, is
+                    // no harm when nothing was in it.
+                    t.late.push(update.id);
+                }
+            }
+            t.world.write(commit);
+            Ok(CommitOutcome::Done { agent_rev: t.world.snapshot.agent.rev })
+        })
+    }
+}
+
+fn row(new: &NewRun, interrupts: bool) -> Run {
+    Run {
+        id: new.id,
+        agent_id: new.agent_id,
+        conversation_id: new.conversation_id,
+        status: RunStatus::Created,
+        stop_reason: None,
+        input: new.input.clone(),
+        background: new.background,
+        run_type: new.run_type.clone(),
+        metadata: new.metadata.clone(),
+        callback_url: new.callback_url.clone(),
+        interrupts,
+        error: None,
+        error_kind: None,
+        attempts: 0,
+        step_count: 0,
+        usage: engram_domain::Usage::default(),
+        ttft_ns: None,
+        created_at: new.created_at,
+        updated_at: new.created_at,
+        completed_at: None,
+    }
+}

@@ -1,0 +1,108 @@
+//! Groups of agents.
+//!
+//! Invariants: every agent of a group, its manager too, has the group's shared blocks among its own
+//! (`agent_blocks`); a group goes with its manager, an agent that goes leaves its groups. An agent
+//! that leaves a group keeps the blocks, and so do all when the group is deleted: nobody loses memory
+//! that was not asked for. A block that is detached from the group is taken from all of them.
+
+mod list;
+mod modify;
+mod share;
+
+use std::collections::HashMap;
+
+use engram_domain::{AgentId, Group, GroupId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use list::GroupFilter;
+pub use modify::GroupPatch;
+
+use crate::{
+    Result, Store,
+    error::db,
+    rows::{GroupRow, ManagerColumns, group_columns},
+};
+
+impl Store {
+    /// A group.
+    pub async fn group(&self, id: GroupId) -> Result<Option<Group>> {
+        let mut conn = self.pool.acquire().await.map_err(db)?;
+        read(&mut conn, id).await
+    }
+
+    /// Creates a group and gives its shared blocks to its agents. [`crate::StoreError::Conflict`] when
+    /// one of them has another block with a shared one's label.
+    pub async fn create_group(&self, group: &Group) -> Result<()> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        insert(&mut tx, group).await?;
+        tx.commit().await.map_err(db)
+    }
+
+    /// Deletes a group. Its agents stay, and keep their blocks. False when there is no such group.
+    pub async fn delete_group(&self, id: GroupId) -> Result<bool> {
+        let done = sqlx::query("DELETE FROM groups WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The group that each of these agents manages: of several the one that works in the background,
+    /// else the newest.
+    pub(crate) async fn managed_groups(&self, agents: &[Uuid]) -> Result<HashMap<AgentId, Group>> {
+        let rows = sqlx::query_as::<_, GroupRow>(concat!(
+            "SELECT DISTINCT ON (g.manager_agent_id) ",
+            group_columns!(),
+            " FROM groups g WHERE g.manager_agent_id = ANY($1) ORDER BY g.manager_agent_id, \
+             g.manager_type IN ('sleeptime', 'voice_sleeptime') DESC, g.created_at DESC, g.id DESC"
+        ))
+        .bind(agents)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        let groups = rows.into_iter().map(Group::try_from).collect::<Result<Vec<_>>>()?;
+        Ok(groups.into_iter().filter_map(|g| Some((g.manager.manager_agent_id()?, g))).collect())
+    }
+}
+
+async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<Group>> {
+    sqlx::query_as::<_, GroupRow>(concat!("SELECT ", group_columns!(), " FROM groups g WHERE g.id = $1"))
+        .bind(id.0)
+        .fetch_optional(conn)
+        .await
+        .map_err(db)?
+        .map(Group::try_from)
+        .transpose()
+}
+
+/// Inserts a group with its members and its blocks, for whoever creates one among other things.
+pub(crate) async fn insert(conn: &mut PgConnection, g: &Group) -> Result<()> {
+    let manager = ManagerColumns::from(&g.manager);
+    sqlx::query(
+        "INSERT INTO groups (id, manager_type, description, manager_agent_id, termination_token, max_turns, \
+         sleeptime_agent_frequency, max_message_buffer_length, min_message_buffer_length, turns_counter, \
+         last_processed_message_id, project_id, template_id, base_template_id, hidden, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+    )
+    .bind(g.id.0)
+    .bind(g.manager.manager_type().as_str())
+    .bind(&g.description)
+    .bind(manager.manager_agent_id)
+    .bind(manager.termination_token)
+    .bind(manager.max_turns)
+    .bind(manager.frequency)
+    .bind(manager.max_buffer)
+    .bind(manager.min_buffer)
+    .bind(g.turns_counter)
+    .bind(g.last_processed_message_id.map(|m| m.0))
+    .bind(&g.project_id)
+    .bind(&g.template_id)
+    .bind(&g.base_template_id)
+    .bind(g.hidden)
+    .bind(g.created_at)
+    .bind(g.updated_at)
+    .execute(&mut *conn)
+    .await
+    .map_err(db)?;
+    share::set_members(conn, g).await?;
+    share::set_blocks(conn, g).await?;
+    share::give(conn, g).await
+}

@@ -1,0 +1,115 @@
+//! Changing a group.
+
+use engram_domain::{AgentId, BlockId, Group, GroupId, ManagerConfig, Time};
+use sqlx::PgConnection;
+
+use super::{read, share};
+use crate::{Result, Store, error::db, rows::ManagerColumns};
+
+/// Changes of a group; what is none stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GroupPatch {
+    /// New description.
+    pub description: Option<String>,
+    /// New settings, of the type that the group has.
+    pub manager: Option<ManagerConfig>,
+    /// New members in their order, each once.
+    pub agent_ids: Option<Vec<AgentId>>,
+    /// All shared blocks, each once. Agents get the new ones and lose those that are gone.
+    pub shared_block_ids: Option<Vec<BlockId>>,
+    /// One more shared block.
+    pub add_block: Option<BlockId>,
+    /// One shared block less.
+    pub remove_block: Option<BlockId>,
+    /// New project id.
+    pub project_id: Option<String>,
+    /// Whether it is left out of lists.
+    pub hidden: Option<bool>,
+}
+
+impl Store {
+    /// Changes a group and returns what it is now, or none when there is no such group.
+    /// [`crate::StoreError::Conflict`] as for its creation.
+    pub async fn modify_group(&self, id: GroupId, patch: &GroupPatch, now: Time) -> Result<Option<Group>> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        // A statement of its own, so that the next one sees what the former holder of the lock has done.
+        sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(db)?;
+        let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
+        let mut after = apply(before.clone(), patch);
+        if after == before {
+            return Ok(Some(before));
+        }
+        after.updated_at = now;
+        update(&mut tx, &after).await?;
+        if after.agent_ids != before.agent_ids {
+            share::set_members(&mut tx, &after).await?;
+        }
+        if after.shared_block_ids != before.shared_block_ids {
+            share::set_blocks(&mut tx, &after).await?;
+            let gone: Vec<BlockId> =
+                before.shared_block_ids.iter().copied().filter(|b| !after.shared_block_ids.contains(b)).collect();
+            share::take(&mut tx, &after, &gone).await?;
+        }
+        share::give(&mut tx, &after).await?;
+        tx.commit().await.map_err(db)?;
+        Ok(Some(after))
+    }
+}
+
+fn apply(mut g: Group, p: &GroupPatch) -> Group {
+    if let Some(description) = &p.description {
+        g.description.clone_from(description);
+    }
+    if let Some(manager) = &p.manager {
+        g.turns_counter = g.turns_counter.or(manager.first_turns_counter());
+        g.manager = manager.clone();
+    }
+    if let Some(agent_ids) = &p.agent_ids {
+        g.agent_ids.clone_from(agent_ids);
+    }
+    if let Some(blocks) = &p.shared_block_ids {
+        g.shared_block_ids.clone_from(blocks);
+    }
+    if let Some(block) = p.add_block.filter(|b| !g.shared_block_ids.contains(b)) {
+        g.shared_block_ids.push(block);
+    }
+    if let Some(block) = p.remove_block {
+        g.shared_block_ids.retain(|b| *b != block);
+    }
+    if p.project_id.is_some() {
+        g.project_id.clone_from(&p.project_id);
+    }
+    g.hidden = p.hidden.or(g.hidden);
+    g
+}
+
+async fn update(conn: &mut PgConnection, g: &Group) -> Result<()> {
+    let manager = ManagerColumns::from(&g.manager);
+    sqlx::query(
+        "UPDATE groups SET manager_type = $2, description = $3, manager_agent_id = $4, termination_token = $5, \
+         max_turns = $6, sleeptime_agent_frequency = $7, max_message_buffer_length = $8, \
+         min_message_buffer_length = $9, turns_counter = $10, project_id = $11, hidden = $12, updated_at = $13 \
+         WHERE id = $1",
+    )
+    .bind(g.id.0)
+    .bind(g.manager.manager_type().as_str())
+    .bind(&g.description)
+    .bind(manager.manager_agent_id)
+    .bind(manager.termination_token)
+    .bind(manager.max_turns)
+    .bind(manager.frequency)
+    .bind(manager.max_buffer)
+    .bind(manager.min_buffer)
+    .bind(g.turns_counter)
+    .bind(&g.project_id)
+    .bind(g.hidden)
+    .bind(g.updated_at)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! The log of what a run has shown. Written before it is shown, so that a number that a reader has seen
+//! means the same event on every node and after every crash.
+
+use engram_core::ports::{Fence, LoggedEvent};
+use engram_domain::{RunId, Time};
+use sqlx::FromRow;
+
+use crate::{Result, Store, error::db, json::RawJson};
+
+#[derive(FromRow)]
+struct EventRow {
+    seq: i64,
+    event: RawJson,
+}
+
+/// Events as parallel arrays.
+#[derive(Default)]
+pub(crate) struct EventColumns {
+    pub seqs: Vec<i64>,
+    /// As text, which keeps the order of members.
+    pub events: Vec<String>,
+}
+
+impl EventColumns {
+    /// Turns rows into columns.
+    pub fn of(events: &[LoggedEvent]) -> Self {
+        events.iter().fold(Self::default(), |mut columns, logged| {
+            columns.seqs.push(logged.seq);
+            columns.events.push(logged.event.to_string());
+            columns
+        })
+    }
+}
+
+impl Store {
+    /// Appends events, unless the fence has moved on. The conversation's row is locked for it: a claim
+    /// that happens at the same time comes before or after, so nobody writes beside its successor. An
+    /// event whose number is taken is [`crate::StoreError::Conflict`].
+    pub(crate) async fn append_run_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool> {
+        let columns = EventColumns::of(events);
+        let holds: i64 = sqlx::query_scalar(
+            "WITH fence AS (
+                SELECT id FROM conversations WHERE id = $1 AND epoch = $2 FOR NO KEY UPDATE
+            ), logged AS (
+                INSERT INTO run_events (run_id, seq, event)
+                SELECT r.id, u.seq, u.event::json
+                FROM fence, runs r, unnest($4::bigint[], $5::text[]) AS u (seq, event) WHERE r.id = $3
+            )
+            SELECT count(*) FROM fence",
+        )
+        .bind(fence.conversation_id.0)
+        .bind(fence.epoch)
+        .bind(run.0)
+        .bind(columns.seqs)
+        .bind(columns.events)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(holds > 0)
+    }
+
+    /// Events with a number above `after`, in their order.
+    pub(crate) async fn events_of(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<LoggedEvent>> {
+        let rows: Vec<EventRow> =
+            sqlx::query_as("SELECT seq, event FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+                .bind(run.0)
+                .bind(after)
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(db)?;
+        rows.into_iter()
+            .map(|row| Ok(LoggedEvent { seq: row.seq, event: row.event.parse("run_events", "event", run)? }))
+            .collect()
+    }
+
+    /// The number of the last event, 0 when there is none.
+    pub(crate) async fn last_event_of(&self, run: RunId) -> Result<i64> {
+        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM run_events WHERE run_id = $1")
+            .bind(run.0)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(db)
+    }
+
+    /// Deletes the events of runs that ended more than a day ago; their messages stay. How many they were.
+    pub async fn prune_events(&self, now: Time) -> Result<u64> {
+        let done = sqlx::query(
+            "DELETE FROM run_events e USING runs r
+             WHERE r.id = e.run_id AND r.completed_at < $1::timestamptz - interval '1 day'",
+        )
+        .bind(now)
+        .execute(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(done.rows_affected())
+    }
+}

@@ -1,0 +1,130 @@
+//! From a schedule whose time has come to a run.
+
+use engram_core::{ports::Ids, schedule};
+use engram_domain::{AgentId, RunId, Schedule, ScheduleId, Time};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::{Result, Store, error::db, rows::WhenRow};
+
+/// `run_type` of a schedule's runs.
+pub const RUN_TYPE: &str = "scheduled_message";
+
+/// A time of a schedule and the run that it has become. The run waits in the default conversation of
+/// its agent: whoever claims should wake that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The schedule.
+    pub schedule_id: ScheduleId,
+    /// Its agent.
+    pub agent_id: AgentId,
+    /// The run.
+    pub run_id: RunId,
+    /// When it was due.
+    pub due_at: Time,
+    /// When the schedule is due again.
+    pub next_at: Option<Time>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    agent_id: Uuid,
+    next_at: Time,
+    #[sqlx(flatten)]
+    when: WhenRow,
+}
+
+impl Store {
+    /// Makes runs of schedules that are due, at most `limit`, the longest due first: one transaction,
+    /// exactly once however many nodes ask. Fewer than `limit` means that for now there are no more.
+    ///
+    /// What was missed is made up for by one run. A schedule whose last run has not ended stays due;
+    /// one that another claimer has, or whose agent is being deleted, is passed over.
+    pub async fn claim_due(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Due>> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        // The agent's row is locked as the foreign key of the run will lock it, but without waiting: a
+        // deletion of the agent would in turn wait for the schedule.
+        let rows = sqlx::query_as::<_, Row>(
+            "SELECT s.id, s.agent_id, s.next_at, s.kind, s.scheduled_at, s.cron, s.timezone, s.every_seconds
+             FROM schedules s JOIN agents a ON a.id = s.agent_id
+             WHERE s.next_at <= $1 AND NOT EXISTS (
+                 SELECT FROM runs r WHERE r.id = s.last_run_id AND r.status IN ('created', 'running')
+             )
+             ORDER BY s.next_at, s.id LIMIT $2
+             FOR NO KEY UPDATE OF s SKIP LOCKED FOR KEY SHARE OF a SKIP LOCKED",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(db)?;
+        let due: Vec<Due> = rows.into_iter().map(|row| due(row, now, ids)).collect();
+        if !due.is_empty() {
+            store(&mut tx, &due, now).await?;
+        }
+        tx.commit().await.map_err(db)?;
+        Ok(due)
+    }
+}
+
+/// A schedule that cannot be read or reckoned with any more is due for the last time: it must not keep
+/// the others waiting.
+fn due(row: Row, now: Time, ids: &dyn Ids) -> Due {
+    let next_at = match row.when.when(row.id) {
+        Ok(when) => schedule::following(&when, row.next_at, now).unwrap_or_else(|error| {
+            tracing::error!(schedule = %row.id, %error, "a schedule has no next time");
+            None
+        }),
+        Err(error) => {
+            tracing::error!(%error, "a schedule cannot be read");
+            None
+        }
+    };
+    Due {
+        schedule_id: ScheduleId(row.id),
+        agent_id: AgentId(row.agent_id),
+        run_id: RunId(ids.uuid()),
+        due_at: row.next_at,
+        next_at,
+    }
+}
+
+/// The runs, with the columns that every acknowledgement sets (`accept.rs`), their names, and the next
+/// times. A scheduled run always waits for its turn, whatever its agent wants of other messages.
+async fn store(conn: &mut PgConnection, due: &[Due], now: Time) -> Result<()> {
+    let schedules: Vec<Uuid> = due.iter().map(|d| d.schedule_id.0).collect();
+    let runs: Vec<Uuid> = due.iter().map(|d| d.run_id.0).collect();
+    let keys: Vec<String> = due.iter().map(|d| Schedule::run_key(d.schedule_id, d.due_at)).collect();
+    let names: Vec<String> = due.iter().map(|d| d.schedule_id.to_string()).collect();
+    let next: Vec<Option<Time>> = due.iter().map(|d| d.next_at).collect();
+    sqlx::query(
+        "WITH due AS (
+            SELECT d.*, s.agent_id, s.input, s.callback_url
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS d (schedule_id, run_id, key, name)
+            JOIN schedules s ON s.id = d.schedule_id
+        ), stored AS (
+            INSERT INTO runs (id, agent_id, conversation_id, status, input, background, run_type, metadata,
+                              callback_url, created_at, updated_at, interrupts)
+            SELECT run_id, agent_id, agent_id, 'created', input, true, $6, json_build_object('schedule_id', name),
+                   callback_url, $7, $7, false
+            FROM due
+        ), named AS (
+            INSERT INTO run_keys (conversation_id, key, run_id) SELECT agent_id, key, run_id FROM due
+        )
+        UPDATE schedules s SET last_at = s.next_at, next_at = n.next_at, last_run_id = n.run_id, runs = s.runs + 1
+        FROM unnest($1::uuid[], $2::uuid[], $5::timestamptz[]) AS n (schedule_id, run_id, next_at)
+        WHERE s.id = n.schedule_id",
+    )
+    .bind(schedules)
+    .bind(runs)
+    .bind(keys)
+    .bind(names)
+    .bind(next)
+    .bind(RUN_TYPE)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}

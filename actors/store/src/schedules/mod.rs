@@ -1,0 +1,93 @@
+//! Messages that are sent at a time.
+//!
+//! Invariants: a schedule that is due becomes a run in the transaction that moves it to its next time
+//! ([`Due`]), so each time is a run exactly once, whoever claims it; a run that has not ended keeps its
+//! schedule's next one waiting.
+
+mod claim;
+
+use engram_domain::{AgentId, Schedule, ScheduleId};
+use sqlx::QueryBuilder;
+
+pub use claim::{Due, RUN_TYPE};
+
+use crate::{
+    Page, Result, Store,
+    error::db,
+    json::AsJson,
+    keyset::Key,
+    rows::{ScheduleRow, WhenRow, schedule_columns},
+};
+
+const KEY: Key = Key { from: "schedules s", column: "s.created_at", id: "s.id" };
+
+impl Store {
+    /// Creates a schedule. [`crate::StoreError::Invalid`] when there is no such agent.
+    pub async fn create_schedule(&self, s: &Schedule) -> Result<()> {
+        let when = WhenRow::from(&s.when);
+        sqlx::query(
+            "INSERT INTO schedules (id, agent_id, input, callback_url, kind, scheduled_at, cron, timezone, \
+             every_seconds, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(s.id.0)
+        .bind(s.agent_id.0)
+        .bind(AsJson(&s.input))
+        .bind(&s.callback_url)
+        .bind(when.kind)
+        .bind(when.scheduled_at)
+        .bind(when.cron)
+        .bind(when.timezone)
+        .bind(when.every_seconds)
+        .bind(s.next_at)
+        .bind(s.created_at)
+        .execute(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(())
+    }
+
+    /// A schedule of an agent.
+    pub async fn schedule(&self, agent: AgentId, id: ScheduleId) -> Result<Option<Schedule>> {
+        sqlx::query_as::<_, ScheduleRow>(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules s LEFT JOIN runs r ON r.id = s.last_run_id WHERE s.id = $1 AND s.agent_id = $2"
+        ))
+        .bind(id.0)
+        .bind(agent.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(db)?
+        .map(Schedule::try_from)
+        .transpose()
+    }
+
+    /// A page of an agent's schedules, those that are over too.
+    pub async fn schedules(&self, agent: AgentId, page: Page) -> Result<Vec<Schedule>> {
+        let mut q = QueryBuilder::new(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules s LEFT JOIN runs r ON r.id = s.last_run_id WHERE s.agent_id = "
+        ));
+        q.push_bind(agent.0);
+        self.push_page(&mut q, KEY, page).await?;
+        q.build_query_as::<ScheduleRow>()
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)?
+            .into_iter()
+            .map(Schedule::try_from)
+            .collect()
+    }
+
+    /// Deletes a schedule. Runs that it has begun go on. False when the agent has no such schedule.
+    pub async fn delete_schedule(&self, agent: AgentId, id: ScheduleId) -> Result<bool> {
+        let done = sqlx::query("DELETE FROM schedules WHERE id = $1 AND agent_id = $2")
+            .bind(id.0)
+            .bind(agent.0)
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(done.rows_affected() > 0)
+    }
+}

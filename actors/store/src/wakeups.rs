@@ -1,0 +1,116 @@
+//! What nodes say to each other through the database: `NOTIFY` with the id of a conversation, on a
+//! channel for all of them or on one node's own.
+//!
+//! Nobody depends on being heard: whoever misses a notification finds the work by asking.
+
+use std::time::Duration;
+
+use engram_core::ports::{Wakeup, Wakeups};
+use engram_domain::{ConversationId, NodeId};
+use futures::{StreamExt, stream};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use uuid::Uuid;
+
+use crate::{Result, Store, error::db};
+
+/// The channel that every node listens to.
+const ALL: &str = "engram";
+/// Between two tries to listen again.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long one try may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A node's own channel.
+fn channel(node: NodeId) -> String {
+    format!("{ALL}_{}", node.0.simple())
+}
+
+/// Between two wake-ups.
+struct Ear {
+    node: NodeId,
+    options: PgConnectOptions,
+    /// None while the connection is lost.
+    listener: Option<PgListener>,
+    /// The last try to listen again failed.
+    pausing: bool,
+}
+
+impl Store {
+    /// What is said to a node from now on, over a connection of its own. When that is lost, the stream
+    /// tells of every try to get a new one that fails, and says [`Wakeup::Missed`] when it has one. None
+    /// for the embedded database, whose one connection cannot be spared.
+    pub(crate) async fn listen(&self, node: NodeId) -> Result<Option<Wakeups>> {
+        if self.embedded {
+            return Ok(None);
+        }
+        let options = (*self.pool.connect_options()).clone();
+        let listener = connect(&options, node).await.map_err(db)?;
+        let ear = Ear { node, options, listener: Some(listener), pausing: false };
+        Ok(Some(stream::unfold(ear, |ear| async { Some(hear(ear).await) }).boxed()))
+    }
+
+    /// Tells a node, or all of them, that there is work in a conversation.
+    pub(crate) async fn notify(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<()> {
+        if self.embedded {
+            return Ok(());
+        }
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(node.map_or_else(|| ALL.to_owned(), channel))
+            .bind(conversation.0.to_string())
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(())
+    }
+}
+
+async fn hear(mut ear: Ear) -> (Result<Wakeup>, Ear) {
+    loop {
+        let Some(listener) = &mut ear.listener else {
+            if ear.pausing {
+                tokio::time::sleep(PAUSE).await;
+            }
+            return match connect(&ear.options, ear.node).await {
+                Ok(listener) => {
+                    (ear.listener, ear.pausing) = (Some(listener), false);
+                    (Ok(Wakeup::Missed), ear)
+                }
+                Err(error) => {
+                    ear.pausing = true;
+                    (Err(db(error)), ear)
+                }
+            };
+        };
+        match listener.try_recv().await {
+            Ok(Some(said)) => {
+                if let Ok(id) = Uuid::parse_str(said.payload()) {
+                    return (Ok(Wakeup::Work(ConversationId(id))), ear);
+                }
+                tracing::debug!(channel = said.channel(), "a notification is no conversation's id");
+            }
+            Ok(None) => ear.listener = None,
+            Err(error) => {
+                tracing::debug!(%error, "the connection that listens is lost");
+                ear.listener = None;
+            }
+        }
+    }
+}
+
+/// A connection that listens. It comes from a pool of one, because a listener wants a pool.
+async fn connect(options: &PgConnectOptions, node: NodeId) -> std::result::Result<PgListener, sqlx::Error> {
+    let pool: PgPool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    // Whether something was missed is for this stream to tell.
+    listener.eager_reconnect(false);
+    listener.listen_all([ALL, &*channel(node)]).await?;
+    Ok(listener)
+}

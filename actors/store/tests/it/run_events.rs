@@ -1,0 +1,193 @@
+//! The log of what a run has shown, and taking a run from whoever drives it.
+
+use engram_core::ports::{CommitOutcome, EngineStore, LoggedEvent};
+use engram_domain::{RunStatus, StopReason, Time};
+use engram_store::StoreError;
+use serde_json::json;
+
+use crate::support::*;
+
+fn events(from: i64, words: &[&str]) -> Vec<LoggedEvent> {
+    (from..).zip(words).map(|(seq, word)| LoggedEvent { seq, event: json!({"z": word, "a": "x\0y"}) }).collect()
+}
+
+#[tokio::test]
+async fn events_are_kept_in_their_order_and_only_the_owner_writes_them() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let run = new_run(agent.id, conversation, 0);
+    accept(&db, &run).await;
+    let stale = claim(&db, conversation).await;
+    assert_eq!(db.last_event(run.id).await.unwrap(), 0);
+    let all = events(1, &["a", "b", "c", "d"]);
+    assert!(db.append_events(stale, run.id, &all[..2]).await.unwrap());
+    db.release(stale).await.unwrap();
+    let fence = claim(&db, conversation).await;
+    assert!(!db.append_events(stale, run.id, &all[2..]).await.unwrap());
+    assert_eq!(db.last_event(run.id).await.unwrap(), 2);
+    assert!(db.append_events(fence, run.id, &all[2..]).await.unwrap());
+    assert!(db.append_events(fence, run.id, &[]).await.unwrap());
+    assert_eq!(db.events(run.id, 0, 100).await.unwrap(), all);
+    assert_eq!(db.events(run.id, 1, 2).await.unwrap(), all[1..3]);
+    assert_eq!(db.events(run.id, 0, 1).await.unwrap()[0].event.to_string(), r#"{"z":"a","a":"x\u0000y"}"#);
+    assert_eq!(db.last_event(run.id).await.unwrap(), 4);
+    // A number means one event for ever.
+    let twice = db.append_events(fence, run.id, &events(4, &["other", "e"])).await;
+    assert!(matches!(twice, Err(StoreError::Conflict(_))), "{twice:?}");
+    assert_eq!(db.events(run.id, 0, 100).await.unwrap(), all);
+    // A run that was deleted meanwhile stops nobody.
+    db.delete_run(run.id).await.unwrap();
+    assert!(db.append_events(fence, run.id, &events(5, &["late"])).await.unwrap());
+    assert_eq!(db.last_event(run.id).await.unwrap(), 0);
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn a_commit_and_its_events_are_one() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![block("human", "v")]).await;
+    let conversation = agent.id.default_conversation();
+    let run = new_run(agent.id, conversation, 0);
+    accept(&db, &run).await;
+    let stale = claim(&db, conversation).await;
+    db.release(stale).await.unwrap();
+    let fence = claim(&db, conversation).await;
+    let mut commit = appending(agent.id, conversation, 1, &["hello"]);
+    commit.run = Some(run_start(run.id));
+    commit.events = events(1, &["a", "b"]);
+    assert_eq!(db.commit(stale, &commit).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.last_event(run.id).await.unwrap(), 0);
+    assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+    // The long form, which fails for the sake of a block, and then does not.
+    let human = db.load_snapshot(agent.id).await.unwrap().unwrap().blocks[0].clone();
+    let set = |version| engram_core::ports::store::BlockWrite::Set {
+        id: human.id,
+        version,
+        value: "w".into(),
+        label: None,
+        description: None,
+    };
+    let mut long = appending(agent.id, conversation, 2, &["hi"]);
+    let end = engram_core::ports::store::RunUpdate {
+        error: Some("no".into()),
+        error_kind: Some("llm_timeout".into()),
+        ..run_end(run.id, StopReason::LlmApiError)
+    };
+    long.run = Some(end);
+    long.events = events(3, &["c"]);
+    long.blocks = vec![set(7)];
+    assert_eq!(db.commit(fence, &long).await.unwrap(), CommitOutcome::BlockConflict);
+    assert_eq!(db.last_event(run.id).await.unwrap(), 2);
+    long.blocks = vec![set(human.version)];
+    assert!(matches!(db.commit(fence, &long).await.unwrap(), CommitOutcome::Done { .. }));
+    assert_eq!(db.events(run.id, 0, 9).await.unwrap(), events(1, &["a", "b", "c"]));
+    let ended = db.run(run.id).await.unwrap().unwrap();
+    assert_eq!((ended.error.as_deref(), ended.error_kind.as_deref()), (Some("no"), Some("llm_timeout")));
+    // A number that is taken stops the whole commit; events without a run are nobody's.
+    let mut again = appending(agent.id, conversation, 3, &["more"]);
+    again.run = Some(run_start(run.id));
+    again.events = events(3, &["other"]);
+    assert!(matches!(db.commit(fence, &again).await, Err(StoreError::Conflict(_))));
+    again.run = None;
+    assert!(matches!(db.commit(fence, &again).await, Err(StoreError::Invalid(_))));
+    assert_eq!(db.load(conversation).await.unwrap().unwrap().context.len(), 3);
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn events_go_a_day_after_the_end() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let fence = claim(&db, conversation).await;
+    let mut runs = vec![];
+    for ended in [Some(at(0)), Some(at(10)), None] {
+        let run = new_run(agent.id, conversation, 0);
+        accept(&db, &run).await;
+        db.append_events(fence, run.id, &events(1, &["a", "b"])).await.unwrap();
+        if let Some(ended) = ended {
+            db.end_run(run.id, StopReason::EndTurn, None, ended).await.unwrap();
+        }
+        runs.push(run.id);
+    }
+    let day: fn(i64) -> Time = |seconds| at(24 * 3600 + seconds);
+    assert_eq!(db.prune_events(day(0)).await.unwrap(), 0);
+    assert_eq!(db.prune_events(day(5)).await.unwrap(), 2);
+    let mut left = vec![];
+    for run in runs {
+        left.push(db.last_event(run).await.unwrap());
+    }
+    assert_eq!(left, [0, 2, 2]);
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn a_seized_run_is_over_and_whoever_drove_it_is_fenced() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let (run, over) = (new_run(agent.id, conversation, 0), new_run(agent.id, conversation, 1));
+    accept(&db, &run).await;
+    accept(&db, &over).await;
+    db.end_run(over.id, StopReason::EndTurn, None, at(2)).await.unwrap();
+    let fence = claim(&db, conversation).await;
+    let mut begin = appending(agent.id, conversation, 1, &["hello"]);
+    begin.run = Some(run_start(run.id));
+    db.commit(fence, &begin).await.unwrap();
+
+    assert!(!db.seize(over.id, StopReason::Cancelled, at(3)).await.unwrap());
+    assert!(!db.seize(new_run(agent.id, conversation, 0).id, StopReason::Cancelled, at(3)).await.unwrap());
+    assert!(matches!(
+        db.commit(fence, &appending(agent.id, conversation, 2, &["on"])).await.unwrap(),
+        CommitOutcome::Done { .. }
+    ));
+    assert!(db.seize(run.id, StopReason::Cancelled, at(4)).await.unwrap());
+    assert!(!db.seize(run.id, StopReason::Cancelled, at(5)).await.unwrap(), "only once");
+    let stored = db.run(run.id).await.unwrap().unwrap();
+    assert_eq!((stored.status, stored.completed_at), (RunStatus::Cancelled, Some(at(4))));
+    let late = appending(agent.id, conversation, 3, &["late"]);
+    assert_eq!(db.commit(fence, &late).await.unwrap(), CommitOutcome::Fenced);
+    assert!(!db.append_events(fence, run.id, &events(1, &["late"])).await.unwrap());
+    assert_eq!(db.agent(agent.id).await.unwrap().unwrap().last_stop_reason, Some(StopReason::Cancelled));
+    let next = claim(&db, conversation).await;
+    assert!(matches!(db.commit(next, &late).await.unwrap(), CommitOutcome::Done { .. }));
+    // One whose conversation is gone can be ended as well.
+    let orphan = new_run(agent.id, conversation, 0);
+    accept(&db, &orphan).await;
+    let mut raw = db.raw().await;
+    sqlx::query("DELETE FROM conversations WHERE id = $1").bind(conversation.0).execute(&mut raw).await.unwrap();
+    assert!(db.seize(orphan.id, StopReason::Cancelled, at(6)).await.unwrap());
+    drop(raw);
+    db.drop_database().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_and_a_seizure_at_the_same_time_leave_one_end() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let mut seq = 1;
+    for _ in 0..40 {
+        let run = new_run(agent.id, conversation, 0);
+        accept(&db, &run).await;
+        let fence = claim(&db, conversation).await;
+        let mut end = appending(agent.id, conversation, seq, &["bye"]);
+        end.run = Some(run_end(run.id, StopReason::EndTurn));
+        let (seizing, committing) = ((*db).clone(), (*db).clone());
+        let (seized, committed) = tokio::join!(
+            tokio::spawn(async move { seizing.seize(run.id, StopReason::Cancelled, at(3)).await.unwrap() }),
+            tokio::spawn(async move { committing.commit(fence, &end).await.unwrap() }),
+        );
+        let (seized, committed) = (seized.unwrap(), committed.unwrap());
+        let stored = db.run(run.id).await.unwrap().unwrap().status;
+        if seized {
+            assert_eq!((committed, stored), (CommitOutcome::Fenced, RunStatus::Cancelled));
+        } else {
+            assert!(matches!(committed, CommitOutcome::Done { .. }) && stored == RunStatus::Completed);
+            seq += 1;
+            db.release(fence).await.unwrap();
+        }
+    }
+    db.drop_database().await;
+}

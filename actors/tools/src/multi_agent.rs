@@ -1,0 +1,128 @@
+//! Messages to other agents.
+//!
+//! A message becomes a run in the receiver's queue under a name made of the sender's run and call, so it arrives once,
+//! however often the call is carried out.
+
+use std::time::Duration;
+
+use engram_core::ports::{AgentMessage, AskError, ToolContext, ToolOutcome, Write};
+use engram_domain::{AgentId, Json, JsonMap, RunId};
+use futures::{StreamExt, stream};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::executors::{Executors, Failure};
+
+/// How long an answer is waited for.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+/// Agents that one broadcast asks at the same time.
+const AT_ONCE: usize = 32;
+/// Agents that one broadcast reaches at most.
+const MOST: i64 = 1_000;
+
+/// `send_message_to_agent_async`: the message goes out with the commit that holds the result.
+pub(crate) async fn send(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+    let to = receiver(args)?;
+    if !tools.store.has_agent(to).await? {
+        return Err(Failure(AskError::NotFound(to).to_string()));
+    }
+    let mut message = message(context, to, text(args)?);
+    // Nobody waits for it.
+    message.chain = Vec::new();
+    message.run_type = "send_message_to_agent_async";
+    let mut run = message.into_run(RunId(tools.ids.uuid()), tools.clock.now());
+    // The commit has no way to refuse it.
+    run.max_queue = i64::MAX;
+    let mut outcome = ToolOutcome::ok("Successfully sent message");
+    outcome.writes.push(Write::Send(Box::new(run)));
+    Ok(outcome)
+}
+
+/// `send_message_to_agent_and_wait_for_reply`.
+pub(crate) async fn ask(
+    tools: &Executors,
+    context: &ToolContext,
+    args: &JsonMap,
+    cancel: &CancellationToken,
+) -> Result<ToolOutcome, Failure> {
+    let to = receiver(args)?;
+    let agents = tools.agents()?;
+    match agents.ask(message(context, to, text(args)?), PATIENCE, cancel.clone()).await {
+        Ok(said) => Ok(ToolOutcome::ok(answer(to, Ok(said)).to_string())),
+        Err(error) => Err(Failure(error.to_string())),
+    }
+}
+
+/// `send_message_to_agents_matching_tags`: a list of answers, and of what went wrong with those that gave none.
+pub(crate) async fn broadcast(
+    tools: &Executors,
+    context: &ToolContext,
+    args: &JsonMap,
+    cancel: &CancellationToken,
+) -> Result<ToolOutcome, Failure> {
+    let text = text(args)?;
+    let (all, some) = (list(args, "match_all"), list(args, "match_some"));
+    if all.is_empty() && some.is_empty() {
+        return Err(Failure("match_all and match_some are both empty: name at least one tag".into()));
+    }
+    let mut receivers = tools.store.agents_by_tags(&all, &some, MOST).await?;
+    receivers.retain(|id| *id != context.agent.id);
+    if receivers.is_empty() {
+        return Err(Failure("no other agent has these tags".into()));
+    }
+    let answers = ask_all(tools, context, &receivers, text, cancel).await?;
+    Ok(ToolOutcome::ok(Json::Array(answers).to_string()))
+}
+
+/// Asks several agents side by side. The answers are in the order of the receivers.
+pub(crate) async fn ask_all(
+    tools: &Executors,
+    context: &ToolContext,
+    receivers: &[AgentId],
+    text: &str,
+    cancel: &CancellationToken,
+) -> Result<Vec<Json>, Failure> {
+    let agents = tools.agents()?;
+    let messages: Vec<AgentMessage> = receivers.iter().map(|to| message(context, *to, text)).collect();
+    let asked = stream::iter(messages).map(|message| {
+        let (agents, to, cancel) = (agents.clone(), message.to, cancel.clone());
+        async move { answer(to, agents.ask(message, PATIENCE, cancel).await) }
+    });
+    Ok(asked.buffered(AT_ONCE).collect().await)
+}
+
+fn answer(from: AgentId, said: Result<Vec<String>, AskError>) -> Json {
+    match said {
+        Ok(said) if said.is_empty() => json!({ "agent_id": from, "response": ["<no response>"] }),
+        Ok(said) => json!({ "agent_id": from, "response": said }),
+        Err(error) => json!({ "agent_id": from, "error": error.to_string() }),
+    }
+}
+
+fn message(context: &ToolContext, to: AgentId, text: &str) -> AgentMessage {
+    let run = context.run_id.map_or_else(|| "api".to_owned(), |run| run.to_string());
+    let mut chain = context.chain.clone();
+    chain.push(context.agent.id);
+    AgentMessage {
+        from: context.agent.clone(),
+        to,
+        text: text.to_owned(),
+        key: format!("call:{run}:{}:{to}", context.call_id),
+        chain,
+        run_type: "send_message_to_agent",
+    }
+}
+
+fn text(args: &JsonMap) -> Result<&str, Failure> {
+    let text = args.get("message").and_then(Json::as_str).unwrap_or_default();
+    if text.trim().is_empty() { Err(Failure("message is empty, so there is nothing to send".into())) } else { Ok(text) }
+}
+
+fn receiver(args: &JsonMap) -> Result<AgentId, Failure> {
+    let id = args.get("other_agent_id").and_then(Json::as_str).unwrap_or_default().trim();
+    id.parse().map_err(|error: engram_domain::BadId| Failure(format!("other_agent_id: {error}")))
+}
+
+fn list(args: &JsonMap, name: &str) -> Vec<String> {
+    args.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,93 @@
+//! Messages to other agents, over agents that answer what they were told.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use engram_core::ports::{AgentMessage, Agents, AskError, ToolContext, ToolExecutor, ToolOutcome, Write};
+use engram_domain::{AgentId, Json, ToolStatus};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::fakes::{World, builtin_tool, context, executors};
+
+struct Echo;
+
+#[async_trait]
+impl Agents for Echo {
+    async fn ask(&self, m: AgentMessage, _: Duration, _: CancellationToken) -> Result<Vec<String>, AskError> {
+        match m.to.0.as_u128() {
+            13 => Err(AskError::Failed { to: m.to, why: "out of luck".into() }),
+            14 => Ok(vec![]),
+            _ => Ok(vec![format!("{} <{}> {:?}", m.text, m.key, m.chain.len())]),
+        }
+    }
+}
+
+fn agent(n: u128) -> AgentId {
+    AgentId(Uuid::from_u128(n))
+}
+
+async fn call(world: World, name: &str, args: Json) -> ToolOutcome {
+    let tools = executors(&Arc::new(world));
+    tools.connect(Arc::new(Echo));
+    let Json::Object(args) = args else { panic!("arguments are an object") };
+    let context = ToolContext { chain: vec![agent(77)], ..context("m") };
+    tools.run(context, builtin_tool(name), args, CancellationToken::new()).await
+}
+
+#[tokio::test]
+async fn an_async_message_is_a_run_that_goes_out_with_the_commit() {
+    let world = || World { others: vec![agent(12)], ..World::default() };
+    let args = json!({"message": "hello", "other_agent_id": agent(12)});
+    let outcome = call(world(), "send_message_to_agent_async", args).await;
+    assert_eq!(outcome.status, ToolStatus::Success, "{outcome:?}");
+    let [Write::Send(run)] = &outcome.writes[..] else { panic!("{outcome:?}") };
+    assert_eq!((run.agent_id, run.conversation_id), (agent(12), agent(12).default_conversation()));
+    assert!(run.input.chain.is_empty(), "nobody waits");
+    let said = engram_domain::message::parts_text(&run.input.messages[0].content);
+    assert!(said.starts_with("[Incoming message from agent with ID 'agent-") && said.ends_with("\nhello"), "{said}");
+    for (args, problem) in [
+        (json!({"message": "hello", "other_agent_id": agent(99)}), "there is no agent agent-"),
+        (
+            json!({"message": "hello", "other_agent_id": "bob"}),
+            "other_agent_id: expected an id of the form 'agent-<uuid>'",
+        ),
+        (json!({"message": " ", "other_agent_id": agent(12)}), "message is empty"),
+    ] {
+        let outcome = call(world(), "send_message_to_agent_async", args).await;
+        assert!(outcome.status == ToolStatus::Error && outcome.text.contains(problem), "{outcome:?}");
+        assert!(outcome.writes.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_waited_for_under_the_name_of_the_call() {
+    let args = json!({"message": "hello", "other_agent_id": agent(12)});
+    let outcome = call(World::default(), "send_message_to_agent_and_wait_for_reply", args).await;
+    let answer: Json = serde_json::from_str(&outcome.text).expect("JSON");
+    let said = answer["response"][0].as_str().unwrap_or_default();
+    assert!(said.starts_with("hello <call:run-") && said.ends_with("> 2"), "{said}");
+    assert!(said.contains(&format!(":call-1:{}", agent(12))), "{said}");
+    let args = json!({"message": "hello", "other_agent_id": agent(13)});
+    let outcome = call(World::default(), "send_message_to_agent_and_wait_for_reply", args).await;
+    assert!(outcome.status == ToolStatus::Error && outcome.text.contains("failed: out of luck"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_broadcast_gathers_what_it_can() {
+    let world = World { others: vec![agent(12), agent(13), agent(14), context("m").agent.id], ..World::default() };
+    let args = json!({"message": "go", "tags": ["worker"]});
+    let outcome = call(world, "send_message_to_agents_matching_all_tags", args).await;
+    let answers: Vec<Json> = serde_json::from_str(&outcome.text).expect("JSON");
+    assert_eq!(answers.len(), 3, "everybody but oneself: {answers:?}");
+    assert!(answers[0]["response"][0].as_str().is_some_and(|s| s.starts_with("go")));
+    assert!(answers[1]["error"].as_str().is_some_and(|s| s.contains("out of luck")));
+    assert_eq!(answers[2]["response"], json!(["<no response>"]));
+    let nobody = call(
+        World::default(),
+        "send_message_to_agents_matching_tags",
+        json!({"message": "x", "match_all": ["a"], "match_some": []}),
+    );
+    assert!(nobody.await.text.contains("no other agent has these tags"));
+}

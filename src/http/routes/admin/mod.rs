@@ -1,0 +1,12 @@
+//! What an operator looks at.
+
+mod nodes;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::http::state::AppState;
+
+/// All of them.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(nodes::list_nodes))
+}

@@ -1,0 +1,30 @@
+//! `DELETE /v1/agents/{agent_id}/schedule/{scheduled_message_id}`
+
+use axum::{Json, extract::State};
+use engram_domain::{AgentId, ScheduleId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::{error::ApiError, extract::PathId, routes::agents::require, state::AppState};
+
+/// That it is done.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScheduleDeleted {
+    /// Always true.
+    success: bool,
+}
+
+/// Deletes a schedule. A run that it has begun goes on.
+#[utoipa::path(delete, path = "/v1/agents/{agent_id}/schedule/{scheduled_message_id}", tag = "agents.schedule",
+    params(("agent_id" = String, Path), ("scheduled_message_id" = String, Path)),
+    responses((status = 200, body = ScheduleDeleted)))]
+pub async fn delete_schedule(
+    State(state): State<AppState>,
+    PathId((agent, id)): PathId<(AgentId, ScheduleId)>,
+) -> Result<Json<ScheduleDeleted>, ApiError> {
+    require(&state, agent).await?;
+    if !state.store.delete_schedule(agent, id).await? {
+        return Err(ApiError::not_found("Scheduled message", id));
+    }
+    Ok(Json(ScheduleDeleted { success: true }))
+}

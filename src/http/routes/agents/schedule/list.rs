@@ -1,0 +1,37 @@
+//! `GET /v1/agents/{agent_id}/schedule`
+
+use axum::{Json, extract::State};
+use engram_domain::AgentId;
+use engram_store::Page;
+
+use crate::http::{
+    dto::schedules::{ScheduledMessageDto, ScheduledMessages},
+    error::ApiError,
+    extract::{ApiQuery, PathId},
+    pagination::PageQuery,
+    routes::agents::{
+        paging::{DEFAULT_LIMIT, page},
+        require,
+    },
+    state::AppState,
+};
+
+/// The schedules of an agent with their next and their last time, the oldest first unless the caller
+/// says otherwise. Those that are over stay until they are deleted.
+#[utoipa::path(get, path = "/v1/agents/{agent_id}/schedule", tag = "agents.schedule",
+    params(("agent_id" = String, Path), PageQuery), responses((status = 200, body = ScheduledMessages)))]
+pub async fn list_schedules(
+    State(state): State<AppState>,
+    PathId(id): PathId<AgentId>,
+    ApiQuery(paging): ApiQuery<PageQuery>,
+) -> Result<Json<ScheduledMessages>, ApiError> {
+    let page = page(&paging, DEFAULT_LIMIT, true)?;
+    require(&state, id).await?;
+    // One more says whether there are more.
+    let mut found = state.store.schedules(id, Page { limit: page.limit + 1, ..page }).await?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let has_next_page = found.len() > limit;
+    found.truncate(limit);
+    let scheduled_messages = found.into_iter().map(ScheduledMessageDto::from).collect();
+    Ok(Json(ScheduledMessages { scheduled_messages, has_next_page }))
+}

@@ -1,0 +1,45 @@
+//! `POST /v1/groups/`
+
+use axum::{Json, extract::State};
+use engram_domain::{Group, GroupId};
+
+use super::check;
+use crate::http::{
+    dto::groups::{CreateGroup, GroupDto},
+    error::ApiError,
+    extract::ApiJson,
+    state::AppState,
+};
+
+/// Creates a group. Its shared blocks are attached to all its agents; 409 when one of them has another
+/// block with the label of a shared one.
+#[utoipa::path(post, path = "/v1/groups", tag = "groups", request_body = CreateGroup,
+    responses((status = 200, body = GroupDto)))]
+pub async fn create(
+    State(state): State<AppState>,
+    ApiJson(request): ApiJson<CreateGroup>,
+) -> Result<Json<GroupDto>, ApiError> {
+    let manager = request.manager_config.unwrap_or_default().create()?;
+    let shared_block_ids = request.shared_block_ids.unwrap_or_default();
+    check::members(&state, &request.agent_ids).await?;
+    check::manager(&state, &manager).await?;
+    check::blocks(&state, &shared_block_ids).await?;
+    let now = state.clock.now();
+    let group = Group {
+        id: GroupId(state.ids.uuid()),
+        description: request.description,
+        turns_counter: manager.first_turns_counter(),
+        manager,
+        agent_ids: request.agent_ids,
+        shared_block_ids,
+        last_processed_message_id: None,
+        project_id: request.project_id,
+        template_id: None,
+        base_template_id: None,
+        hidden: request.hidden,
+        created_at: now,
+        updated_at: now,
+    };
+    state.store.create_group(&group).await?;
+    Ok(Json(group.into()))
+}

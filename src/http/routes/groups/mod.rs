@@ -1,0 +1,30 @@
+//! Groups of agents.
+//!
+//! `query` reads the filters of lists, `check` what a request refers to. To add an endpoint: its file,
+//! and a line in [`router`]; handlers of one path stand in one line.
+
+mod blocks;
+mod check;
+mod count;
+mod create;
+mod delete;
+pub mod list;
+mod messages;
+mod modify;
+pub mod query;
+mod retrieve;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::http::state::AppState;
+
+/// All of them.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(count::count))
+        .routes(routes!(retrieve::retrieve, modify::modify, delete::delete))
+        .routes(routes!(blocks::attach_block))
+        .routes(routes!(blocks::detach_block))
+        .merge(messages::router())
+}

@@ -1,0 +1,46 @@
+//! `PATCH /v1/groups/{group_id}`
+
+use axum::{Json, extract::State};
+use engram_domain::GroupId;
+use engram_store::groups::GroupPatch;
+
+use super::{check, retrieve::find};
+use crate::http::{
+    dto::groups::{GroupDto, UpdateGroup},
+    error::ApiError,
+    extract::{ApiJson, PathId},
+    state::AppState,
+};
+
+/// Changes a group. Members that are absent or null stay as they are, those of `manager_config` too.
+#[utoipa::path(patch, path = "/v1/groups/{group_id}", tag = "groups", params(("group_id" = String, Path)),
+    request_body = UpdateGroup, responses((status = 200, body = GroupDto)))]
+pub async fn modify(
+    State(state): State<AppState>,
+    PathId(id): PathId<GroupId>,
+    ApiJson(request): ApiJson<UpdateGroup>,
+) -> Result<Json<GroupDto>, ApiError> {
+    let group = find(&state, id).await?;
+    let manager = request.manager_config.map(|config| config.update(group.manager)).transpose()?;
+    if let Some(manager) = &manager {
+        check::manager(&state, manager).await?;
+    }
+    if let Some(ids) = &request.agent_ids {
+        check::members(&state, ids).await?;
+    }
+    if let Some(ids) = &request.shared_block_ids {
+        check::blocks(&state, ids).await?;
+    }
+    let patch = GroupPatch {
+        description: request.description,
+        manager,
+        agent_ids: request.agent_ids,
+        shared_block_ids: request.shared_block_ids,
+        add_block: None,
+        remove_block: None,
+        project_id: request.project_id,
+        hidden: request.hidden,
+    };
+    let group = state.store.modify_group(id, &patch, state.clock.now()).await?;
+    group.map(|g| Json(g.into())).ok_or_else(|| ApiError::not_found("Group", id))
+}

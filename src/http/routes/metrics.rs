@@ -1,0 +1,27 @@
+//! `GET /metrics`: what the process counts, for Prometheus. Wants the password where there is one, unlike health: names
+//! of models are nobody else's business.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use engram_engine::insight;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{http::state::AppState, telemetry::prometheus};
+
+/// Just this one.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(metrics))
+}
+
+/// Metrics in Prometheus's text format.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "Text format, version 0.0.4", content_type = "text/plain", body = String))
+)]
+async fn metrics(State(state): State<AppState>) -> Response {
+    insight::live(state.engine.live());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus::render()).into_response()
+}

@@ -2,7 +2,7 @@
 # Builds everything and runs every test.
 #
 #   tests/run.sh                 all of it
-#   tests/run.sh sdk api         only some parts: rust sdk api behaviour recall crash
+#   tests/run.sh sdk api         only some parts: rust sdk api behaviour recall crash torment
 #
 # Needs Rust, Python 3.10 or newer, Node 20 and npm. What else it needs (a Postgres with pgvector, the
 # official SDKs, …) is installed below target/test-env, in pinned versions. As root, Postgres runs as
@@ -13,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_parts=(rust sdk api behaviour recall crash)
+all_parts=(rust sdk api behaviour recall crash torment)
 parts=("$@")
 [[ ${#parts[@]} -gt 0 ]] || parts=("${all_parts[@]}")
 for part in "${parts[@]}"; do
@@ -44,7 +44,7 @@ run() { # run NAME COMMAND…: remembers the outcome and goes on
 
 # The environments are installed while the compiler works.
 envs=(postgres tools)
-! wants sdk || envs+=(python_old python_new)
+! wants sdk || envs+=(python_old python_new python_openai)
 ! wants api || envs+=(python_new)
 python3 -m testkit.envs "${envs[@]}" >"$scratch/envs" 2>"$scratch/envs.log" &
 install_pid=$!
@@ -83,6 +83,9 @@ rust_tests() {
 ! wants behaviour || run "behaviour" "$tools" -m pytest -q tests/behaviour
 ! wants recall || run "plant and recall" "$tools" tests/recall/plant_and_recall.py --messages 120 --window 6000
 ! wants crash || run "kill -9" "$tools" tests/crash/kill9.py --requests 60 --kills 4
+! wants torment || run "torment checker" "$tools" -m pytest -q tests/torment
+! wants torment || run "torment of three nodes" "$tools" tests/torment/torment.py --seed 7 --seconds 30
+! wants torment || run "rolling restart" "$tools" tests/torment/rolling.py --rounds 1
 
 printf '\n'
 printf '%s\n' "${report[@]}"

@@ -5,6 +5,7 @@
 mod nodes;
 mod server;
 mod shutdown;
+mod tree;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -26,12 +27,28 @@ pub enum Command {
     Server(ServerArgs),
     /// List the processes that share the database of LETTA_PG_URI.
     Nodes(NodesArgs),
+    /// Show the live agents of a running server: what they do, how many runs wait, their groups and schedules.
+    Tree(TreeArgs),
 }
 
 /// Flags of `engram nodes`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NodesArgs {
     /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `engram tree`. The password is read from LETTA_SERVER_PASSWORD.
+#[derive(Debug, Clone, Args)]
+pub struct TreeArgs {
+    /// Address of a node; it asks the others
+    #[arg(long, default_value = "http://127.0.0.1:8283")]
+    pub url: String,
+    /// Live conversations to show at most; the busy come first
+    #[arg(long, default_value_t = 500)]
+    pub limit: u32,
+    /// JSON instead of a picture
     #[arg(long)]
     pub json: bool,
 }
@@ -64,6 +81,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Server(args) => server::run(&args),
         Command::Nodes(args) => nodes::run(&args),
+        Command::Tree(args) => tree::run(&args),
     }
 }
 
@@ -85,5 +103,7 @@ mod tests {
         assert!(matches!(command, Command::Server(ServerArgs { port: Some(0), secure: true, .. })));
         let command = Cli::try_parse_from(["engram", "nodes", "--json"]).expect("it parses").command;
         assert!(matches!(command, Command::Nodes(NodesArgs { json: true })));
+        let command = Cli::try_parse_from(["engram", "tree"]).expect("it parses").command;
+        assert!(matches!(command, Command::Tree(TreeArgs { json: false, limit: 500, .. })));
     }
 }

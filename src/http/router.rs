@@ -30,6 +30,7 @@ pub fn api() -> OpenApiRouter<AppState> {
         .merge(routes::admin::router())
         .merge(routes::agents::router())
         .merge(routes::messages::router())
+        .merge(routes::chat::router())
         .merge(routes::conversations::router())
         .merge(routes::groups::router())
         .merge(routes::blocks::router())

@@ -5,7 +5,8 @@
 
 `scripted` is what a stranger gets: no API key, no network, the embedded database. `openai` is the same
 against an OpenAI-compatible provider (`tests/mock_openai.py`) and, when $ENGRAM_TEST_PG_URI is set, a
-Postgres server. With --url nothing is started, and only the built-in model is used.
+Postgres server. With --url nothing is started, and only the built-in model is used. `--only python_livekit` runs LiveKit's plugin,
+which is too large to be installed for every run.
 """
 
 import argparse
@@ -27,7 +28,7 @@ TS_PACKAGES = {
     "ts_old": "@letta-ai/letta-client@0.1.211",
     "ts_new": "@letta-ai/letta-client@1.12.1",
 }
-SUITES = ["python_old", "python_new", *TS_PACKAGES]
+SUITES = ["python_old", "python_new", "python_openai", *TS_PACKAGES]
 HANDLES = {
     "scripted": {"ENGRAM_MODEL": "engram/scripted", "ENGRAM_EMBEDDING": "engram/embed"},
     "openai": {"ENGRAM_MODEL": "openai/gpt-4o-mini", "ENGRAM_EMBEDDING": "openai/text-embedding-3-small"},

@@ -271,14 +271,16 @@ class Clients:
 
     async def _poll(self, request: Request, run: str, must_have_ended: bool = False) -> str:
         while True:
+            # Before the question: another request for the same run may learn of its end while this answer is on its way.
+            known = self.ended.get(run)
             answer = await self._everywhere(lambda node: node.client.call("GET", f"/v1/runs/{run}"), f"poll {run}")
             if answer.status != 200:
                 request.problem(f"{run} was acknowledged, and then it was {answer.status} {answer.body[:200]!r}")
                 return "failed"
             state = answer.json()
             status = state["status"]
-            if run in self.ended and self.ended[run] != status:
-                request.problem(f"{run} was {self.ended[run]} and then {status}")
+            if known is not None and known != status:
+                request.problem(f"{run} was {known} and then {status}")
             if status in TERMINAL:
                 self.ended.setdefault(run, status)
                 request.stop_reasons.add(state.get("stop_reason"))

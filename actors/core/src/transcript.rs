@@ -2,8 +2,12 @@
 
 use engram_domain::{Content, Json, Message, Role, message::parts_text};
 
+use crate::package;
+
 /// Characters of one message that are shown.
 const MOST: usize = 8_000;
+/// Characters of a whole transcript: about what fits into the window of a model of today.
+const MOST_IN_ALL: usize = 200_000;
 
 /// One line for each thing that was said or done, in order. What only the machinery says (prompts, heartbeats, logins)
 /// is left out.
@@ -15,7 +19,7 @@ fn of(message: &Message) -> Vec<String> {
     match (&message.content, message.role) {
         (Content::Parts { parts }, Role::User) => {
             let text = parts_text(parts);
-            if is_machinery(&text) { vec![] } else { vec![format!("user: {}", cut(&text))] }
+            if package::is_hidden(&text) { vec![] } else { vec![format!("user: {}", cut(&text))] }
         }
         (Content::Assistant { text, calls, .. }, _) => {
             // Beside a call the words are thoughts.
@@ -39,11 +43,6 @@ fn spoken(name: &str, arguments: &str) -> Option<String> {
     Some(arguments.get("message")?.as_str()?.to_owned())
 }
 
-/// Heartbeats and logins are user messages for the model's sake only.
-fn is_machinery(text: &str) -> bool {
-    serde_json::from_str::<Json>(text).is_ok_and(|json| matches!(json["type"].as_str(), Some("heartbeat" | "login")))
-}
-
 fn cut(text: &str) -> String {
     if text.chars().count() <= MOST {
         return text.to_owned();
@@ -51,13 +50,21 @@ fn cut(text: &str) -> String {
     text.chars().take(MOST).chain("… (cut)".chars()).collect()
 }
 
-/// What a sleep-time agent is told.
+/// What a sleep-time agent is told: of a long transcript the end.
 pub fn for_sleep(lines: &[String]) -> String {
+    let mut room = MOST_IN_ALL;
+    let fits = |line: &&String| {
+        let left = room.checked_sub(line.chars().count() + 1);
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let shown = lines.iter().rev().take_while(fits).count();
+    let cut = if shown < lines.len() { "(what was said before is left out)\n" } else { "" };
     format!(
         "<system-reminder>\nYou work in the background: these are the latest messages of the agent whose memory you look \
          after. Bring the memory blocks up to date with what is worth keeping, then finish. Nobody reads what you \
-         say.\n</system-reminder>\n\nMessages:\n{}",
-        lines.join("\n")
+         say.\n</system-reminder>\n\nMessages:\n{cut}{}",
+        lines[lines.len() - shown..].join("\n")
     )
 }
 
@@ -106,6 +113,15 @@ mod tests {
             stdout: vec![],
             stderr: vec![],
         })
+    }
+
+    #[test]
+    fn of_a_long_transcript_the_end_is_told() {
+        let lines: Vec<String> = (0..100).map(|n| format!("user: {n} {}", "ä".repeat(MOST))).collect();
+        let text = for_sleep(&lines);
+        assert!(text.chars().count() < MOST_IN_ALL + 1_000);
+        assert!(text.contains("left out)\nuser: 76 ") && text.contains("user: 99 "), "{}", &text[..400]);
+        assert!(for_sleep(&lines[..3]).contains("Messages:\nuser: 0 "));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tracing::Span;
 use crate::{
     Inner,
     api::{Command, CommandError, CommandOutcome},
+    census::{Activity, Seat},
     effects,
     insight::{self, QueueDepth},
     journal::Journal,
@@ -100,6 +101,8 @@ pub(crate) struct Live {
     queue: VecDeque<(RunId, Row)>,
     /// How many these are, for the metrics.
     depth: QueueDepth,
+    /// What it does, for whoever looks.
+    seat: Seat,
     commands: VecDeque<(Command, Reply)>,
     /// Who waits for the command that is on.
     pub(crate) answer_to: Option<Reply>,
@@ -144,6 +147,7 @@ impl Actor for AgentActor {
         // against it.
         let queue: VecDeque<_> = store.open_runs(conversation).await?.into_iter().map(|id| (id, None)).collect();
         insight::activation("ok");
+        let seat = inner.census.seat(conversation, inner.ports.clock.now());
         let live = Live {
             outside: CancellationToken::new(),
             inner,
@@ -152,6 +156,7 @@ impl Actor for AgentActor {
             state,
             queue,
             depth: QueueDepth::default(),
+            seat,
             commands: VecDeque::new(),
             answer_to: None,
             current: None,
@@ -193,7 +198,7 @@ impl Actor for AgentActor {
             }
         }
         live.next().await;
-        live.depth.set(live.queue.len());
+        live.show();
         settle(&myself, live);
         Ok(())
     }
@@ -221,13 +226,29 @@ fn settle(myself: &ActorRef<Msg>, live: &Live) {
 
 impl Live {
     fn enqueue(&mut self, id: RunId, row: Row) {
-        if self.current == Some(id) || self.recent.contains(&id) {
+        if self.current == Some(id) {
             return;
         }
-        match self.queue.iter_mut().find(|(queued, _)| *queued == id) {
-            Some((_, known)) => *known = row.or(known.take()),
-            None => self.queue.push_back((id, row)),
+        if self.recent.contains(&id) {
+            // It is over: whoever came to listen here finds its end in the database.
+            return self.inner.hub.leave(id);
         }
+        // One that is known already was read from the database: a row that comes along now may be older.
+        if !self.queue.iter().any(|(queued, _)| *queued == id) {
+            self.queue.push_back((id, row));
+        }
+    }
+
+    /// Lets be seen what it does.
+    fn show(&mut self) {
+        let queued = self.queue.len();
+        self.depth.set(queued);
+        let activity = match &self.state {
+            state if state.is_busy() => Activity::Running,
+            state if state.pending_approval().is_some() => Activity::Waiting,
+            _ => Activity::Idle,
+        };
+        self.seat.note(activity, self.current, queued, || self.inner.ports.clock.now());
     }
 
     fn is_idle(&self) -> bool {
@@ -283,6 +304,10 @@ impl Live {
                 }
             },
         };
+        if run.status.is_terminal() {
+            // Whoever listens here finds its end in the database.
+            self.inner.hub.leave(id);
+        }
         if run.status.is_terminal() || self.dead {
             return;
         }
@@ -331,10 +356,16 @@ impl Live {
                 return Ok(true);
             }
         }
+        // Only once it is over may it be forgotten: the database may refuse, or its answer be lost. Then the run is
+        // read again when its turn comes.
+        if let Some((_, row)) = self.queue.iter_mut().find(|(id, _)| *id == run) {
+            *row = None;
+        }
+        let ended = effects::end_unowned(&self.inner, run, StopReason::Cancelled, None).await?;
         self.queue.retain(|(id, _)| *id != run);
         // Its pointer may still be on the way.
         self.remember(run);
-        effects::end_unowned(&self.inner, run, StopReason::Cancelled, None).await
+        Ok(ended)
     }
 
     /// Hands what came too late for this actor to the next one, here or on another node.
@@ -357,11 +388,9 @@ impl Live {
             }
             return;
         }
-        for (run, row) in self.queue.drain(..) {
-            match row {
-                Some((run, rev, cause)) => registry::send(&self.inner, conversation, Msg::Run { run, rev, cause }),
-                None => registry::look(&self.inner, conversation, run),
-            }
+        // Not their rows: they may be outdated when the next actor wakes.
+        for (run, _) in self.queue.drain(..) {
+            registry::look(&self.inner, conversation, run);
         }
         for (command, reply) in self.commands.drain(..) {
             registry::send(&self.inner, conversation, Msg::Command { command, reply });

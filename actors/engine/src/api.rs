@@ -62,6 +62,11 @@ pub enum Command {
         /// Start again with the boot sequence of the agent's type instead of the system prompt only.
         add_default_initial_messages: bool,
     },
+    /// Forget what was said in a group.
+    Forget {
+        /// The group's id, as messages carry it.
+        group: String,
+    },
     /// Compile the system prompt again even if nothing changed.
     Recompile {
         /// Only say what it would be.

@@ -10,7 +10,6 @@ use tracing::Span;
 use crate::{
     Engine, Inner, agent,
     api::{Command, CommandError, CommandOutcome, SubmitError},
-    effects,
     follow::RunStream,
     insight,
     peer::{PeerReply, PeerRequest},
@@ -77,14 +76,15 @@ impl Engine {
                     tracing::info!(%error, %run, node = %peer.id, "taking a conversation from a silent node to cancel");
                 }
             }
-            let ended = inner.ports.store.seize(run, StopReason::Cancelled, inner.ports.clock.now()).await?;
-            inner.hub.leave(run);
-            if ended {
-                inner.ports.store.poke(None, conversation).await?;
-            }
-            return Ok(ended);
         }
-        effects::end_unowned(inner, run, StopReason::Cancelled, None).await
+        // Also where nobody seems to have it: an actor may be waking with the run in its hands.
+        let ended = inner.ports.store.seize(run, StopReason::Cancelled, inner.ports.clock.now()).await?;
+        inner.hub.leave(run);
+        if ended {
+            inner.nudge.notify_one();
+            poke(inner, None, conversation);
+        }
+        Ok(ended)
     }
 
     /// As [`Engine::cancel`], if the conversation lives here.
@@ -123,7 +123,7 @@ impl Engine {
                         Ok(PeerReply::NotFound) => return Err(CommandError::NotFound),
                         Ok(PeerReply::Invalid(why)) => return Err(CommandError::Invalid(why)),
                         Ok(PeerReply::Unavailable(why)) => return Err(CommandError::Unavailable(why)),
-                        Ok(PeerReply::NotHere | PeerReply::Cancelled(_)) | Err(_) => {}
+                        Ok(PeerReply::NotHere | PeerReply::Cancelled(_) | PeerReply::Census(_)) | Err(_) => {}
                     }
                 }
             }
@@ -168,8 +168,10 @@ impl Engine {
         if !self.0.registry.contains(conversation) {
             return None;
         }
+        // Opened before the actor is asked: should the run be over, the actor closes what is open.
+        let reader = self.0.hub.open(run, after);
         registry::look(&self.0, conversation, run);
-        Some(LocalEvents { reader: self.0.hub.open(run, after), inner: self.0.clone(), conversation })
+        Some(LocalEvents { reader, inner: self.0.clone(), conversation })
     }
 }
 

@@ -79,6 +79,7 @@ impl Live {
         }
         self.act(move |state, env| match command.clone() {
             Command::Reset { add_default_initial_messages } => state.reset(add_default_initial_messages, env),
+            Command::Forget { group } => state.forget(&group, env),
             Command::Recompile { dry_run } => state.recompile(dry_run, env),
             Command::Compact { settings, keep_last } => state.compact(settings, keep_last),
             Command::DenyPending => state.deny_pending(env),

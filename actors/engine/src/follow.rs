@@ -282,8 +282,10 @@ impl RunStream {
 
     /// Listens on this node, and sees to it that the run is worked on.
     fn listen_here(&self) -> Place {
+        // Opened before the actor is asked: should the run be over, the actor closes what is open.
+        let reader = self.inner.hub.open(self.run, self.from());
         registry::look(&self.inner, self.conversation, self.run);
-        Place::Here(self.inner.hub.open(self.run, self.from()))
+        Place::Here(reader)
     }
 
     /// Listens at another node.

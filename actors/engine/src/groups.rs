@@ -2,30 +2,40 @@
 //!
 //! A message to such a group is a row of its own. Whoever drives it asks the members one after the other, by runs that are
 //! named after the message and the turn: a driver that begins again finds what was said before as it was, because a
-//! run of a known name is the run that has it. So a crash loses nothing, and two drivers do nothing twice.
+//! run of a known name is the run that has it. So a crash loses nothing, and two drivers do nothing twice. A group hears
+//! one message at a time: the next one waits until everybody has spoken.
+//!
+//! Listeners hear whole messages; members' runs are not asked for pieces of them.
 
-use std::{sync::Arc, time::Duration};
+mod turn;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use engram_core::{
-    group::{self, Next, Play, Policy, Turn},
-    ports::{GroupRun, GroupScene, NewRun, StoreError, agents::said},
+    group::{self, Next, Play, Policy},
+    ports::{GroupRun, GroupScene, StoreError, company::Claim},
     step::{RunEnd, RunError},
 };
-use engram_domain::{
-    AgentId, Content, Group, ManagerConfig, Message, Role, RunId, RunInput, StopReason, Usage, run::BusyPolicy,
-    run::Decision,
-};
+use engram_domain::{AgentId, Group, ManagerConfig, RunId, RunInput, StopReason, Usage};
+use futures::FutureExt;
+use turn::{member_input, turn};
 
 use crate::{
     Engine, Inner,
     api::{StreamEvent, SubmitError},
     follow::RunStream,
+    insight,
 };
 
 /// Pauses between tries while the database cannot be reached.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Runs that may wait in a member's queue.
-const MAX_QUEUE: i64 = 10_000;
+/// Tries of what the database refuses.
+const TRIES: u32 = 5;
+
+/// What listeners hear when the node stops first.
+const STOPPING: &str = "The server is stopping. The group's conversation goes on when it is back.";
+/// What they hear when nothing helped.
+const FAILED: &str = "The group's conversation failed inside the server.";
 
 impl Engine {
     /// Accepts a message to a group whose agents speak in turns. The stream has what they say, and ends with
@@ -60,16 +70,73 @@ pub(crate) fn drive(inner: &Arc<Inner>, run: RunId) {
     }
     let inner = inner.clone();
     inner.tasks.clone().spawn(async move {
-        if let Err(error) = play(&inner, run).await {
-            tracing::warn!(%error, %run, "a group's conversation was interrupted; it goes on later");
+        let driving = AssertUnwindSafe(persist(&inner, run)).catch_unwind();
+        let error = match driving.await {
+            Ok(Ok(())) => None,
+            Ok(Err(_)) if stops(&inner) => Some(RunError::new("interrupted", STOPPING)),
+            Ok(Err(error)) => {
+                tracing::error!(%error, %run, "a group's conversation was given up");
+                Some(RunError::new("internal_error", FAILED))
+            }
+            Err(_) => {
+                tracing::error!(%run, "driving a group's conversation panicked");
+                let now = inner.ports.clock.now();
+                let ended = inner.ports.company.end_group_run(run, StopReason::Error, Some(FAILED), now).await;
+                if let Err(error) = ended {
+                    tracing::warn!(%error, %run, "the end of a group's conversation could not be noted");
+                }
+                Some(RunError::new("internal_error", FAILED))
+            }
+        };
+        if let Some(error) = error {
+            over(&inner, run, end(run, StopReason::Error, Some(error)));
         }
         inner.plays.remove(&run);
+        inner.curtain.notify_waiters();
     });
+}
+
+/// Plays, again after the database was away. An error when the node stops before the end: another one, or the
+/// next start of this one, goes on then. What the database refuses again and again is given up.
+async fn persist(inner: &Arc<Inner>, run: RunId) -> Result<(), StoreError> {
+    let mut refused = 0;
+    loop {
+        match play(inner, run).await {
+            Ok(()) => return Ok(()),
+            Err(error) if stops(inner) => return Err(error),
+            Err(error) => {
+                if !matches!(error, StoreError::Unavailable(_)) {
+                    refused += 1;
+                }
+                if refused >= TRIES {
+                    let (words, now) = (error.to_string(), inner.ports.clock.now());
+                    inner.ports.company.end_group_run(run, StopReason::Error, Some(&words), now).await?;
+                    return Err(error);
+                }
+                insight::error("group");
+                tracing::warn!(%error, %run, "a group's conversation was interrupted; it goes on in a moment");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Whether nothing is begun here any more, not even for others to do.
+fn stops(inner: &Inner) -> bool {
+    inner.closing.is_cancelled() && !inner.is_draining()
+}
+
+fn stopping() -> StoreError {
+    StoreError::Unavailable(STOPPING.into())
 }
 
 async fn play(inner: &Arc<Inner>, id: RunId) -> Result<(), StoreError> {
     let company = &inner.ports.company;
-    let Some(scene) = company.claim_group_run(id, inner.settings.card.id).await? else { return Ok(()) };
+    let Some(scene) = take(inner, id).await? else {
+        let gone = "The group was deleted before its agents spoke, or they spoke on another node: list its messages.";
+        over(inner, id, end(id, StopReason::Error, Some(RunError::new("not_found", gone))));
+        return Ok(());
+    };
     let mut usage = Usage::default();
     let mut steps = 0;
     let outcome = match policy(&scene) {
@@ -79,19 +146,41 @@ async fn play(inner: &Arc<Inner>, id: RunId) -> Result<(), StoreError> {
     let reason = if outcome.is_some() { StopReason::Error } else { StopReason::EndTurn };
     let words = outcome.as_ref().map(|error| error.message.as_str());
     company.end_group_run(id, reason, words, inner.ports.clock.now()).await?;
-    let agent_id = scene.members.first().map_or(AgentId(id.0), |member| member.id);
-    let end = RunEnd {
-        run_id: id,
-        agent_id,
+    over(inner, id, RunEnd { usage, step_count: steps, ..end(id, reason, outcome) });
+    Ok(())
+}
+
+/// Waits for the message's turn. None when there is nothing to do any more.
+async fn take(inner: &Arc<Inner>, id: RunId) -> Result<Option<GroupScene>, StoreError> {
+    loop {
+        let curtain = inner.curtain.notified();
+        match inner.ports.company.claim_group_run(id, inner.settings.card.id).await? {
+            Claim::Taken(scene) => return Ok(Some(*scene)),
+            Claim::Over => return Ok(None),
+            Claim::Later if stops(inner) => return Err(stopping()),
+            // What is waited for may be on another node.
+            Claim::Later => drop(tokio::time::timeout(AGAIN, curtain).await),
+        }
+    }
+}
+
+fn end(run_id: RunId, reason: StopReason, error: Option<RunError>) -> RunEnd {
+    RunEnd {
+        run_id,
+        // No single one.
+        agent_id: AgentId(run_id.0),
         status: reason.status(),
         stop_reason: reason,
-        usage,
-        step_count: steps,
+        usage: Usage::default(),
+        step_count: 0,
         context_tokens: 0,
-        error: outcome,
-    };
-    inner.hub.publish(id, StreamEvent::Ended(Box::new(end)));
-    Ok(())
+        error,
+    }
+}
+
+/// Tells whoever listens that it is over.
+fn over(inner: &Inner, run: RunId, end: RunEnd) {
+    inner.hub.publish(run, StreamEvent::Ended(Box::new(end)));
 }
 
 fn policy(scene: &GroupScene) -> Option<Policy> {
@@ -131,124 +220,13 @@ async fn perform(
         play.turns.push(turn);
     }
     if let Some(decision) = manager.and_then(|manager| group::farewell(&play, manager)) {
-        farewell(inner, scene, play.turns.len(), decision).await?;
+        // So that the manager's conversation is in order. What it makes of the end is its own.
+        let input = RunInput { decisions: vec![decision], ..member_input(scene) };
+        let to = manager.unwrap_or(AgentId(scene.run.id.0));
+        turn(inner, scene, play.turns.len(), to, input, false, (&mut *usage, &mut *steps)).await?;
     }
-    let nobody_spoke = play.turns.iter().all(|turn| turn.error.is_some());
+    let nobody_spoke = play.turns.iter().filter(|turn| Some(turn.agent) != manager).all(|turn| turn.error.is_some());
     Ok(last_error.filter(|_| nobody_spoke).map(|message| RunError::new("internal_error", message)))
-}
-
-/// What every member's run has of the group's.
-fn member_input(scene: &GroupScene) -> RunInput {
-    let input = &scene.run.input;
-    RunInput {
-        max_steps: input.max_steps,
-        stream_tokens: false,
-        request_config: input.request_config.clone(),
-        ..RunInput::default()
-    }
-}
-
-fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input: RunInput) -> NewRun {
-    NewRun {
-        id: RunId(inner.ports.ids.uuid()),
-        agent_id: to,
-        conversation_id: to.default_conversation(),
-        input,
-        background: false,
-        run_type: "group".into(),
-        metadata: serde_json::json!({ "group_id": scene.group.id, "group_run_id": scene.run.id }),
-        callback_url: None,
-        keys: vec![format!("group:{}:{turn}", scene.run.id)],
-        busy_policy: Some(BusyPolicy::Queue),
-        max_queue: MAX_QUEUE,
-        created_at: inner.ports.clock.now(),
-    }
-}
-
-/// One agent's turn, shown to whoever listens to the group when it is for everybody's ears.
-async fn turn(
-    inner: &Arc<Inner>,
-    scene: &GroupScene,
-    number: usize,
-    to: AgentId,
-    input: RunInput,
-    aloud: bool,
-    (usage, steps): (&mut Usage, &mut i32),
-) -> Result<Turn, StoreError> {
-    let mut turn = Turn { agent: to, said: Vec::new(), call: None, error: None };
-    let mut stream = match ask(inner, scene, number, to, input).await? {
-        Ok(stream) => stream,
-        Err(error) => return Ok(Turn { error: Some(error), ..turn }),
-    };
-    let name = name_of(scene, to);
-    while let Some((_, event)) = stream.next().await {
-        match event {
-            StreamEvent::Message(message) => {
-                turn.said.extend(said(&message));
-                if message.role == Role::Approval
-                    && let Some(call) = message.content.calls().iter().find(|call| call.name == group::CHOOSE)
-                {
-                    turn.call = Some(call.clone());
-                }
-                if aloud && shown(&message) {
-                    let message = Message { name: Some(name.clone()), ..(*message).clone() };
-                    inner.hub.publish(scene.run.id, StreamEvent::Message(Arc::new(message)));
-                }
-            }
-            StreamEvent::Delta { .. } => {}
-            StreamEvent::Ended(end) => {
-                usage.add(end.usage);
-                *steps += end.step_count;
-                turn.error = end.error.map(|error| error.message);
-            }
-        }
-    }
-    Ok(turn)
-}
-
-/// Submits a member's turn; while the database is away, again.
-async fn ask(
-    inner: &Arc<Inner>,
-    scene: &GroupScene,
-    number: usize,
-    to: AgentId,
-    input: RunInput,
-) -> Result<Result<RunStream, String>, StoreError> {
-    let engine = Engine(inner.clone());
-    let run = member_run(inner, scene, number, to, input);
-    loop {
-        match engine.submit(run.clone()).await {
-            Ok(stream) => return Ok(Ok(stream)),
-            Err(SubmitError::Store(StoreError::Unavailable(why))) => {
-                tracing::debug!(why, "a group waits for the database");
-                tokio::time::sleep(AGAIN).await;
-            }
-            Err(SubmitError::Store(error)) => return Err(error),
-            // Another node goes on.
-            Err(SubmitError::ShuttingDown) => return Err(StoreError::Unavailable("this node is stopping".into())),
-            Err(error) => return Ok(Err(error.to_string())),
-        }
-    }
-}
-
-/// The manager's last call gets its result, so that its conversation is in order.
-async fn farewell(inner: &Arc<Inner>, scene: &GroupScene, number: usize, decision: Decision) -> Result<(), StoreError> {
-    let Some(manager) = &scene.manager else { return Ok(()) };
-    let input = RunInput { decisions: vec![decision], ..member_input(scene) };
-    if let Ok(mut stream) = ask(inner, scene, number, manager.id, input).await? {
-        while stream.next().await.is_some() {}
-    }
-    Ok(())
-}
-
-fn name_of(scene: &GroupScene, agent: AgentId) -> String {
-    let known = scene.members.iter().chain(&scene.manager).find(|member| member.id == agent);
-    known.map_or_else(|| agent.to_string(), |member| member.name.clone())
-}
-
-/// What the group's listeners see: what members say and do, not what they are told.
-fn shown(message: &Message) -> bool {
-    matches!(message.content, Content::Assistant { .. } | Content::ToolReturn(_))
 }
 
 /// Whether agents of a group speak in turns, as opposed to its manager speaking alone.

@@ -17,6 +17,7 @@
 
 mod agent;
 mod api;
+mod census;
 mod door;
 mod drive;
 mod effects;
@@ -43,6 +44,8 @@ use std::{
 };
 
 pub use api::{Command, CommandError, CommandOutcome, StreamEvent, SubmitError};
+use census::Census;
+pub use census::{Activity, LiveConversation, NodeCensus};
 use dashmap::{DashMap, DashSet};
 pub use door::LocalEvents;
 use engram_core::ports::{Clock, CompanyStore, EngineStore, Ids, Llm, NodeCard, StoreError, ToolExecutor, Vitals};
@@ -121,6 +124,8 @@ pub(crate) struct Inner {
     pub(crate) settings: EngineSettings,
     pub(crate) hub: Arc<Hub>,
     pub(crate) registry: Registry,
+    /// What the actors of this node do.
+    pub(crate) census: Arc<Census>,
     pub(crate) gate: Gate,
     pub(crate) supervisor: ActorRef<supervisor::Msg>,
     /// Conversations of this node whose actor died with work to do: nobody else will take them, so the
@@ -134,6 +139,8 @@ pub(crate) struct Inner {
     pub(crate) nudge: Notify,
     /// Messages to groups that this node drives.
     pub(crate) plays: DashSet<RunId>,
+    /// One of them is over: the next message to its group may be taken.
+    pub(crate) curtain: Notify,
     /// Fires when nothing new is begun here.
     pub(crate) closing: CancellationToken,
     /// Whether other nodes go on with what this one gives back.
@@ -174,12 +181,14 @@ impl Engine {
             settings,
             hub: Arc::default(),
             registry: Registry::default(),
+            census: Arc::default(),
             orphans: DashSet::new(),
             driving: DashMap::new(),
             deaths: DashMap::new(),
             supervisor,
             nudge: Notify::new(),
             plays: DashSet::new(),
+            curtain: Notify::new(),
             closing: CancellationToken::new(),
             draining: AtomicBool::new(false),
             closed: CancellationToken::new(),

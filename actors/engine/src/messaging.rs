@@ -7,7 +7,7 @@ use engram_core::ports::{
     AgentMessage, Agents, AskError, Owner, StoreError, Write,
     agents::{MAX_HOPS, said},
 };
-use engram_domain::{ConversationId, RunId};
+use engram_domain::{ConversationId, RunId, StopReason};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -44,9 +44,15 @@ impl Agents for Engine {
                     StreamEvent::Message(message) => words.extend(said(&message)),
                     StreamEvent::Delta { .. } => {}
                     StreamEvent::Ended(end) => {
-                        if let Some(error) = end.error {
-                            return Err(AskError::Failed { to, why: error.message });
-                        }
+                        let why = match (end.error, end.stop_reason) {
+                            (Some(error), _) => error.message,
+                            (None, StopReason::Cancelled) => "it was cancelled".into(),
+                            (None, StopReason::RequiresApproval) if words.is_empty() => {
+                                "it waits for a person's decision on a tool call".into()
+                            }
+                            _ => continue,
+                        };
+                        return Err(AskError::Failed { to, why });
                     }
                 }
             }

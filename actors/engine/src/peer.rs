@@ -12,7 +12,10 @@ use engram_domain::{ConversationId, RunId};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Command, CommandError, CommandOutcome, StreamEvent};
+use crate::{
+    api::{Command, CommandError, CommandOutcome, StreamEvent},
+    census::LiveConversation,
+};
 
 /// What one node asks of another.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +44,8 @@ pub enum PeerRequest {
         /// What.
         command: Command,
     },
+    /// Say who is awake. Answered by [`PeerReply::Census`].
+    Census,
 }
 
 /// A line of the answer to [`PeerRequest::Follow`]. An empty line is a sign of life.
@@ -61,6 +66,8 @@ pub enum PeerReply {
     NotHere,
     /// Whether this request ended the run.
     Cancelled(bool),
+    /// Who is awake.
+    Census(Vec<LiveConversation>),
     /// The command was carried out.
     Done(CommandOutcome),
     /// There is no such conversation or message.

@@ -116,7 +116,7 @@ async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
                 let _ = actor.send_message(agent::Msg::Begin);
                 if let Slot::Waking(waiting) = slot.insert(Slot::Live(actor.clone())) {
                     for message in waiting {
-                        let _ = actor.send_message(message);
+                        let _ = actor.send_message(forgetful(message));
                     }
                 }
             }
@@ -134,6 +134,15 @@ async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
             };
             agent::refuse(inner, waiting, if gone { agent::Refusal::Gone } else { agent::Refusal::Elsewhere });
         }
+    }
+}
+
+/// A run's row is only good for an actor that lived when it was read: while this one was waking, another
+/// node may have carried the run out.
+fn forgetful(message: agent::Msg) -> agent::Msg {
+    match message {
+        agent::Msg::Run { run, .. } => agent::Msg::Look { run: run.id },
+        other => other,
     }
 }
 

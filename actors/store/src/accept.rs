@@ -84,7 +84,8 @@ pub(crate) struct Row {
     url: Option<String>,
     secret: Option<String>,
     known: Option<Uuid>,
-    stored: bool,
+    /// Whether the run is there now.
+    pub(crate) stored: bool,
     busy: Option<Uuid>,
 }
 

@@ -7,7 +7,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{Store, error::is_suspect, migrate};
+use crate::{Store, error::is_suspect, migrate, tool_cache::ToolCache};
 
 /// After this much idleness a connection is tested before it is used. Testing it every time would
 /// double the round trips of a turn.
@@ -132,7 +132,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { pool, embedded: false }
+        Self { pool, embedded: false, tools: ToolCache::default() }
     }
 
     /// Closes every connection; what runs may finish first.

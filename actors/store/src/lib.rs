@@ -51,6 +51,7 @@ pub mod tags;
 mod tool_cache;
 mod tool_store;
 pub mod tools;
+pub mod tree;
 mod wakeups;
 
 use sqlx::PgPool;

@@ -3,10 +3,10 @@
 //! The agent's row with its revision is read first: whatever changes while the rest is read makes
 //! the revision look old, and the next commit or run tells the actor to load again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use engram_core::ports::{Loaded, store::AgentSnapshot};
-use engram_domain::{Agent, AgentId, Archive, Block, Conversation, ConversationId, EnvVar, Message, Tool};
+use engram_domain::{Agent, AgentId, Archive, Block, Conversation, ConversationId, EnvVar, Message};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,8 +14,8 @@ use crate::{
     Result, Store,
     error::db,
     rows::{
-        AgentRow, ArchiveRow, BlockRow, ConversationRow, EnvRow, MessageRow, ToolRow, agent_columns, archive_columns,
-        block_columns, conversation_columns, message_columns, tool_columns,
+        AgentRow, ArchiveRow, BlockRow, ConversationRow, EnvRow, MessageRow, agent_columns, archive_columns,
+        block_columns, conversation_columns, message_columns,
     },
 };
 
@@ -26,7 +26,7 @@ impl Store {
         let Some(row) = conversation(&mut conn, id).await? else { return Ok(None) };
         let prompt_meta = row.prompt_meta();
         let conversation = Conversation::try_from(row)?;
-        let Some(mut snapshot) = snapshot(&mut conn, conversation.agent_id).await? else { return Ok(None) };
+        let Some(mut snapshot) = self.snapshot(&mut conn, conversation.agent_id).await? else { return Ok(None) };
         isolate(&mut conn, &conversation, &mut snapshot.blocks).await?;
         let context = context(&mut conn, &conversation).await?;
         Ok(Some(Loaded { snapshot, conversation, prompt_meta, context }))
@@ -35,7 +35,23 @@ impl Store {
     /// The configuration alone.
     pub(crate) async fn agent_snapshot(&self, id: AgentId) -> Result<Option<AgentSnapshot>> {
         let mut conn = self.pool.acquire().await.map_err(db)?;
-        snapshot(&mut conn, id).await
+        self.snapshot(&mut conn, id).await
+    }
+
+    async fn snapshot(&self, conn: &mut PgConnection, id: AgentId) -> Result<Option<AgentSnapshot>> {
+        let Some(agent) = agent(conn, id).await? else { return Ok(None) };
+        let archives = archives(conn, id).await?;
+        let ids: Vec<Uuid> = archives.iter().map(|a| a.id.0).collect();
+        let (archival_count, archival_tags) =
+            if ids.is_empty() { (0, Vec::new()) } else { archival(conn, &ids).await? };
+        Ok(Some(AgentSnapshot {
+            agent: Arc::new(agent),
+            blocks: blocks(conn, id).await?,
+            tools: Arc::new(self.tools.of_agent(conn, id).await?),
+            archives: Arc::new(archives),
+            archival_count,
+            archival_tags,
+        }))
     }
 }
 
@@ -45,21 +61,6 @@ async fn conversation(conn: &mut PgConnection, id: ConversationId) -> Result<Opt
         .fetch_optional(conn)
         .await
         .map_err(db)
-}
-
-async fn snapshot(conn: &mut PgConnection, id: AgentId) -> Result<Option<AgentSnapshot>> {
-    let Some(agent) = agent(conn, id).await? else { return Ok(None) };
-    let archives = archives(conn, id).await?;
-    let ids: Vec<Uuid> = archives.iter().map(|a| a.id.0).collect();
-    let (archival_count, archival_tags) = if ids.is_empty() { (0, Vec::new()) } else { archival(conn, &ids).await? };
-    Ok(Some(AgentSnapshot {
-        agent: Arc::new(agent),
-        blocks: blocks(conn, id).await?,
-        tools: Arc::new(tools(conn, id).await?),
-        archives: Arc::new(archives),
-        archival_count,
-        archival_tags,
-    }))
 }
 
 async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<Agent>> {
@@ -114,19 +115,6 @@ async fn isolate(conn: &mut PgConnection, conversation: &Conversation, blocks: &
         }
     }
     Ok(())
-}
-
-async fn tools(conn: &mut PgConnection, id: AgentId) -> Result<BTreeMap<String, Arc<Tool>>> {
-    let rows: Vec<ToolRow> = sqlx::query_as(concat!(
-        "SELECT ",
-        tool_columns!(),
-        " FROM agent_tools x JOIN tools t ON t.id = x.tool_id WHERE x.agent_id = $1"
-    ))
-    .bind(id.0)
-    .fetch_all(conn)
-    .await
-    .map_err(db)?;
-    rows.into_iter().map(|row| Tool::try_from(row).map(|tool| (tool.name.clone(), Arc::new(tool)))).collect()
 }
 
 async fn archives(conn: &mut PgConnection, id: AgentId) -> Result<Vec<Archive>> {

@@ -1,6 +1,8 @@
 //! Reading messages. They are written by the fenced commit alone.
 
-use engram_domain::{AgentId, ConversationId, Message, MessageId, RunId, StepId};
+use std::collections::{HashMap, HashSet};
+
+use engram_domain::{AgentId, ConversationId, GroupId, Message, MessageId, Role, RunId, StepId, Time};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -135,6 +137,68 @@ impl Store {
         Ok(row.map(|(conversation, first, end)| {
             (ConversationId(conversation), first.unwrap_or_default(), end.unwrap_or_default())
         }))
+    }
+
+    /// A page of what was said in a group, in whosever conversation, by time: chronological cursors and order as in
+    /// [`Store::messages`]. What agents wrote has their names.
+    pub async fn group_messages(
+        &self,
+        group: GroupId,
+        with_errors: bool,
+        page: Page,
+    ) -> std::result::Result<Vec<Message>, MessagePageError> {
+        let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.group_id = "));
+        q.push_bind(group.to_string());
+        for (cursor, comparison) in [(page.after, ">"), (page.before, "<")] {
+            let Some(id) = cursor else { continue };
+            let place: Option<(Time, i64)> =
+                sqlx::query_as("SELECT created_at, seq FROM messages WHERE id = $1 AND group_id = $2")
+                    .bind(id)
+                    .bind(group.to_string())
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(db)?;
+            let (at, seq) = place.ok_or(MessagePageError::UnknownCursor(MessageId(id)))?;
+            q.push(format_args!(" AND (m.created_at, m.seq, m.id) {comparison} ("));
+            q.push_bind(at).push(", ").push_bind(seq).push(", ").push_bind(id).push(")");
+        }
+        if !with_errors {
+            q.push(" AND NOT m.is_err");
+        }
+        let order = if page.ascending { "ASC" } else { "DESC" };
+        q.push(format_args!(" ORDER BY m.created_at {order}, m.seq {order}, m.id {order} LIMIT "))
+            .push_bind(page.limit);
+        let mut messages = self.read(q).await?;
+        self.name_speakers(&mut messages).await?;
+        if !page.ascending {
+            messages.reverse();
+        }
+        Ok(messages)
+    }
+
+    async fn name_speakers(&self, messages: &mut [Message]) -> Result<()> {
+        let unnamed = |m: &Message| m.name.is_none() && matches!(m.role, Role::Assistant | Role::Approval);
+        let ids: HashSet<Uuid> = messages.iter().filter(|m| unnamed(m)).map(|m| m.agent_id.0).collect();
+        let names: Vec<(Uuid, String)> = sqlx::query_as("SELECT id, name FROM agents WHERE id = ANY($1)")
+            .bind(ids.into_iter().collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)?;
+        let names: HashMap<Uuid, String> = names.into_iter().collect();
+        for message in messages.iter_mut().filter(|m| unnamed(m)) {
+            message.name = names.get(&message.agent_id.0).cloned();
+        }
+        Ok(())
+    }
+
+    /// Conversations in which something was said in a group.
+    pub async fn conversations_of_group(&self, group: GroupId) -> Result<Vec<ConversationId>> {
+        let ids: Vec<Uuid> = sqlx::query_scalar("SELECT DISTINCT conversation_id FROM messages WHERE group_id = $1")
+            .bind(group.to_string())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(ids.into_iter().map(ConversationId).collect())
     }
 
     /// Messages of all conversations, or of those of one agent, by time. Cursors that no message

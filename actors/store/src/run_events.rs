@@ -40,7 +40,10 @@ impl Store {
         let columns = EventColumns::of(events);
         let holds: i64 = sqlx::query_scalar(
             "WITH fence AS (
-                SELECT id FROM conversations WHERE id = $1 AND epoch = $2 FOR NO KEY UPDATE
+                SELECT c.id FROM conversations c
+                WHERE c.id = $1 AND c.epoch = $2
+                  AND EXISTS (SELECT FROM runs o WHERE o.id = $3 AND o.status IN ('created', 'running'))
+                FOR NO KEY UPDATE
             ), logged AS (
                 INSERT INTO run_events (run_id, seq, event)
                 SELECT r.id, u.seq, u.event::json

@@ -6,10 +6,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Weak},
+    sync::{Arc, LazyLock, Weak},
 };
 
-use engram_domain::{AgentId, Tool};
+use engram_core::builtin;
+use engram_domain::{AgentId, JsonMap, Time, Tool, ToolId};
 use parking_lot::Mutex;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -23,9 +24,36 @@ use crate::{
 /// Tools that may be known before those that nobody holds are looked for.
 const FEW: usize = 256;
 
+/// What the manager of a supervisor group has besides its own tools, from the moment that it is one. No row has it.
+static SUPERVISOR: LazyLock<Arc<Tool>> = LazyLock::new(|| {
+    let tool = builtin::supervisor_tool();
+    Arc::new(Tool {
+        id: ToolId(Uuid::from_u128(0x7375_7065_7276_4973_8f72_2d67_726f_7570)),
+        name: tool.name.to_owned(),
+        kind: tool.kind,
+        description: Some(tool.description.to_owned()),
+        source_type: Some("python".into()),
+        source_code: None,
+        json_schema: tool.json_schema(),
+        args_json_schema: None,
+        tags: tool.tags(),
+        return_char_limit: builtin::RETURN_CHAR_LIMIT,
+        pip_requirements: None,
+        npm_requirements: None,
+        default_requires_approval: None,
+        enable_parallel_execution: tool.parallel,
+        metadata: JsonMap::new(),
+        created_at: Time::UNIX_EPOCH,
+        updated_at: Time::UNIX_EPOCH,
+    })
+});
+
 /// The tools. A clone is the same cache.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ToolCache(Arc<Mutex<HashMap<Uuid, (i64, Weak<Tool>)>>>);
+pub(crate) struct ToolCache(Arc<Mutex<Known>>);
+
+/// By id: the version and the tool.
+type Known = HashMap<Uuid, (i64, Weak<Tool>)>;
 
 #[derive(sqlx::FromRow)]
 struct Version {
@@ -45,17 +73,25 @@ impl ToolCache {
     pub(crate) async fn of_agent(&self, conn: &mut PgConnection, id: AgentId) -> Result<BTreeMap<String, Arc<Tool>>> {
         let versions: Vec<Version> = sqlx::query_as(
             "SELECT t.id, t.xmin::text::bigint AS version
-             FROM agent_tools x JOIN tools t ON t.id = x.tool_id WHERE x.agent_id = $1",
+             FROM agent_tools x JOIN tools t ON t.id = x.tool_id WHERE x.agent_id = $1
+             UNION ALL SELECT $2, 0 WHERE EXISTS (
+                 SELECT FROM groups g WHERE g.manager_agent_id = $1 AND g.manager_type = 'supervisor')",
         )
         .bind(id.0)
+        .bind(SUPERVISOR.id.0)
         .fetch_all(&mut *conn)
         .await
         .map_err(db)?;
         let mut found = Vec::with_capacity(versions.len());
         let mut missing = Vec::new();
+        let mut supervises = false;
         {
             let known = self.0.lock();
             for Version { id, version } in versions {
+                if id == SUPERVISOR.id.0 {
+                    supervises = true;
+                    continue;
+                }
                 match known.get(&id).filter(|k| k.0 == version).and_then(|k| k.1.upgrade()) {
                     Some(tool) => found.push(tool),
                     None => missing.push(id),
@@ -65,7 +101,12 @@ impl ToolCache {
         if !missing.is_empty() {
             found.extend(self.read(conn, missing).await?);
         }
-        Ok(found.into_iter().map(|tool| (tool.name.clone(), tool)).collect())
+        let mut tools: BTreeMap<_, _> = found.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
+        if supervises {
+            // A tool of the user's that is called so is the user's choice.
+            tools.entry(SUPERVISOR.name.clone()).or_insert_with(|| SUPERVISOR.clone());
+        }
+        Ok(tools)
     }
 
     async fn read(&self, conn: &mut PgConnection, ids: Vec<Uuid>) -> Result<Vec<Arc<Tool>>> {

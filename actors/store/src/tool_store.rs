@@ -1,5 +1,7 @@
 //! What tools read while they run.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use engram_core::ports::tools::{MessageQuery, PassageQuery, ToolStore};
 use engram_domain::{AgentId, Archive, ArchiveId, ConversationId, Message, Passage};
@@ -45,6 +47,20 @@ impl ToolStore for Store {
         .await
         .map_err(db)?;
         Ok(ids.into_iter().map(AgentId).collect())
+    }
+
+    async fn supervised_by(&self, agent: AgentId) -> Result<Vec<AgentId>, StoreError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT m.agent_id FROM groups g JOIN group_agents m ON m.group_id = g.id
+             WHERE g.manager_agent_id = $1 AND g.manager_type = 'supervisor' AND m.agent_id <> $1
+             ORDER BY g.created_at, g.id, m.position",
+        )
+        .bind(agent.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        let mut seen = HashSet::new();
+        Ok(ids.into_iter().filter(|id| seen.insert(*id)).map(AgentId).collect())
     }
 
     async fn search_passages(

@@ -131,6 +131,7 @@ impl Executors {
             "send_message_to_agents_matching_tags" | "send_message_to_agents_matching_all_tags" => {
                 multi_agent::broadcast(self, context, &args, cancel).await
             }
+            "send_message_to_all_agents_in_group" => multi_agent::to_group(self, context, &args, cancel).await,
             // Whoever runs a step does these inside the commit.
             _ => Err(Failure(format!("'{name}' edits memory blocks and can only be called by an agent in its turn"))),
         }

@@ -9,6 +9,7 @@ use engram_core::ports::{AgentMessage, AskError, ToolContext, ToolOutcome, Write
 use engram_domain::{AgentId, Json, JsonMap, RunId};
 use futures::{StreamExt, stream};
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::executors::{Executors, Failure};
@@ -74,7 +75,24 @@ pub(crate) async fn broadcast(
     Ok(ToolOutcome::ok(Json::Array(answers).to_string()))
 }
 
-/// Asks several agents side by side. The answers are in the order of the receivers.
+/// `send_message_to_all_agents_in_group`: as a broadcast, to the members of the groups that the agent supervises.
+pub(crate) async fn to_group(
+    tools: &Executors,
+    context: &ToolContext,
+    args: &JsonMap,
+    cancel: &CancellationToken,
+) -> Result<ToolOutcome, Failure> {
+    let text = text(args)?;
+    let members = tools.store.supervised_by(context.agent.id).await?;
+    if members.is_empty() {
+        return Err(Failure("you supervise no group with other agents in it".into()));
+    }
+    let answers = ask_all(tools, context, &members, text, cancel).await?;
+    Ok(ToolOutcome::ok(Json::Array(answers).to_string()))
+}
+
+/// Asks several agents side by side. The answers are in the order of the receivers. All of them together have the
+/// patience of one: what came by then is the answer, and who is late is named.
 pub(crate) async fn ask_all(
     tools: &Executors,
     context: &ToolContext,
@@ -84,9 +102,13 @@ pub(crate) async fn ask_all(
 ) -> Result<Vec<Json>, Failure> {
     let agents = tools.agents()?;
     let messages: Vec<AgentMessage> = receivers.iter().map(|to| message(context, *to, text)).collect();
+    let deadline = Instant::now() + PATIENCE;
     let asked = stream::iter(messages).map(|message| {
         let (agents, to, cancel) = (agents.clone(), message.to, cancel.clone());
-        async move { answer(to, agents.ask(message, PATIENCE, cancel).await) }
+        async move {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            answer(to, agents.ask(message, patience, cancel).await)
+        }
     });
     Ok(asked.buffered(AT_ONCE).collect().await)
 }

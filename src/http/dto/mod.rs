@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod archives;
 pub mod blocks;
+pub mod chat;
 pub mod context;
 pub mod conversations;
 pub mod groups;
@@ -18,3 +19,4 @@ pub mod runs;
 pub mod schedules;
 pub mod steps;
 pub mod tools;
+pub mod tree;

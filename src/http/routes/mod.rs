@@ -8,6 +8,7 @@ pub mod admin;
 pub mod agents;
 pub mod archives;
 pub mod blocks;
+pub mod chat;
 pub mod conversations;
 pub mod groups;
 pub mod health;

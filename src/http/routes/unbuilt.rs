@@ -106,8 +106,6 @@ const TABLE: &[(&str, &str)] = &[
     ("PATCH DELETE", "/v1/tools/mcp/servers/{mcp_server_name}"),
     ("GET", "/v1/tools/mcp/servers/{mcp_server_name}/tools"),
     ("POST", "/v1/tools/mcp/servers/{mcp_server_name}/{mcp_tool_name}"),
-    ("POST", "/v1/voice-beta/{agent_id}/chat/completions"),
-    ("POST", "/v1/chat/completions"),
 ];
 
 /// Routes of the table that a built route with a parameter would swallow.

@@ -9,7 +9,7 @@ use engram_domain::{Message, MessageId, RunId};
 use engram_engine::{RunEnd, StreamEvent};
 
 use super::{
-    frames,
+    Convert, frames,
     tokens::{Origin, Writing},
 };
 use crate::http::{
@@ -51,25 +51,6 @@ impl Converter {
     pub fn counting_from(mut self, seq: i64) -> Self {
         self.seq = seq;
         self
-    }
-
-    /// Whether the stream is over.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// The frames of an event.
-    pub fn event(&mut self, event: StreamEvent) -> Vec<Bytes> {
-        match event {
-            StreamEvent::Delta { message_id, step_id, at, delta } => {
-                let origin = Origin { run_id: self.run_id, step_id, at };
-                let options = self.options.clone();
-                let pieces = self.writing(message_id).delta(delta, origin, &options);
-                pieces.into_iter().filter_map(|m| self.show(m)).collect()
-            }
-            StreamEvent::Message(message) => self.message(&message),
-            StreamEvent::Ended(end) => self.end(&end),
-        }
     }
 
     fn writing(&mut self, id: MessageId) -> &mut Writing {
@@ -126,6 +107,25 @@ impl Converter {
             }
             Some(error) => vec![stop, usage, frames::old_error(&error.message), done],
         }
+    }
+}
+
+impl Convert for Converter {
+    fn event(&mut self, event: StreamEvent) -> Vec<Bytes> {
+        match event {
+            StreamEvent::Delta { message_id, step_id, at, delta } => {
+                let origin = Origin { run_id: self.run_id, step_id, at };
+                let options = self.options.clone();
+                let pieces = self.writing(message_id).delta(delta, origin, &options);
+                pieces.into_iter().filter_map(|m| self.show(m)).collect()
+            }
+            StreamEvent::Message(message) => self.message(&message),
+            StreamEvent::Ended(end) => self.end(&end),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
     }
 }
 

@@ -1,105 +1,14 @@
 //! What callers of both generations get for the same events.
 
-use std::sync::Arc;
-
 use engram_core::ports::Delta;
-use engram_domain::{
-    AgentId, Content, ConversationId, Role, RunStatus, StepId, StopReason, ToolCall, ToolReturn, ToolStatus, Usage,
-    message::Reasoning,
-};
-use engram_engine::RunError;
-use uuid::Uuid;
+use engram_domain::{Content, Role, StepId, StopReason, ToolCall};
 
 use super::*;
+use crate::http::sse::test_events::{assistant, call, delta, ended, message, returned, uuid};
 
 const OLD: Caller = Caller { is_v1_sdk: false, is_old_ts: false };
 const OLD_TS: Caller = Caller { is_v1_sdk: false, is_old_ts: true };
 const NEW: Caller = Caller { is_v1_sdk: true, is_old_ts: false };
-
-fn uuid(n: u8) -> Uuid {
-    Uuid::from_u128(0xa000_0000_0000_4000_8000_0000_0000_0000 + (u128::from(n) << 8))
-}
-
-fn at() -> engram_domain::Time {
-    "2026-11-21T19:39:41.475360Z".parse().expect("a time")
-}
-
-fn message(n: u8, role: Role, content: Content) -> StreamEvent {
-    StreamEvent::Message(Arc::new(Message {
-        id: MessageId(uuid(n)),
-        conversation_id: ConversationId(uuid(0)),
-        agent_id: AgentId(uuid(0)),
-        seq: i64::from(n),
-        role,
-        content,
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-        step_id: Some(StepId(uuid(0))),
-        run_id: Some(RunId(uuid(0))),
-        model: None,
-        tokens: 0,
-        is_err: false,
-        created_at: at(),
-    }))
-}
-
-fn assistant(n: u8, thought: Option<&str>, text: Option<&str>, calls: &[(&str, &str)]) -> StreamEvent {
-    let reasoning = thought.map(|t| Reasoning::Text { text: t.into(), native: false, signature: None });
-    let calls = calls.iter().map(|(name, arguments)| ToolCall {
-        id: "call_1".into(),
-        name: (*name).into(),
-        arguments: (*arguments).into(),
-    });
-    message(
-        n,
-        Role::Assistant,
-        Content::Assistant {
-            reasoning: reasoning.into_iter().collect(),
-            text: text.map(str::to_owned),
-            calls: calls.collect(),
-        },
-    )
-}
-
-fn returned(n: u8, name: &str) -> StreamEvent {
-    message(
-        n,
-        Role::Tool,
-        Content::ToolReturn(ToolReturn {
-            tool_call_id: "call_1".into(),
-            name: name.into(),
-            status: ToolStatus::Success,
-            text: "None".into(),
-            stdout: vec![],
-            stderr: vec![],
-        }),
-    )
-}
-
-fn ended(stop_reason: StopReason, error: Option<(&str, &str)>) -> StreamEvent {
-    StreamEvent::Ended(Box::new(RunEnd {
-        run_id: RunId(uuid(0)),
-        agent_id: AgentId(uuid(0)),
-        status: if error.is_some() { RunStatus::Failed } else { RunStatus::Completed },
-        stop_reason,
-        usage: Usage { completion_tokens: 20, prompt_tokens: 100, ..Usage::default() },
-        step_count: 1,
-        context_tokens: 120,
-        error: error.map(|(kind, message)| RunError::new(kind, message)),
-    }))
-}
-
-fn delta(n: u8, delta: Delta) -> StreamEvent {
-    StreamEvent::Delta { message_id: MessageId(uuid(n)), step_id: StepId(uuid(0)), at: at(), delta }
-}
-
-fn call(n: u8, name: &str, pieces: &[&str]) -> Vec<StreamEvent> {
-    let start = Delta::CallStart { index: 0, id: "call_1".into(), name: name.into() };
-    let pieces = pieces.iter().map(|p| Delta::CallArgs { index: 0, piece: (*p).into() });
-    std::iter::once(start).chain(pieces).map(|d| delta(n, d)).collect()
-}
 
 fn converter(caller: Caller) -> Converter {
     Converter::new(RunId(uuid(0)), caller, Options::default())

@@ -1,14 +1,17 @@
 //! Streams of a run's events as server-sent events.
 //!
-//! What it does: [`respond`] answers with a run's stream; [`convert`] makes frames of events,
-//! [`tokens`] makes messages of deltas, [`partial_json`] reads arguments that are still being written.
+//! What it does: [`respond`] answers with a run's stream; [`convert`] makes frames of events, [`chat`] chunks of a
+//! chat completion; [`tokens`] makes messages of deltas, [`partial_json`] reads arguments that are still being written.
 //!
 //! Invariants: one frame is one chunk, and whole; a client that goes away changes nothing for its run;
 //! something is sent at once and then at least once in a keep-alive interval.
 
+pub mod chat;
 pub mod convert;
 pub mod frames;
 pub mod partial_json;
+#[cfg(test)]
+mod test_events;
 pub mod tokens;
 
 use std::{convert::Infallible, time::Duration};
@@ -35,8 +38,17 @@ pub enum Life {
     Pings,
 }
 
+/// Makes frames of the events of one run.
+pub trait Convert: Send + 'static {
+    /// The frames of an event.
+    fn event(&mut self, event: StreamEvent) -> Vec<Bytes>;
+
+    /// Whether the stream is over.
+    fn is_done(&self) -> bool;
+}
+
 /// The answer to a streaming request.
-pub fn respond(state: &AppState, source: RunStream, converter: Converter, life: Life) -> Response {
+pub fn respond(state: &AppState, source: RunStream, converter: impl Convert, life: Life) -> Response {
     let run = source.run_id();
     let (clock, ids) = (state.clock.clone(), state.ids.clone());
     let sign = move || match life {
@@ -64,7 +76,7 @@ fn events(mut source: RunStream) -> BoxStream<'static, StreamEvent> {
 
 fn stream(
     mut source: BoxStream<'static, StreamEvent>,
-    mut converter: Converter,
+    mut converter: impl Convert,
     sign: impl Fn() -> Bytes + Send + 'static,
     keepalive: Duration,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {

@@ -3,17 +3,21 @@
 Needs a running server: ENGRAM_URL, and the handles ENGRAM_MODEL and ENGRAM_EMBEDDING.
 """
 
+import json
 import os
 
 import pytest
 from letta_client import (
     DynamicManager,
     Letta,
+    MessageCreate,
     RoundRobinManager,
     RoundRobinManagerUpdate,
     SleeptimeManager,
     SleeptimeManagerUpdate,
     SupervisorManager,
+    TextContent,
+    UpdateUserMessage,
     VoiceSleeptimeManager,
     VoiceSleeptimeManagerUpdate,
 )
@@ -168,3 +172,45 @@ def test_what_does_not_exist_is_named(client, agents, made):
     with pytest.raises(ApiError) as error:
         client.groups.retrieve(group.id)
     assert error.value.status_code == 404 and group.id in str(error.value.body)
+
+
+def tell(text):
+    return [MessageCreate(role="user", content=[TextContent(text=text)])]
+
+
+def test_members_answer_one_after_the_other(client, agents, made):
+    group = client.groups.create(agent_ids=agents[:2], description="a panel")
+    made.append(group.id)
+    names = [client.agents.retrieve(agent).name for agent in agents[:2]]
+    answer = client.groups.messages.create(group_id=group.id, messages=tell("hello"))
+    said = [m for m in answer.messages if m.message_type == "assistant_message"]
+    assert [m.name for m in said] == names
+    assert said[0].content == "You said: hello" and said[1].content == "You said: You said: hello"
+    assert answer.usage.step_count == 2
+
+    chunks = list(client.groups.messages.create_stream(group_id=group.id, messages=tell("again")))
+    said = [c for c in chunks if c.message_type == "assistant_message"]
+    assert [m.name for m in said] == names and said[0].content == "You said: again"
+    assert chunks[-1].message_type == "usage_statistics"
+
+    listed = client.groups.messages.list(group_id=group.id, limit=100)
+    assert {m.name for m in listed if m.message_type == "assistant_message"} == set(names)
+    first = listed[0]
+    changed = client.groups.messages.modify(
+        group_id=group.id, message_id=first.id, request=UpdateUserMessage(content="hello, both")
+    )
+    assert changed.content == "hello, both"
+    client.groups.messages.reset(group.id)
+    assert client.groups.messages.list(group_id=group.id) == []
+
+
+def test_a_supervisor_answers_for_its_group(client, agents, made):
+    group = client.groups.create(
+        agent_ids=agents[1:], description="a team", manager_config=SupervisorManager(manager_agent_id=agents[0])
+    )
+    made.append(group.id)
+    text = '[[call send_message_to_all_agents_in_group {"message": "report"}]] and?'
+    answer = client.groups.messages.create(group_id=group.id, messages=tell(text))
+    (result,) = [m for m in answer.messages if m.message_type == "tool_return_message"]
+    assert [a["agent_id"] for a in json.loads(result.tool_return)] == agents[1:]
+    assert answer.messages[-1].content == "You said: and?"

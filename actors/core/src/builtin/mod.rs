@@ -68,6 +68,11 @@ pub fn all() -> &'static [BuiltinTool] {
     &ALL
 }
 
+/// The tool that the manager of a supervisor group is given for as long as it is one. It is never stored.
+pub fn supervisor_tool() -> &'static BuiltinTool {
+    &catalogue::SUPERVISOR
+}
+
 /// The tool of this name, also under a name that only old programs use.
 pub fn find(name: &str) -> Option<&'static BuiltinTool> {
     let name = match name {
@@ -75,7 +80,7 @@ pub fn find(name: &str) -> Option<&'static BuiltinTool> {
         "send_message_to_agents_matching_all_tags" => "send_message_to_agents_matching_tags",
         other => other,
     };
-    ALL.iter().find(|t| t.name == name)
+    ALL.iter().chain([supervisor_tool()]).find(|t| t.name == name)
 }
 
 /// Whether this server can execute the built-in tool of this name.
@@ -83,6 +88,7 @@ pub fn is_available(name: &str) -> bool {
     crate::memory::is_memory_tool(name)
         || matches!(name, "send_message" | "archival_memory_insert" | "archival_memory_search" | "conversation_search")
         || name.starts_with("send_message_to_agent")
+        || name == supervisor_tool().name
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use super::{Member, Next, Play, Turn, note};
 
 /// What the manager calls.
 pub const CHOOSE: &str = "choose_next_participant";
+/// What the manager hears last, so that it chooses nobody any more.
+const OVER: &str = "The conversation is over.";
 
 pub(super) fn next(play: &Play, manager: &Member, token: Option<&str>, max_turns: Option<usize>) -> Next {
     let ended = play
@@ -35,7 +37,9 @@ pub(super) fn next(play: &Play, manager: &Member, token: Option<&str>, max_turns
 pub fn farewell(play: &Play, manager: AgentId) -> Option<Decision> {
     let turn = play.turns.iter().rev().find(|turn| turn.agent == manager)?;
     let call = turn.call.as_ref()?;
-    Some(result(call.id.clone(), told(play, manager)))
+    let since = told(play, manager);
+    let text = if since.is_empty() { OVER.to_owned() } else { format!("{since}\n{OVER}") };
+    Some(result(call.id.clone(), text))
 }
 
 fn ask_manager(play: &Play, manager: &Member) -> Next {
@@ -86,7 +90,7 @@ fn told(play: &Play, manager: AgentId) -> String {
             None => format!("{} said: {}", play.name_of(turn.agent), turn.said.join("\n")),
         })
         .collect();
-    if lines.is_empty() { "The conversation is over.".into() } else { lines.join("\n") }
+    lines.join("\n")
 }
 
 fn result(tool_call_id: String, text: String) -> Decision {

@@ -14,6 +14,7 @@ use engram_domain::{
     AgentId, GroupId, Part, Role, ToolCall,
     run::{ClientTool, Decision, InputMessage},
 };
+use serde::{Deserialize, Serialize};
 
 /// Turns of a group whose configuration does not say how many, for each member.
 const ROUNDS: usize = 1;
@@ -40,7 +41,7 @@ pub enum Policy {
 }
 
 /// Somebody in the group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The agent.
     pub id: AgentId,

@@ -95,7 +95,10 @@ fn the_manager_chooses_and_hears_what_came_of_it() {
     let Decision::Return { tool_call_id, text, .. } = &results[0] else { panic!("{results:?}") };
     assert_eq!((tool_call_id.as_str(), text.as_str()), ("call-0", "Cy said: I think so"));
     let Some(Decision::Return { tool_call_id, text, .. }) = farewell(&play, agent(9)) else { panic!("an open call") };
-    assert_eq!((tool_call_id.as_str(), text.as_str()), ("call-4", "Bob said: that is it. DONE!"));
+    assert_eq!(
+        (tool_call_id.as_str(), text.as_str()),
+        ("call-4", "Bob said: that is it. DONE!\nThe conversation is over.")
+    );
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub struct GroupRun {
     pub created_at: Time,
 }
 
-/// All that the driver of a message to a group needs.
+/// All that the driver of a message to a group needs. Who takes part is settled when it begins: members that come or
+/// go meanwhile change nothing, so that whoever begins again finds the same turns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupScene {
     /// The message.
@@ -30,6 +31,17 @@ pub struct GroupScene {
     pub members: Vec<Member>,
     /// Who leads it.
     pub manager: Option<Member>,
+}
+
+/// What became of the attempt to take a message to a group.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// This node drives it.
+    Taken(Box<GroupScene>),
+    /// Another message to the group is on, or another node drives this one. Ask again.
+    Later,
+    /// It is over, or gone with its group.
+    Over,
 }
 
 /// A run that was begun for an agent, and the conversation that it waits in.
@@ -44,8 +56,9 @@ pub trait CompanyStore: Send + Sync + 'static {
     /// Messages to groups that are not over and that nobody alive drives, oldest first, at most `limit`.
     async fn stranded_group_runs(&self, limit: i64) -> Result<Vec<RunId>, StoreError>;
 
-    /// Takes one for this node, if nobody alive has it.
-    async fn claim_group_run(&self, id: RunId, node: NodeId) -> Result<Option<GroupScene>, StoreError>;
+    /// Takes one for this node, if nobody alive has it. A group's messages are taken one after the other, in the order
+    /// in which they were acknowledged.
+    async fn claim_group_run(&self, id: RunId, node: NodeId) -> Result<Claim, StoreError>;
 
     /// Ends one. True when this call ended it.
     async fn end_group_run(
@@ -77,8 +90,8 @@ impl CompanyStore for NoCompany {
         Ok(Vec::new())
     }
 
-    async fn claim_group_run(&self, _: RunId, _: NodeId) -> Result<Option<GroupScene>, StoreError> {
-        Ok(None)
+    async fn claim_group_run(&self, _: RunId, _: NodeId) -> Result<Claim, StoreError> {
+        Ok(Claim::Over)
     }
 
     async fn end_group_run(&self, _: RunId, _: StopReason, _: Option<&str>, _: Time) -> Result<bool, StoreError> {

@@ -221,6 +221,8 @@ pub struct Commit {
     pub rewrite: Vec<Arc<Message>>,
     /// All messages from this `seq` on are deleted first (a reset); none otherwise.
     pub delete_from: Option<i64>,
+    /// The group whose messages are deleted, except summaries; their places stay empty.
+    pub delete_group: Option<String>,
     /// Where the context begins from now on.
     pub context: Option<ContextMark>,
     /// What the prompt's last section was made of.

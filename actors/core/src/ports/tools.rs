@@ -157,6 +157,9 @@ pub trait ToolStore: Send + Sync + 'static {
     /// most `limit`. Hidden ones are left out.
     async fn agents_by_tags(&self, all: &[String], some: &[String], limit: i64) -> Result<Vec<AgentId>, StoreError>;
 
+    /// Members of the groups that this agent supervises, each once, in their order, without itself.
+    async fn supervised_by(&self, agent: AgentId) -> Result<Vec<AgentId>, StoreError>;
+
     /// Messages of an agent, of one of its conversations or of all. Those that contain the phrase
     /// come first, then those that contain more of the words, and the newer before the older. Case
     /// does not matter, and a word is found inside of others.

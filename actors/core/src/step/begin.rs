@@ -24,6 +24,9 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
     let resumed = run.status == RunStatus::Running;
     let attempts = run.attempts + 1;
     let interrupts = run.interrupts;
+    // What is resumed may have begun with a decision, which names no group; what it wrote does.
+    let wrote = || state.window.iter().rev().find(|m| m.run_id == Some(run.id)).and_then(|m| m.group_id.clone());
+    let group_id = run.input.messages.iter().find_map(|m| m.group_id.clone()).or_else(wrote);
     state.turn = Some(Turn {
         run_id: run.id,
         input: Arc::new(run.input),
@@ -33,6 +36,7 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
             step: draft_step(state, env),
             message_id: engram_domain::MessageId(run.id.0),
         },
+        group_id,
         attempts,
         usage: run.usage,
         step_count: run.step_count,
@@ -114,6 +118,9 @@ fn append_input(state: &mut State, messages: &[InputMessage], env: &Env<'_>) -> 
 /// The client's word on the calls of `request`: what it allows is carried out, what it denies or ran
 /// itself gets its result, and the run goes on.
 fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env: &Env<'_>) -> Vec<Effect> {
+    if let Some(turn) = &mut state.turn {
+        turn.group_id.clone_from(&request.group_id);
+    }
     let mut message = state.draft(
         Role::Approval,
         Content::Decisions { request_id: Some(request.id), decisions: decisions.to_vec() },
@@ -276,7 +283,14 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
         // Begun by an earlier life, which did not live to record it.
         step.id = id;
     }
-    let (todo, lost): (Vec<ToolCall>, Vec<ToolCall>) = calls.into_iter().partition(|c| may_repeat(state, c, env));
+    // Calls are carried out one after the other, and what came before a call outside was committed before it
+    // ran: so only the first open one can have been running.
+    let mut todo = calls;
+    let lost: Vec<ToolCall> = if todo.first().is_some_and(|call| was_outside(state, call, env)) {
+        vec![todo.remove(0)]
+    } else {
+        Vec::new()
+    };
     let mut fresh = Vec::new();
     for call in lost {
         let result = ToolReturn {
@@ -307,8 +321,9 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     effects
 }
 
-fn may_repeat(state: &State, call: &ToolCall, env: &Env<'_>) -> bool {
-    state.snapshot.tools.get(&call.name).is_some_and(|t| (env.effect_of)(t) != ToolEffect::Once)
+/// Whether a call may have taken effect outside our database when its result was lost.
+fn was_outside(state: &State, call: &ToolCall, env: &Env<'_>) -> bool {
+    state.snapshot.tools.get(&call.name).is_some_and(|t| (env.effect_of)(t) == ToolEffect::Once)
 }
 
 /// The last message with calls that have no result, and those calls.

@@ -61,6 +61,14 @@ impl State {
         answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Done)
     }
 
+    /// Forgets what was said in a group. Summaries stay: they tell of more than that.
+    pub fn forget(&mut self, group: &str, env: &Env<'_>) -> Vec<Effect> {
+        self.window = self.window.iter().filter(|m| m.group_id.as_deref() != Some(group)).cloned().collect();
+        let mut commit = self.commit(Vec::new(), env);
+        commit.delete_group = Some(group.to_owned());
+        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Done)
+    }
+
     /// Compiles the prompt again, or says what it would be.
     pub fn recompile(&mut self, dry_run: bool, env: &Env<'_>) -> Vec<Effect> {
         if dry_run {

@@ -58,6 +58,8 @@ pub struct Turn {
     pub input: Arc<RunInput>,
     /// Where it is.
     pub phase: Phase,
+    /// Group that it was asked in; everything that it writes belongs to it.
+    pub(super) group_id: Option<String>,
     pub(super) attempts: i32,
     pub(super) usage: Usage,
     pub(super) step_count: i32,
@@ -316,7 +318,7 @@ impl State {
             name: None,
             otid: None,
             sender_id: None,
-            group_id: None,
+            group_id: self.turn.as_ref().and_then(|t| t.group_id.clone()),
             step_id,
             run_id: self.turn.as_ref().map(|t| t.run_id),
             model: None,

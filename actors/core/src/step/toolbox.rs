@@ -78,7 +78,7 @@ impl Toolbox {
 fn share(tool: &Arc<Tool>) -> Arc<Shared> {
     let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).tools.get(&tool.id).and_then(Weak::upgrade);
     if let Some(known) = known
-        && known.tool == *tool
+        && (Arc::ptr_eq(&known.tool, tool) || known.tool == *tool)
     {
         return known;
     }

@@ -6,4 +6,6 @@ mod crashes;
 mod loops;
 mod play;
 mod random;
+mod storm;
+#[expect(dead_code, reason = "the engine's tests use it too, and not the same of it")]
 mod world;

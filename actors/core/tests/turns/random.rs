@@ -30,7 +30,7 @@ fn any_call() -> impl Strategy<Value = (String, String)> {
     (name.prop_map(str::to_owned), args)
 }
 
-fn any_move() -> impl Strategy<Value = Move> {
+pub fn any_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         2 => "[a-z ]{1,60}".prop_map(Move::Say),
         4 => prop::collection::vec(any_call(), 1..4).prop_map(Move::Call),
@@ -38,7 +38,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     ]
 }
 
-fn any_type() -> impl Strategy<Value = AgentType> {
+pub fn any_type() -> impl Strategy<Value = AgentType> {
     prop_oneof![
         Just(AgentType::MemgptAgent),
         Just(AgentType::MemgptV2Agent),

@@ -22,9 +22,16 @@ use engram_domain::{
 };
 use uuid::Uuid;
 
-/// Ids and times that count up.
+/// Ids that count up.
 #[derive(Default)]
 pub struct Counter(AtomicU64);
+
+impl Clone for Counter {
+    /// One that goes on with the same ids.
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
 
 impl Ids for Counter {
     fn uuid(&self) -> Uuid {
@@ -33,6 +40,7 @@ impl Ids for Counter {
 }
 
 /// What survives a crash.
+#[derive(Clone)]
 pub struct World {
     pub snapshot: AgentSnapshot,
     pub conversation: Conversation,
@@ -84,7 +92,13 @@ impl World {
         if agent_type.has_heartbeats() {
             names.push("send_message");
         }
-        Self::with(agent_type, 32_000, names, "Be.")
+        let mut small = Self::with(agent_type, 32_000, names, "Be.");
+        let bare = |(name, known): (&String, &Arc<Tool>)| {
+            let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
+            tool(name, known.kind, schema)
+        };
+        small.snapshot.tools = Arc::new(small.snapshot.tools.iter().map(bare).collect());
+        small
     }
 
     fn with(agent_type: AgentType, window: i32, mut names: Vec<&'static str>, system: &str) -> Self {

@@ -3,11 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_core::ports::NewRun;
-use engram_domain::{
-    BusyPolicy, RunInput, RunStatus, StopReason, ToolRule,
-    rule::RuleKind,
-    run::Decision,
-};
+use engram_domain::{BusyPolicy, RunInput, RunStatus, StopReason, ToolRule, rule::RuleKind, run::Decision};
 use engram_engine::SubmitError;
 
 use crate::{

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NodeCard, StoreError, ToolContext,
-    ToolEffect, ToolExecutor, ToolOutcome, NewRun, llm::ChatMessage,
+    ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeCard, StoreError, ToolContext,
+    ToolEffect, ToolExecutor, ToolOutcome, llm::ChatMessage,
 };
 use engram_domain::{
     AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, Tool, ToolCall, run::InputMessage,
@@ -298,10 +298,7 @@ impl House {
     }
 
     pub fn check(&self) {
-        self.db.with(|t| {
-            t.world.check();
-            assert_eq!(t.late, [], "something was committed for a run that was over");
-        });
+        self.db.with(|t| t.world.check());
     }
 }
 
@@ -314,7 +311,6 @@ pub async fn send(node: &Node, run: NewRun) -> RunStream {
 pub async fn refused(node: &Node, run: NewRun) -> SubmitError {
     node.engine.submit(run).await.expect_err("it is refused")
 }
-
 
 /// The events of a stream to its end, with their numbers.
 pub async fn all(mut stream: RunStream) -> Vec<(i64, StreamEvent)> {

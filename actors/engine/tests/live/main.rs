@@ -2,15 +2,17 @@
 
 mod busy;
 mod cluster;
-mod durable;
-mod house;
-mod runs;
-mod takeover;
 #[path = "../shared/db.rs"]
 mod db;
+mod durable;
+mod house;
 #[path = "../shared/net.rs"]
 mod net;
+#[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../shared/port.rs"]
 mod port;
+mod runs;
+mod takeover;
+#[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../../../core/tests/turns/world.rs"]
 mod world;

@@ -134,10 +134,11 @@ async fn poison_is_given_up() {
     let id = run.id;
     drop(send(&node, run).await);
     for n in 1..=4 {
-        house.until("it is begun or given up", || {
-            house.brain.asked.load(Ordering::SeqCst) == n || house.run(id).status.is_terminal()
-        })
-        .await;
+        house
+            .until("it is begun or given up", || {
+                house.brain.asked.load(Ordering::SeqCst) == n || house.run(id).status.is_terminal()
+            })
+            .await;
         node.switch.kill();
         node = house.node("n").await;
     }

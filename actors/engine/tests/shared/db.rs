@@ -47,8 +47,6 @@ pub struct Tables {
     ears: Vec<(NodeId, mpsc::UnboundedSender<Result<Wakeup, StoreError>>)>,
     /// Commits that were refused because another owner had the conversation.
     pub fenced: usize,
-    /// Runs that something was committed for after their end.
-    pub late: Vec<RunId>,
 }
 
 /// The database.
@@ -102,7 +100,6 @@ impl Db {
             events: BTreeMap::new(),
             ears: Vec::new(),
             fenced: 0,
-            late: Vec::new(),
         };
         Self { tables: Mutex::new(tables), started: Instant::now() }
     }
@@ -280,7 +277,11 @@ impl Db {
 
     pub fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome, StoreError> {
         self.with(|t| {
-            if fence.epoch != t.epoch || commit.expect_seq != t.world.conversation.next_seq {
+            let over = |run: RunId| t.world.runs[&run].status.is_terminal();
+            if fence.epoch != t.epoch
+                || commit.expect_seq != t.world.conversation.next_seq
+                || commit.run.as_ref().is_some_and(|update| over(update.id))
+            {
                 t.fenced += 1;
                 return Ok(CommitOutcome::Fenced);
             }
@@ -298,13 +299,7 @@ impl Db {
             }
             if let Some(update) = &commit.run {
                 t.append(update.id, &commit.events)?;
-                if !t.world.runs[&update.id].status.is_terminal() {
-                    t.world.move_run(update);
-                } else if !commit.append.is_empty() || commit.step.is_some() {
-                    // The run itself is never changed any more. The same commit again, whose answer was lost, is
-                    // no harm when nothing was in it.
-                    t.late.push(update.id);
-                }
+                t.world.move_run(update);
             }
             t.world.write(commit);
             Ok(CommitOutcome::Done { agent_rev: t.world.snapshot.agent.rev })

@@ -29,10 +29,13 @@ pub trait Link: Send + Sync + 'static {
     async fn distance(&self) {}
 }
 
+/// A node, and whether its process runs.
+type Reached = (Engine, Arc<dyn Link>);
+
 /// Which nodes there are.
 #[derive(Default)]
 pub struct Net {
-    nodes: Mutex<BTreeMap<NodeId, (Engine, Arc<dyn Link>)>>,
+    nodes: Mutex<BTreeMap<NodeId, Reached>>,
 }
 
 impl Net {
@@ -40,7 +43,7 @@ impl Net {
         self.nodes.lock().insert(id, (engine.clone(), link));
     }
 
-    fn find(&self, id: NodeId) -> Result<(Engine, Arc<dyn Link>), PeerError> {
+    fn find(&self, id: NodeId) -> Result<Reached, PeerError> {
         let found = self.nodes.lock().get(&id).cloned();
         found.filter(|(_, link)| !link.dead().is_cancelled()).ok_or_else(|| PeerError("refused".into()))
     }
@@ -110,6 +113,7 @@ impl Peers for Wire {
                     PeerRequest::Command { conversation, command } => {
                         engine.command_here(conversation, command).await.into()
                     }
+                    PeerRequest::Census => PeerReply::Census(engine.census()),
                     PeerRequest::Follow { .. } => return Err(PeerError("that is a stream".into())),
                 };
                 link.running().await;

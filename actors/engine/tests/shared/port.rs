@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    Accepted, Clock, Commit, CommitOutcome, EngineStore, Fence, Ids, Loaded, LoggedEvent, NewRun, NodeCard, Owner, Peer,
-    StoreError, Vitals, Wakeups, store::AgentSnapshot,
+    Accepted, Clock, Commit, CommitOutcome, EngineStore, Fence, Ids, Loaded, LoggedEvent, NewRun, NodeCard, Owner,
+    Peer, StoreError, Vitals, Wakeups, store::AgentSnapshot,
 };
 use engram_domain::{AgentId, ConversationId, Message, NodeId, Run, RunId, StopReason, Time};
 use uuid::Uuid;
@@ -70,19 +70,11 @@ impl Port {
         }
     }
 
-    async fn read<T: Send>(
-        &self,
-        name: &'static str,
-        work: impl FnOnce(&Db) -> T + Send,
-    ) -> Result<T, StoreError> {
+    async fn read<T: Send>(&self, name: &'static str, work: impl FnOnce(&Db) -> T + Send) -> Result<T, StoreError> {
         self.call(name, false, |db| Ok(work(db))).await
     }
 
-    async fn write<T: Send>(
-        &self,
-        name: &'static str,
-        work: impl FnOnce(&Db) -> T + Send,
-    ) -> Result<T, StoreError> {
+    async fn write<T: Send>(&self, name: &'static str, work: impl FnOnce(&Db) -> T + Send) -> Result<T, StoreError> {
         self.call(name, true, |db| Ok(work(db))).await
     }
 }
@@ -117,10 +109,7 @@ impl EngineStore for Port {
         self.write("release", |db| db.release(fence)).await
     }
     async fn load(&self, conversation: ConversationId) -> Result<Option<Loaded>, StoreError> {
-        self.read("load", |db| {
-            db.with(|t| (t.world.conversation.id == conversation).then(|| t.world.loaded()))
-        })
-        .await
+        self.read("load", |db| db.with(|t| (t.world.conversation.id == conversation).then(|| t.world.loaded()))).await
     }
     async fn load_snapshot(&self, _: AgentId) -> Result<Option<AgentSnapshot>, StoreError> {
         self.read("load_snapshot", |db| Some(db.with(|t| t.world.snapshot.clone()))).await

@@ -62,7 +62,11 @@ impl Brain {
         let words = format!("{name} is done now");
         if request.tools.iter().any(|t| t.name == "send_message") {
             let arguments = serde_json::json!({"message": words}).to_string();
-            return ChatReply { calls: vec![call((0, ("send_message".into(), arguments)))], usage, ..ChatReply::default() };
+            return ChatReply {
+                calls: vec![call((0, ("send_message".into(), arguments)))],
+                usage,
+                ..ChatReply::default()
+            };
         }
         ChatReply { text: Some(words), usage, ..ChatReply::default() }
     }

@@ -4,7 +4,10 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use engram_core::ports::NewRun;
-use engram_domain::{Part, Role, Run, RunId, RunInput, StopReason, run::{Decision, InputMessage}};
+use engram_domain::{
+    Part, Role, Run, RunId, RunInput, StopReason,
+    run::{Decision, InputMessage},
+};
 use engram_engine::{Command, CommandError, RunStream, SubmitError};
 use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
@@ -107,8 +110,7 @@ impl Parcel {
     }
 
     fn run(&self, sim: &Sim) -> NewRun {
-        let (agent_id, conversation_id) =
-            sim.db.with(|t| (t.world.conversation.agent_id, t.world.conversation.id));
+        let (agent_id, conversation_id) = sim.db.with(|t| (t.world.conversation.agent_id, t.world.conversation.id));
         let mut input = self.input.clone();
         input.stream_tokens = self.request.tokens;
         NewRun {
@@ -277,7 +279,8 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
         Word::Approve => vec![all(true)],
         Word::Deny => vec![all(false)],
         Word::Return => sim.db.with(|t| {
-            let asked = t.world.messages.values().rev().find(|m| m.role == Role::Approval && m.run_id == Some(asked_by));
+            let asked =
+                t.world.messages.values().rev().find(|m| m.role == Role::Approval && m.run_id == Some(asked_by));
             let calls = asked.map(|m| m.content.calls().to_vec()).unwrap_or_default();
             let own = calls.into_iter().filter(|call| call.name == ONCE);
             own.map(|call| Decision::Return {
@@ -291,16 +294,27 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
         }),
         Word::Command => {
             let conversation = sim.db.with(|t| t.world.conversation.id);
-            loop {
+            // Whether an answer that never came was its own, it must see for itself: the command has no name.
+            while waits(sim, asked_by) {
                 let node = some_node(sim).await;
-                match over(&node, node.engine.command(conversation, Command::DenyPending)).await {
-                    Some(Ok(_) | Err(CommandError::NotFound)) => return None,
-                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                let denied = over(&node, node.engine.command(conversation, Command::DenyPending)).await;
+                if matches!(denied, Some(Ok(_) | Err(CommandError::NotFound))) {
+                    break;
                 }
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            return None;
         }
     };
     Some(RunInput { decisions, ..RunInput::default() })
+}
+
+/// Whether a run's request for approval has no answer.
+fn waits(sim: &Sim, run: RunId) -> bool {
+    sim.db.with(|t| {
+        let last = t.world.messages.values().next_back();
+        last.is_some_and(|m| m.role == Role::Approval && m.run_id == Some(run) && !m.content.calls().is_empty())
+    })
 }
 
 /// When all is over, everything is there to be read again, from any position.

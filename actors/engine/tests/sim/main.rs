@@ -25,6 +25,7 @@ mod port;
 mod rng;
 mod sim;
 mod views;
+#[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../../../core/tests/turns/world.rs"]
 mod world;
 
@@ -44,7 +45,7 @@ use outcome::Outcome;
 const SEEDS: u64 = 200;
 const FAULTS_EACH: usize = 3;
 /// After so many failures it is enough.
-const ENOUGH: usize = 40;
+const ENOUGH: usize = 5;
 
 thread_local! {
     /// Panics of this thread: the runtime keeps them to itself.
@@ -83,7 +84,8 @@ fn torment(seed: u64, most: Option<usize>) -> Result<u64, String> {
     if let Some(most) = most {
         // A few, here and there.
         let mut rng = rng::Rng::new(seed ^ 0xFA17);
-        faults = (0..most.min(faults.len())).map(|_| faults.swap_remove(rng.below(faults.len() as u64) as usize)).collect();
+        faults =
+            (0..most.min(faults.len())).map(|_| faults.swap_remove(rng.below(faults.len() as u64) as usize)).collect();
     }
     for fault in &faults {
         let result = play(seed, Some(*fault), false).and_then(|outcome| calm.compare(&outcome));
@@ -115,7 +117,10 @@ fn a_fault_at_any_effect_leaves_the_same_story() {
                     }
                     match torment(seed, most) {
                         Ok(n) => _ = plays.fetch_add(n, Ordering::Relaxed),
-                        Err(why) => failures.lock().unwrap().push(why),
+                        Err(why) => {
+                            eprintln!("{why}");
+                            failures.lock().unwrap().push(why);
+                        }
                     }
                     if (seed + 1) % 1_000 == 0 {
                         eprintln!("{} seeds, {:?}", seed + 1 - first, started.elapsed());
@@ -126,7 +131,7 @@ fn a_fault_at_any_effect_leaves_the_same_story() {
     });
     let failures = failures.into_inner().unwrap();
     drop(std::panic::take_hook());
-    assert!(failures.is_empty(), "{} seeds failed, among them:\n{}", failures.len(), failures.join("\n"));
+    assert!(failures.is_empty(), "seeds failed:\n{}", failures.join("\n"));
     println!("{seeds} seeds from {first}, {} plays, {:?}", plays.into_inner(), started.elapsed());
 }
 
@@ -142,5 +147,7 @@ fn replay(seed: u64) {
         }
     };
     drop(std::panic::take_hook());
-    assert!(result.is_ok(), "{}", result.unwrap_err());
+    if let Err(why) = result {
+        panic!("{why}");
+    }
 }

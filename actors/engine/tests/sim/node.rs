@@ -107,8 +107,12 @@ impl Weather for Power {
 
 /// Starts the process in a place of the cluster.
 async fn start(sim: &Arc<Sim>, name: String) -> Option<Node> {
-    let power =
-        Arc::new(Power { sim: sim.clone(), name: name.clone(), dead: CancellationToken::new(), frozen_until: Mutex::default() });
+    let power = Arc::new(Power {
+        sim: sim.clone(),
+        name: name.clone(),
+        dead: CancellationToken::new(),
+        frozen_until: Mutex::default(),
+    });
     let port = Arc::new(Port { db: sim.db.clone(), weather: power.clone() });
     let brain = Arc::new(Brain { sim: sim.clone(), power: power.clone() });
     let id = NodeId(sim.db.uuid());
@@ -124,8 +128,7 @@ async fn start(sim: &Arc<Sim>, name: String) -> Option<Node> {
         ids: port,
     };
     let sleepy = sim.plan.sleepy;
-    let settings =
-        EngineSettings { pressure: sleepy.then(|| Arc::new(|| true) as _), ..EngineSettings::new(card) };
+    let settings = EngineSettings { pressure: sleepy.then(|| Arc::new(|| true) as _), ..EngineSettings::new(card) };
     let engine = Engine::start(ports, settings).await.ok()?;
     sim.net.join(id, &engine, power.clone());
     Some(Node { engine, power })

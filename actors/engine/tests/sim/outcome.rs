@@ -38,7 +38,7 @@ fn line(message: &Message) -> String {
         Content::ToolReturn(r) => {
             let ok = r.status == ToolStatus::Success;
             // The whole of memory is in these.
-            let text = if r.name.contains("memory") || r.name == "no_such_tool" { "" } else { &r.text };
+            let text = if r.name.contains("memory") { "" } else { &r.text };
             format!("{}: {} {text}", r.name, if ok { "ok" } else { "error" })
         }
         Content::Parts { parts } => {

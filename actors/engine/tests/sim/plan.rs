@@ -87,7 +87,7 @@ impl Plan {
         if rng.chance(25) {
             plan.drains.push((usize::try_from(rng.below(nodes as u64)).unwrap_or(0), rng.millis(5, 600)));
         }
-        for client in 0..*rng.pick(&[1, 1, 2, 3]) {
+        for client in 0..*rng.pick(&[1, 1, 1, 1, 2, 2, 3]) {
             let requests = (0..=rng.below(2)).map(|n| plan.request(format!("c{client}r{n}"), disturbed, rng));
             let requests = requests.collect();
             plan.clients.push(requests);
@@ -129,10 +129,9 @@ impl Plan {
                     _ => "core_memory_append",
                 };
                 match tool {
-                    "memory_insert" => args.extend([
-                        ("label".to_owned(), "human".into()),
-                        ("new_string".to_owned(), tag.into()),
-                    ]),
+                    "memory_insert" => {
+                        args.extend([("label".to_owned(), "human".into()), ("new_string".to_owned(), tag.into())]);
+                    }
                     "core_memory_append" => {
                         args.extend([("label".to_owned(), "human".into()), ("content".to_owned(), tag.into())]);
                     }

@@ -1,6 +1,7 @@
 //! One play of a plan.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::{
         Arc,
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use engram_domain::{RunId, ToolRule, rule::RuleKind};
+use engram_domain::{AgentType, RunId, ToolRule, rule::RuleKind};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -49,10 +50,24 @@ pub struct Sim {
     started: Instant,
 }
 
+/// A new world. Making one takes longer than many a play.
+fn world(agent_type: AgentType) -> World {
+    thread_local! {
+        static WORLDS: RefCell<Vec<World>> = const { RefCell::new(Vec::new()) };
+    }
+    WORLDS.with_borrow_mut(|worlds| {
+        let known = worlds.iter().find(|world| world.snapshot.agent.agent_type == agent_type);
+        known.cloned().unwrap_or_else(|| {
+            worlds.push(World::small(agent_type));
+            worlds.last().expect("just pushed").clone()
+        })
+    })
+}
+
 impl Sim {
     fn new(seed: u64, fault: Option<Fault>, tell: bool) -> Self {
         let plan = Plan::of(seed);
-        let mut world = World::small(plan.agent_type);
+        let mut world = world(plan.agent_type);
         if plan.approvals {
             let mut agent = (*world.snapshot.agent).clone();
             agent.tool_rules.push(ToolRule::new(ONCE, RuleKind::RequiresApproval));

@@ -1,6 +1,6 @@
 //! What listeners were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engram_core::ports::Delta;
 use engram_domain::{Content, MessageId, Role, RunId};
@@ -76,28 +76,33 @@ impl View {
                 return Err(format!("numbers of {} behind {}: {numbers:?}", self.run, self.after));
             }
         }
-        // Pieces of a message are a beginning of it, and come before it.
+        self.check_pieces()
+    }
+
+    /// Pieces of a message are a beginning of it, and come before it.
+    fn check_pieces(&self) -> Result<(), String> {
         let mut pieces: BTreeMap<MessageId, String> = BTreeMap::new();
+        let mut whole = BTreeSet::new();
         for (_, event) in &self.events {
             match event {
+                StreamEvent::Delta { message_id, .. } if whole.contains(message_id) => {
+                    return Err(format!("a piece of {message_id} after it"));
+                }
                 StreamEvent::Delta { message_id, delta: Delta::Text(piece), .. } => {
                     pieces.entry(*message_id).or_default().push_str(piece);
                 }
                 StreamEvent::Message(m) => {
+                    whole.insert(m.id);
                     let said = pieces.remove(&m.id).unwrap_or_default();
                     let text = m.content.plain_text();
                     // Whoever came in the middle of a message has its rest.
                     if !text.starts_with(&said) && !(self.after > 0 && text.contains(&said)) {
                         return Err(format!("pieces of {}: {said:?} of {text:?}", m.id));
                     }
-                    pieces.insert(m.id, "\0whole".into());
                 }
                 _ => {}
             }
         }
-        match pieces.values().find(|said| said.starts_with('\0') && said.len() > "\0whole".len()) {
-            Some(_) => Err(format!("pieces of a message of {} after it", self.run)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }

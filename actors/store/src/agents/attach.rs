@@ -3,6 +3,7 @@
 use engram_domain::{AgentId, ArchiveId, Block, BlockId, Time, ToolId};
 
 use super::{
+    companion::{lock_with_companions, share},
     create::{attach_blocks, attach_tools},
     touch,
 };
@@ -24,10 +25,12 @@ pub enum Attached {
 }
 
 impl Store {
-    /// Attaches a block behind the others. [`crate::StoreError::Conflict`] when the agent has
-    /// another block with this label.
+    /// Attaches a block behind the others, to its companions too: what it is to know, they are to keep. Only the
+    /// agent itself loses it again. [`crate::StoreError::Conflict`] when the agent has another block with this
+    /// label.
     pub async fn attach_block(&self, agent: AgentId, block: BlockId, now: Time) -> Result<Attached> {
         let mut tx = self.pool.begin().await.map_err(db)?;
+        let companions = lock_with_companions(&mut tx, agent).await?;
         if !touch(&mut tx, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
@@ -44,6 +47,7 @@ impl Store {
                 .fetch_one(&mut *tx)
                 .await
                 .map_err(db)?;
+        share(&mut tx, &companions, block.0, &label).await?;
         if !has {
             attach_blocks(&mut tx, agent, &[(block, label)]).await?;
         }

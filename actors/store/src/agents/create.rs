@@ -28,16 +28,21 @@ impl Store {
     /// Creates an agent. All of it happens or none of it.
     pub async fn create_agent(&self, new: &NewAgent) -> Result<()> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        insert_agent(&mut tx, &new.agent).await?;
-        replace_env(&mut tx, new.agent.id, &new.agent.env).await?;
-        for block in &new.blocks {
-            crate::blocks::insert(&mut tx, block).await?;
-        }
-        attach_blocks(&mut tx, new.agent.id, &new.block_order).await?;
-        attach_tools(&mut tx, new.agent.id, &new.tool_ids).await?;
-        insert_conversation(&mut tx, new).await?;
+        insert(&mut tx, new).await?;
         tx.commit().await.map_err(db)
     }
+}
+
+/// All rows of a new agent, for whoever creates one among other things.
+pub(super) async fn insert(conn: &mut PgConnection, new: &NewAgent) -> Result<()> {
+    insert_agent(conn, &new.agent).await?;
+    replace_env(conn, new.agent.id, &new.agent.env).await?;
+    for block in &new.blocks {
+        crate::blocks::insert(conn, block).await?;
+    }
+    attach_blocks(conn, new.agent.id, &new.block_order).await?;
+    attach_tools(conn, new.agent.id, &new.tool_ids).await?;
+    insert_conversation(conn, new).await
 }
 
 /// The agent's default conversation: it has the agent's own UUID.

@@ -5,10 +5,11 @@
 //! transaction of the change ([`bump`]); lists read one query a relation for the whole page, and
 //! never a message's content.
 //!
-//! Where to look: `create`, `modify`, `list` for the row; `attach` for what hangs on it; `relations`
-//! for reading that for many agents at once.
+//! Where to look: `create`, `modify`, `list` for the row; `attach` for what hangs on it; `companion` for the
+//! agent that works on its memory in the background; `relations` for reading that for many agents at once.
 
 mod attach;
+mod companion;
 mod create;
 mod list;
 mod modify;
@@ -20,6 +21,8 @@ use uuid::Uuid;
 
 pub use attach::Attached;
 pub(crate) use attach::link_archive;
+pub use companion::NewCompanion;
+use companion::companion_of_nobody_else;
 pub use create::NewAgent;
 pub use list::{AgentFilter, AgentSort};
 pub use modify::AgentPatch;
@@ -81,22 +84,12 @@ impl Store {
     /// manages, and the companions that work in those on its memory and in no other group. Blocks and
     /// archives stay: others may use them. False when there is no such agent.
     pub async fn delete_agent(&self, id: AgentId) -> Result<bool> {
-        let deleted: Vec<Uuid> = sqlx::query_scalar(
-            "WITH doomed AS (
-                SELECT id FROM agents a WHERE a.id = $1 OR (
-                    a.agent_type IN ('sleeptime_agent', 'voice_sleeptime_agent')
-                    AND a.id IN (
-                        SELECT ga.agent_id FROM groups g JOIN group_agents ga ON ga.group_id = g.id
-                        WHERE g.manager_agent_id = $1 AND g.manager_type IN ('sleeptime', 'voice_sleeptime')
-                    )
-                    AND NOT EXISTS (
-                        SELECT FROM groups g JOIN group_agents ga ON ga.group_id = g.id
-                        WHERE ga.agent_id = a.id AND g.manager_agent_id IS DISTINCT FROM $1
-                    )
-                ) ORDER BY id FOR UPDATE
-             )
-             DELETE FROM agents WHERE id IN (SELECT id FROM doomed) RETURNING id",
-        )
+        let deleted: Vec<Uuid> = sqlx::query_scalar(concat!(
+            "WITH doomed AS (SELECT id FROM agents a WHERE a.id = $1 OR ",
+            companion_of_nobody_else!(),
+            " ORDER BY id FOR UPDATE)
+             DELETE FROM agents WHERE id IN (SELECT id FROM doomed) RETURNING id"
+        ))
         .bind(id.0)
         .fetch_all(&self.pool)
         .await

@@ -131,6 +131,17 @@ pub(super) async fn delete_from(conn: &mut PgConnection, conversation: Conversat
     Ok(())
 }
 
+/// Deletes what was said in a group, except summaries.
+pub(super) async fn delete_group(conn: &mut PgConnection, conversation: ConversationId, group: &str) -> Result<()> {
+    sqlx::query("DELETE FROM messages WHERE conversation_id = $1 AND group_id = $2 AND content->>'kind' <> 'summary'")
+        .bind(conversation.0)
+        .bind(group)
+        .execute(conn)
+        .await
+        .map_err(db)?;
+    Ok(())
+}
+
 /// Gives a message its new content and token count.
 pub(super) async fn rewrite(conn: &mut PgConnection, conversation: ConversationId, message: &Message) -> Result<()> {
     sqlx::query(

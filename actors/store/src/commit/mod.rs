@@ -42,6 +42,9 @@ impl Store {
         let Some(mut agent_rev) = turn::statement(fence, commit)?.fetch_optional(&mut *tx).await.map_err(db)? else {
             return Ok(CommitOutcome::Fenced);
         };
+        if let Some(group) = &commit.delete_group {
+            messages::delete_group(&mut tx, fence.conversation_id, group).await?;
+        }
         for message in &commit.rewrite {
             messages::rewrite(&mut tx, fence.conversation_id, message).await?;
         }
@@ -64,7 +67,11 @@ impl Store {
 
 /// Whether one statement is enough.
 fn is_plain(commit: &Commit) -> bool {
-    commit.rewrite.is_empty() && commit.delete_from.is_none() && commit.blocks.is_empty() && commit.writes.is_empty()
+    commit.rewrite.is_empty()
+        && commit.delete_from.is_none()
+        && commit.delete_group.is_none()
+        && commit.blocks.is_empty()
+        && commit.writes.is_empty()
 }
 
 /// The messages must carry the places they are to get: a gap would stay for ever. Events must have a run.

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::messages::{Columns, message_aliases, message_targets, message_values};
 use crate::{Result, error::db, json::AsJson, rows::without_nul, run_events::EventColumns};
 
-/// A run that is over is never changed: it may have been cancelled while it waited for its turn. A turn of an agent with
+/// For a run that is over nothing is written: it may have been cancelled, or carried out by another node. A turn of an agent with
 /// sleep-time companions is counted in the commit that ends it: so often, and never in the middle of one.
+/// What it does as somebody's companion is none (`company/sleep.rs`).
 macro_rules! turn_sql {
     ($logged:literal) => {
         concat!(
@@ -29,6 +30,8 @@ macro_rules! turn_sql {
                 THEN (SELECT (extract(epoch FROM $4 - r.created_at) * 1000)::bigint FROM runs r WHERE r.id = $23)
                 ELSE last_run_duration_ms END
         WHERE id = $1 AND epoch = $2 AND next_seq = $3
+          AND ($23::uuid IS NULL
+               OR EXISTS (SELECT FROM runs o WHERE o.id = $23 AND o.status IN ('created', 'running')))
         RETURNING id, agent_id
     ), appended AS (
         INSERT INTO messages (conversation_id, agent_id, ",
@@ -48,11 +51,12 @@ macro_rules! turn_sql {
             updated_at = $4, completed_at = CASE WHEN $31 THEN $4 END
         FROM fence
         WHERE r.id = $23 AND r.conversation_id = fence.id AND r.status IN ('created', 'running')
-        RETURNING r.agent_id
+        RETURNING r.agent_id, r.run_type
     ), counted AS (
         UPDATE groups g SET turns_counter = coalesce(g.turns_counter, -1) + 1
         FROM moved
         WHERE $31 AND $24 = 'completed' AND $25 <> 'requires_approval' AND $1 = moved.agent_id
+          AND moved.run_type <> 'sleeptime'
           AND g.manager_agent_id = moved.agent_id AND g.manager_type IN ('sleeptime', 'voice_sleeptime')
     ), stepped AS (
         INSERT INTO steps (id, run_id, agent_id, conversation_id, provider_name, model, model_handle, model_endpoint,

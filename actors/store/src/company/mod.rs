@@ -5,7 +5,10 @@ mod group_runs;
 mod sleep;
 
 use async_trait::async_trait;
-use engram_core::ports::{CompanyStore, GroupRun, GroupScene, Ids, StoreError, company::Begun};
+use engram_core::ports::{
+    CompanyStore, GroupRun, Ids, StoreError,
+    company::{Begun, Claim},
+};
 use engram_domain::{NodeId, RunId, StopReason, Time};
 
 use crate::Store;
@@ -20,7 +23,7 @@ impl CompanyStore for Store {
         self.open_group_runs(limit).await
     }
 
-    async fn claim_group_run(&self, id: RunId, node: NodeId) -> Result<Option<GroupScene>, StoreError> {
+    async fn claim_group_run(&self, id: RunId, node: NodeId) -> Result<Claim, StoreError> {
         self.take_group_run(id, node).await
     }
 

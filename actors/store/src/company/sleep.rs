@@ -4,27 +4,33 @@
 //! Turns are counted by the commit that ends them (`commit/turn.rs`). Here a group's row is locked, its companions'
 //! runs are stored, and the turns they cover are marked as worked on, all in one transaction: for every full number of
 //! turns exactly one run of each companion, however often and wherever this is asked, and whatever crashes.
+//!
+//! A turn is a run in the agent's own conversation that was completed. None are: a run that failed or was cancelled,
+//! one that only waits for an approval, and what a companion does here, so that two agents that look after each other
+//! come to rest. The turns that are due are the latest ones: what was said before the group was there, or before the
+//! conversation was emptied, is nobody's.
 
+use chrono::TimeDelta;
 use engram_core::{
     ports::{Ids, NewRun, company::Begun},
     transcript,
 };
 use engram_domain::{
-    AgentId, Message, MessageId, NodeId, Part, Role, RunId, RunInput, Time,
+    AgentId, GroupId, Message, MessageId, NodeId, Part, Role, RunId, RunInput, Time,
     run::{BusyPolicy, InputMessage},
 };
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store, accept,
+    Result, Store, StoreError, accept,
     error::db,
     rows::{MessageRow, message_columns},
 };
 
-/// `run_type` of a companion's runs.
+/// `run_type` of a companion's runs. The commit that counts turns knows it too (`commit/turn.rs`).
 const RUN_TYPE: &str = "sleeptime";
-/// Messages of the agent that one run is told of at most.
+/// Messages of the agent that one run is told of at most: the latest.
 const MOST_MESSAGES: i64 = 2_000;
 
 #[derive(FromRow)]
@@ -40,18 +46,29 @@ struct DueGroup {
 
 impl Store {
     pub(super) async fn begin_sleep_runs(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>> {
-        let mut begun = Vec::new();
-        while let Some(more) = self.begin_for_one_group(now, limit, ids).await? {
-            begun.extend(more);
-            if i64::try_from(begun.len()).unwrap_or(i64::MAX) >= limit {
-                break;
+        let (mut begun, mut passed_over) = (Vec::new(), Vec::new());
+        while let Some(left) = limit.checked_sub(count(&begun)).filter(|left| *left > 0) {
+            match self.begin_for_one_group(now, left, &passed_over, ids).await? {
+                Some((_, Ok(more))) => begun.extend(more),
+                // It must not keep the others waiting.
+                Some((group, Err(error))) => {
+                    tracing::error!(group = %GroupId(group), %error, "its companions could not be begun");
+                    passed_over.push(group);
+                }
+                None => break,
             }
         }
         Ok(begun)
     }
 
-    /// One group in one transaction; none when no group is due.
-    async fn begin_for_one_group(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Option<Vec<Begun>>> {
+    /// One group in one transaction; none when no group is due. The inner error is that group's own.
+    async fn begin_for_one_group(
+        &self,
+        now: Time,
+        limit: i64,
+        passed_over: &[Uuid],
+        ids: &dyn Ids,
+    ) -> Result<Option<(Uuid, Result<Vec<Begun>>)>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         let group = sqlx::query_as::<_, DueGroup>(
             "SELECT g.id, g.manager_agent_id, greatest(coalesce(g.sleeptime_agent_frequency, 1), 1)::bigint AS frequency,
@@ -61,28 +78,56 @@ impl Store {
                           WHERE ga.group_id = g.id AND ga.agent_id <> g.manager_agent_id
                           ORDER BY ga.position) AS companions
              FROM groups g
-             WHERE g.manager_type = 'sleeptime'
+             WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1)
                AND g.turns_counter + 1 - g.turns_worked >= greatest(coalesce(g.sleeptime_agent_frequency, 1), 1)
              ORDER BY g.updated_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
         )
+        .bind(passed_over)
         .fetch_optional(&mut *tx)
         .await
         .map_err(db)?;
         let Some(mut group) = group else { return Ok(None) };
-        let mut begun = Vec::new();
-        while group.due >= group.frequency && i64::try_from(begun.len()).unwrap_or(i64::MAX) < limit {
-            begun.extend(begin(&mut tx, &mut group, now, ids).await?);
-        }
-        sqlx::query("UPDATE groups SET turns_worked = $2, last_processed_message_id = $3 WHERE id = $1")
-            .bind(group.id)
-            .bind(group.worked)
-            .bind(group.last)
-            .execute(&mut *tx)
-            .await
-            .map_err(db)?;
-        tx.commit().await.map_err(db)?;
-        Ok(Some(begun))
+        let id = group.id;
+        Ok(match begin_all(&mut tx, &mut group, now, limit, ids).await {
+            Ok(begun) => {
+                tx.commit().await.map_err(db)?;
+                Some((id, Ok(begun)))
+            }
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            Err(error) => {
+                tx.rollback().await.map_err(db)?;
+                Some((id, Err(error)))
+            }
+        })
     }
+}
+
+fn count(begun: &[Begun]) -> i64 {
+    i64::try_from(begun.len()).unwrap_or(i64::MAX)
+}
+
+/// What is due in one group, until there are so many runs; and the mark up to where it has come.
+async fn begin_all(
+    conn: &mut PgConnection,
+    group: &mut DueGroup,
+    now: Time,
+    limit: i64,
+    ids: &dyn Ids,
+) -> Result<Vec<Begun>> {
+    let mut begun = Vec::new();
+    while group.due >= group.frequency && count(&begun) < limit {
+        // Each a moment later than the one before: a queue goes by the time of creation.
+        let moment = TimeDelta::microseconds(count(&begun));
+        begun.extend(begin(conn, group, now + moment, ids).await?);
+    }
+    sqlx::query("UPDATE groups SET turns_worked = $2, last_processed_message_id = $3 WHERE id = $1")
+        .bind(group.id)
+        .bind(group.worked)
+        .bind(group.last)
+        .execute(conn)
+        .await
+        .map_err(db)?;
+    Ok(begun)
 }
 
 /// One run of each companion, for the next full number of turns.
@@ -95,38 +140,52 @@ async fn begin(conn: &mut PgConnection, group: &mut DueGroup, now: Time, ids: &d
     let mut begun = Vec::new();
     for companion in &group.companions {
         let run = companion_run(group, AgentId(*companion), text.clone(), now, ids);
-        accept::insert(&run, NodeId(Uuid::nil()), false, &mut *conn).await.map_err(db)?;
-        begun.push((run.conversation_id, run.id));
+        let row = accept::insert(&run, NodeId(Uuid::nil()), false, &mut *conn).await.map_err(db)?;
+        // None when the companion was deleted in this very moment.
+        if row.is_some_and(|row| row.stored) {
+            begun.push((run.conversation_id, run.id));
+        }
     }
     Ok(begun)
 }
 
-/// Messages of the agent since the last one that was worked on, up to the end of the last turn that is to be.
+/// Messages of the agent since the last one that was worked on, or where that is not known since the turn before the first
+/// that is due, up to the end of the last turn that is to be worked on now.
+///
+/// A conversation that was emptied gives the same places to other messages, so a turn's messages are those in its range
+/// that name its run.
 async fn unworked(conn: &mut PgConnection, group: &DueGroup) -> Result<Vec<Message>> {
     let rows = sqlx::query_as::<_, MessageRow>(concat!(
-        "WITH start AS (
-            SELECT coalesce((SELECT m.seq FROM messages m WHERE m.id = $2 AND m.conversation_id = $1), -1) AS seq
-        ), turns AS (
-            SELECT r.end_seq FROM runs r, start
-            WHERE r.conversation_id = $1 AND r.agent_id = $1 AND r.status = 'completed'
-              AND r.stop_reason <> 'requires_approval' AND r.end_seq > start.seq + 1
-            ORDER BY r.end_seq LIMIT $3
+        "WITH turns AS (
+            SELECT r.id, r.first_seq, r.end_seq, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) > $4 + $3
+                   AS before
+            FROM runs r
+            WHERE r.agent_id = $1 AND r.conversation_id = $1 AND r.status = 'completed'
+              AND r.stop_reason <> 'requires_approval' AND r.run_type <> $6
+            ORDER BY r.created_at DESC, r.id DESC LIMIT $3 + 1 OFFSET $4
+        ), said AS (
+            SELECT max(m.seq) FILTER (WHERE t.before) AS before, max(m.seq) FILTER (WHERE NOT t.before) AS last
+            FROM turns t
+            JOIN messages m ON m.conversation_id = $1 AND m.seq >= t.first_seq AND m.seq < t.end_seq
+                           AND m.run_id = t.id
         )
         SELECT ",
         message_columns!(),
-        " FROM messages m, start
-          WHERE m.conversation_id = $1 AND m.seq > start.seq AND m.seq < (SELECT max(end_seq) FROM turns)
-            AND m.run_id IS NOT NULL
-          ORDER BY m.seq LIMIT $4"
+        " FROM messages m, said
+          WHERE m.conversation_id = $1 AND m.seq <= said.last AND m.run_id IS NOT NULL AND m.seq > coalesce(
+            (SELECT l.seq FROM messages l WHERE l.id = $2 AND l.conversation_id = $1), said.before, -1)
+          ORDER BY m.seq DESC LIMIT $5"
     ))
     .bind(group.manager_agent_id)
     .bind(group.last)
     .bind(group.frequency)
+    .bind(group.due - group.frequency)
     .bind(MOST_MESSAGES)
+    .bind(RUN_TYPE)
     .fetch_all(conn)
     .await
     .map_err(db)?;
-    rows.into_iter().map(Message::try_from).collect()
+    rows.into_iter().rev().map(Message::try_from).collect()
 }
 
 fn companion_run(group: &DueGroup, to: AgentId, text: String, now: Time, ids: &dyn Ids) -> NewRun {
@@ -138,7 +197,7 @@ fn companion_run(group: &DueGroup, to: AgentId, text: String, now: Time, ids: &d
         sender_id: Some(AgentId(group.manager_agent_id).to_string()),
         group_id: None,
     };
-    let group_id = engram_domain::GroupId(group.id);
+    let group_id = GroupId(group.id);
     NewRun {
         id: RunId(ids.uuid()),
         agent_id: to,

@@ -41,7 +41,18 @@ impl Store {
 
     /// Deletes a group. Its agents stay, and keep their blocks. False when there is no such group.
     pub async fn delete_group(&self, id: GroupId) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM groups WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        // Before the group: whoever deletes the agent locks them in this order, too.
+        let manager: Option<Uuid> =
+            sqlx::query_scalar("SELECT manager_agent_id FROM groups WHERE id = $1 AND manager_type = 'supervisor'")
+                .bind(id.0)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(db)?
+                .flatten();
+        crate::agents::bump(&mut tx, manager.as_slice()).await?;
+        let done = sqlx::query("DELETE FROM groups WHERE id = $1").bind(id.0).execute(&mut *tx).await.map_err(db)?;
+        tx.commit().await.map_err(db)?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -63,7 +74,8 @@ impl Store {
     }
 }
 
-async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<Group>> {
+/// A group, for whoever reads one among other things.
+pub(crate) async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<Group>> {
     sqlx::query_as::<_, GroupRow>(concat!("SELECT ", group_columns!(), " FROM groups g WHERE g.id = $1"))
         .bind(id.0)
         .fetch_optional(conn)
@@ -104,5 +116,6 @@ pub(crate) async fn insert(conn: &mut PgConnection, g: &Group) -> Result<()> {
     .map_err(db)?;
     share::set_members(conn, g).await?;
     share::set_blocks(conn, g).await?;
-    share::give(conn, g).await
+    share::give(conn, g).await?;
+    share::tell_supervisors(conn, &[&g.manager]).await
 }

@@ -55,6 +55,9 @@ impl Store {
             share::take(&mut tx, &after, &gone).await?;
         }
         share::give(&mut tx, &after).await?;
+        if after.manager != before.manager {
+            share::tell_supervisors(&mut tx, &[&before.manager, &after.manager]).await?;
+        }
         tx.commit().await.map_err(db)?;
         Ok(Some(after))
     }

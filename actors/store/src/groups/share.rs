@@ -1,6 +1,6 @@
 //! Who is in a group, and what they share.
 
-use engram_domain::{AgentId, BlockId, Group};
+use engram_domain::{AgentId, BlockId, Group, ManagerConfig};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -93,6 +93,15 @@ pub(super) async fn give(conn: &mut PgConnection, g: &Group) -> Result<()> {
     .await
     .map_err(db)?;
     Ok(())
+}
+
+/// Agents that supervise a group, or did until now, have one tool more, or less: they are told to load again.
+pub(super) async fn tell_supervisors(conn: &mut PgConnection, managers: &[&ManagerConfig]) -> Result<()> {
+    let ids = managers.iter().filter_map(|manager| match manager {
+        ManagerConfig::Supervisor { manager_agent_id } => Some(manager_agent_id.0),
+        _ => None,
+    });
+    crate::agents::bump(conn, &ids.collect::<Vec<Uuid>>()).await
 }
 
 /// Takes blocks from all of the group's agents.

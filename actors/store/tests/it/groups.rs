@@ -97,6 +97,9 @@ async fn every_kind_is_read_as_it_was_stored() {
     let refused = db.create_group(&nobody).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Invalid(text) if text == "the agent does not exist"), "{refused}");
     assert_eq!(db.group(nobody.id).await.unwrap(), None);
+    let stranger = nobody.agent_ids[0];
+    assert_eq!(db.missing_agent(&[a.id, stranger, b.id]).await.unwrap(), Some(stranger));
+    assert_eq!(db.missing_agent(&[b.id, a.id]).await.unwrap(), None);
     db.drop_database().await;
 }
 

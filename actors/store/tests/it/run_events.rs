@@ -79,16 +79,21 @@ async fn a_commit_and_its_events_are_one() {
     long.blocks = vec![set(7)];
     assert_eq!(db.commit(fence, &long).await.unwrap(), CommitOutcome::BlockConflict);
     assert_eq!(db.last_event(run.id).await.unwrap(), 2);
+    // A number that is taken stops the whole commit.
+    let mut taken = appending(agent.id, conversation, 2, &["more"]);
+    taken.run = Some(run_start(run.id));
+    taken.events = events(2, &["other"]);
+    assert!(matches!(db.commit(fence, &taken).await, Err(StoreError::Conflict(_))));
     long.blocks = vec![set(human.version)];
     assert!(matches!(db.commit(fence, &long).await.unwrap(), CommitOutcome::Done { .. }));
     assert_eq!(db.events(run.id, 0, 9).await.unwrap(), events(1, &["a", "b", "c"]));
     let ended = db.run(run.id).await.unwrap().unwrap();
     assert_eq!((ended.error.as_deref(), ended.error_kind.as_deref()), (Some("no"), Some("llm_timeout")));
-    // A number that is taken stops the whole commit; events without a run are nobody's.
+    // For a run that is over nothing is written; events without a run are nobody's.
     let mut again = appending(agent.id, conversation, 3, &["more"]);
     again.run = Some(run_start(run.id));
-    again.events = events(3, &["other"]);
-    assert!(matches!(db.commit(fence, &again).await, Err(StoreError::Conflict(_))));
+    again.events = events(4, &["other"]);
+    assert_eq!(db.commit(fence, &again).await.unwrap(), CommitOutcome::Fenced);
     again.run = None;
     assert!(matches!(db.commit(fence, &again).await, Err(StoreError::Invalid(_))));
     assert_eq!(db.load(conversation).await.unwrap().unwrap().context.len(), 3);

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use chrono::Duration;
 use engram_core::ports::EngineStore;
 use engram_domain::{
-    AgentId, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, run::InputMessage, schedule::When,
+    AgentId, Part, Role, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, run::InputMessage, schedule::When,
 };
-use engram_domain::{Part, Role};
 use engram_store::{Page, Store, StoreError, schedules::RUN_TYPE};
 use uuid::Uuid;
 
@@ -202,4 +201,19 @@ async fn claims_and_deletions_of_agents_do_not_wait_for_each_other() {
     futures::future::join(claiming, deleting).await;
     assert!(db.claim_due(at(1_000_000), 99, &RandomIds).await.unwrap().is_empty());
     db.drop_database().await;
+}
+
+#[cfg(feature = "embedded-postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_database_claims_too() {
+    let dir = std::env::temp_dir().join(format!("engram-schedules-{}", Uuid::new_v4().simple()));
+    let (store, embedded) = engram_store::embedded::Embedded::start(&dir).await.unwrap();
+    let agent = store_agent(&store, vec![]).await.id;
+    store.create_schedule(&once(agent, 1)).await.unwrap();
+    let claims = futures::future::join_all((0..4).map(|_| store.claim_due(at(2), 9, &RandomIds))).await;
+    let due: Vec<_> = claims.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(due.len(), 1);
+    assert!(store.run_by_id(due[0].run_id).await.unwrap().is_some());
+    embedded.stop(&store).await;
+    let _ = std::fs::remove_dir_all(dir);
 }

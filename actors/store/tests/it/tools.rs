@@ -1,6 +1,8 @@
 //! The catalogue of tools.
 
-use engram_core::builtin;
+use std::sync::Arc;
+
+use engram_core::{builtin, ports::EngineStore};
 use engram_store::{
     Page,
     tools::{ToolFilter, ToolPatch},
@@ -59,5 +61,25 @@ async fn filters_and_deletion() {
     assert!(db.delete_tool(tools[0].id).await.unwrap());
     assert!(!db.delete_tool(tools[0].id).await.unwrap());
     assert_eq!(db.agent(agent.id).await.unwrap().unwrap().rev, 3, "attached, then deleted");
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn agents_share_a_tool_until_it_changes() {
+    let Some(db) = test_db().await else { return };
+    let tools = db.ensure_builtin_tools(at(0), &RandomIds).await.unwrap();
+    let tool = &tools[0];
+    let (one, two) = (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
+    for agent in [&one, &two] {
+        db.attach_tool(agent.id, tool.id, at(1)).await.unwrap();
+    }
+    let load = async |id| db.load_snapshot(id).await.unwrap().unwrap().tools;
+    let (first, second) = (load(one.id).await, load(two.id).await);
+    assert!(Arc::ptr_eq(&first[&tool.name], &second[&tool.name]));
+    let patch = ToolPatch { return_char_limit: Some(7), ..ToolPatch::default() };
+    // The clock stands still: it is the row that tells.
+    db.modify_tool(tool.id, &patch, at(0)).await.unwrap();
+    assert_eq!(load(two.id).await[&tool.name].return_char_limit, 7);
+    assert_ne!(first[&tool.name].return_char_limit, 7, "who has it loaded keeps what it has");
     db.drop_database().await;
 }

@@ -52,6 +52,10 @@ impl ToolStore for World {
         Ok(self.others.clone())
     }
 
+    async fn supervised_by(&self, _: AgentId) -> Result<Vec<AgentId>, StoreError> {
+        Ok(self.others.clone())
+    }
+
     async fn archives(&self, _: AgentId) -> Result<Vec<Archive>, StoreError> {
         if self.broken {
             Err(StoreError::Unavailable("10.0.0.1:5432 refused".into()))

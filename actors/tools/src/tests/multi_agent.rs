@@ -91,3 +91,15 @@ async fn a_broadcast_gathers_what_it_can() {
     );
     assert!(nobody.await.text.contains("no other agent has these tags"));
 }
+
+#[tokio::test]
+async fn a_supervisor_asks_its_group() {
+    let name = "send_message_to_all_agents_in_group";
+    let world = World { others: vec![agent(12), agent(13)], ..World::default() };
+    let outcome = call(world, name, json!({"message": "go"})).await;
+    let answers: Vec<Json> = serde_json::from_str(&outcome.text).expect("JSON");
+    assert_eq!((answers.len(), &answers[0]["agent_id"]), (2, &json!(agent(12))));
+    assert!(answers[1]["error"].as_str().is_some_and(|s| s.contains("out of luck")));
+    let alone = call(World::default(), name, json!({"message": "go"})).await;
+    assert!(alone.status == ToolStatus::Error && alone.text.contains("no group"), "{alone:?}");
+}

@@ -167,6 +167,8 @@ impl Exploded<'_> {
             date: message_date(m.created_at),
             name: match body {
                 Body::UserMessage { .. } | Body::SystemMessage { .. } => m.name.clone(),
+                // Of several agents one must know which it was.
+                _ if m.group_id.is_some() => m.name.clone(),
                 _ => None,
             },
             otid,

@@ -3,11 +3,12 @@
 use axum::{Json, extract::State};
 use engram_domain::{Agent, AgentId, MessageId};
 use engram_engine::Command;
-use engram_store::agents::AgentPatch;
+use engram_store::agents::{AgentPatch, Wanted};
 use serde_json::json;
 
 use super::{
     creation::{
+        companion,
         models::{self, EmbeddingWish, LlmWish},
         plan::{sorted, variables},
         zone,
@@ -23,7 +24,8 @@ use crate::http::{
     state::AppState,
 };
 
-/// Changes an agent. Absent members stay as they are.
+/// Changes an agent. Absent members stay as they are. `enable_sleeptime` gives it a companion, if it has none, or
+/// takes the companion away.
 #[utoipa::path(patch, path = "/v1/agents/{agent_id}", tag = "agents", params(("agent_id" = String, Path)),
     request_body = UpdateAgent, responses((status = 200, body = AgentStateDto)))]
 pub async fn modify(
@@ -39,9 +41,15 @@ pub async fn modify(
         Some(wanted) => kept(&agent_state(&state, id).await?.message_ids, wanted)?,
         None => None,
     };
+    let sleeps = request.enable_sleeptime;
     let patch = patch(&state, caller, &agent, request).await?;
     if patch != AgentPatch::default() && !state.store.modify_agent(id, &patch, state.clock.now()).await? {
         return Err(ApiError::not_found("Agent", id));
+    }
+    match sleeps {
+        Some(true) => enable_sleeptime(&state, id).await?,
+        Some(false) => state.store.remove_companions(id).await?,
+        None => {}
     }
     if let Some(keep_last) = shortened {
         let command = Command::Compact { settings: None, keep_last: Some(keep_last) };
@@ -50,11 +58,24 @@ pub async fn modify(
     agent_state(&state, id).await.map(Json)
 }
 
+/// A companion for an agent that has none. Its tools stay as they are: whoever chose them may have reasons.
+async fn enable_sleeptime(state: &AppState, id: AgentId) -> Result<(), ApiError> {
+    if state.store.has_companions(id).await? {
+        return Ok(());
+    }
+    let agent = state.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let mut relations = state.store.relations(&[id], Wanted::default()).await?;
+    let blocks = relations.remove(&id).unwrap_or_default().blocks;
+    let companion = companion(state, &agent, &blocks).await?;
+    // False when another request was faster: it has what was asked for.
+    state.store.add_companion(id, &companion, state.clock.now()).await?;
+    Ok(())
+}
+
 /// What this server knows of but does not do yet.
 fn refuse(r: &UpdateAgent) -> Result<(), ApiError> {
     let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|l| !l.is_empty());
     let unbuilt = [
-        ("`enable_sleeptime`", r.enable_sleeptime == Some(true)),
         ("`identity_ids`", some(&r.identity_ids)),
         ("`source_ids`", some(&r.source_ids)),
         ("`folder_ids`", some(&r.folder_ids)),

@@ -21,7 +21,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::http::state::AppState;
 
 pub use cancel::cancel_runs;
-pub use list::{MessageListQuery, conversation_page};
+pub use list::{MessageListQuery, conversation_page, message_page};
+pub use modify::{MessageUpdate, edit};
 pub use preview::preview_payload;
 pub use summarize::{CompactionRequest, CompactionResponse, compact};
 

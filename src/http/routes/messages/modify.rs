@@ -39,8 +39,14 @@ pub async fn modify_message(
 ) -> Result<AxumJson<LettaMessage>, ApiError> {
     let message = state.store.message(id).await?.filter(|m| m.agent_id == agent_id);
     let message = message.ok_or_else(|| ApiError::not_found("Message", id))?;
-    let content = changed(&message, &update)?;
-    let outcome = state.engine.command(message.conversation_id, Command::EditMessage { id, content }).await?;
+    edit(&state, &message, &update).await.map(AxumJson)
+}
+
+/// Changes a message that was found. The part of it that was meant.
+pub async fn edit(state: &AppState, message: &Message, update: &MessageUpdate) -> Result<LettaMessage, ApiError> {
+    let content = changed(message, update)?;
+    let command = Command::EditMessage { id: message.id, content };
+    let outcome = state.engine.command(message.conversation_id, command).await?;
     let CommandOutcome::Message(message) = outcome else {
         return Err(ApiError::internal("an edit did not answer with its message"));
     };
@@ -50,7 +56,7 @@ pub async fn modify_message(
     if shown.is_empty() {
         return Err(ApiError::internal("an edited message has nothing to show"));
     }
-    Ok(AxumJson(shown.swap_remove(index)))
+    Ok(shown.swap_remove(index))
 }
 
 /// The message's content with the change in it.

@@ -124,7 +124,8 @@ pub fn life(include_pings: Option<bool>, caller: Caller) -> Life {
     if include_pings.unwrap_or(caller.is_v1_sdk) { Life::Pings } else { Life::Comments }
 }
 
-async fn collect(mut stream: RunStream, options: &Options, caller: Caller) -> Result<LettaResponse, ApiError> {
+/// The answer as a whole, once the run is over.
+pub async fn collect(mut stream: RunStream, options: &Options, caller: Caller) -> Result<LettaResponse, ApiError> {
     let mut output: Vec<Arc<Message>> = Vec::new();
     let mut end: Option<Box<RunEnd>> = None;
     while let Some((_, event)) = stream.next().await {

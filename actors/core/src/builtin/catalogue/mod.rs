@@ -10,6 +10,7 @@ mod voice;
 mod world;
 
 use super::BuiltinTool;
+pub(super) use multi_agent::SUPERVISOR;
 
 /// All entries.
 pub(super) fn collect() -> Vec<BuiltinTool> {

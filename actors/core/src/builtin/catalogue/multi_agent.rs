@@ -7,6 +7,16 @@ use crate::builtin::{
     schema::{Ty, required},
 };
 
+/// What the manager of a supervisor group has besides its own tools. It is nobody's to attach, so it is in no list.
+pub(in crate::builtin) const SUPERVISOR: BuiltinTool = BuiltinTool {
+    name: "send_message_to_all_agents_in_group",
+    kind: MultiAgentCore,
+    description: "Send a message to every agent of the group that you supervise and wait for their answers, which are \
+                  returned as a list.",
+    parallel: false,
+    params: &[required("message", Ty::Text, "What to say. The other agents do not know your conversation.")],
+};
+
 pub(super) const TOOLS: &[BuiltinTool] = &[
     BuiltinTool {
         name: "send_message_to_agent_and_wait_for_reply",

@@ -2,8 +2,10 @@
 //!
 //! What it does, in order: refuses what is not built ([`refuse`]), finds out which model, tools and
 //! blocks are meant ([`models`], then look-ups), plans the agent as a pure function ([`plan`]),
-//! compiles its first messages, and stores all of it in one transaction.
+//! compiles its first messages, and stores all of it in one transaction; with `enable_sleeptime` its
+//! [`companion`] too.
 
+mod companion;
 pub mod models;
 mod names;
 pub mod plan;
@@ -14,12 +16,13 @@ use axum::http::StatusCode;
 use engram_core::{
     birth,
     builtin::{self, DefaultsRequest},
-    ports::store::AgentSnapshot,
+    ports::{Ids, store::AgentSnapshot},
 };
 use engram_domain::{Agent, AgentId, AgentType, Json, run::InputMessage};
 use engram_store::agents::NewAgent;
 use serde_json::json;
 
+pub use self::companion::companion;
 use self::{
     models::{EmbeddingWish, LlmWish},
     plan::{Found, Plan},
@@ -41,8 +44,22 @@ pub async fn create(state: &AppState, caller: Caller, request: CreateAgent) -> R
     let attached = find_blocks(state, &request).await?;
 
     let found = Found { agent_type, llm, embedding, tools, attached };
-    let Plan { agent, new_blocks, blocks, tools } = plan::plan(request, found, state.clock.now(), state.ids.as_ref())?;
-    let id = agent.id;
+    let sleeps = request.enable_sleeptime == Some(true);
+    let plan = plan::plan(request, found, state.clock.now(), state.ids.as_ref())?;
+    let id = plan.agent.id;
+    if sleeps {
+        let companion = companion(state, &plan.agent, &plan.blocks).await?;
+        let new = newborn(plan, initial.as_deref(), state.ids.as_ref());
+        state.store.create_agent_with_companion(&new, &companion).await?;
+    } else {
+        state.store.create_agent(&newborn(plan, initial.as_deref(), state.ids.as_ref())).await?;
+    }
+    Ok(id)
+}
+
+/// The rows of a planned agent, its first messages among them.
+fn newborn(plan: Plan, initial: Option<&[InputMessage]>, ids: &dyn Ids) -> NewAgent {
+    let Plan { agent, new_blocks, blocks, tools } = plan;
     let block_order = blocks.iter().map(|b| (b.id, b.label.clone())).collect();
     let tool_ids = tools.iter().map(|t| t.id).collect();
     let snapshot = AgentSnapshot {
@@ -53,18 +70,11 @@ pub async fn create(state: &AppState, caller: Caller, request: CreateAgent) -> R
         archival_count: 0,
         archival_tags: vec![],
     };
-    let conversation = id.default_conversation();
-    let (messages, prompt_meta) = birth::first_messages(
-        &snapshot,
-        conversation,
-        initial.as_deref(),
-        snapshot.agent.created_at,
-        state.ids.as_ref(),
-    );
+    let conversation = snapshot.agent.id.default_conversation();
+    let (messages, prompt_meta) =
+        birth::first_messages(&snapshot, conversation, initial, snapshot.agent.created_at, ids);
     let agent = Agent::clone(&snapshot.agent);
-    let new = NewAgent { agent, blocks: new_blocks, block_order, tool_ids, messages, prompt_meta };
-    state.store.create_agent(&new).await?;
-    Ok(id)
+    NewAgent { agent, blocks: new_blocks, block_order, tool_ids, messages, prompt_meta }
 }
 
 /// What this server knows of but does not do yet, and what no server ever did.
@@ -75,7 +85,6 @@ fn refuse(r: &CreateAgent, agent_type: AgentType) -> Result<(), ApiError> {
     let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|l| !l.is_empty());
     let unbuilt = [
         ("voice agents", matches!(agent_type, AgentType::VoiceConvoAgent | AgentType::VoiceSleeptimeAgent)),
-        ("`enable_sleeptime`", r.enable_sleeptime == Some(true)),
         ("`from_template`", r.from_template.is_some()),
         ("`template`", r.template == Some(true)),
         ("`identity_ids`", some(&r.identity_ids)),
@@ -131,7 +140,7 @@ async fn find_tools(
         DefaultsRequest {
             include_base_tools: r.include_base_tools.unwrap_or(true),
             include_multi_agent_tools: r.include_multi_agent_tools.unwrap_or(false),
-            enable_sleeptime: false,
+            enable_sleeptime: r.enable_sleeptime.unwrap_or(false),
         },
     );
     let asked = r.tools.iter().flatten().map(String::as_str);

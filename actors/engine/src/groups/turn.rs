@@ -1,0 +1,133 @@
+//! One agent's turn in a group.
+
+use std::sync::Arc;
+
+use engram_core::{
+    group::{self, Turn},
+    ports::{
+        GroupScene, NewRun, StoreError,
+        agents::{MAX_QUEUE, said},
+    },
+};
+use engram_domain::{AgentId, Content, Message, Role, RunId, RunInput, StopReason, Usage, run::BusyPolicy};
+
+use super::{AGAIN, stopping};
+use crate::{
+    Engine, Inner,
+    api::{StreamEvent, SubmitError},
+    follow::RunStream,
+};
+
+/// What every member's run has of the group's.
+pub(super) fn member_input(scene: &GroupScene) -> RunInput {
+    let input = &scene.run.input;
+    RunInput {
+        max_steps: input.max_steps,
+        stream_tokens: false,
+        request_config: input.request_config.clone(),
+        ..RunInput::default()
+    }
+}
+
+fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input: RunInput) -> NewRun {
+    NewRun {
+        id: RunId(inner.ports.ids.uuid()),
+        agent_id: to,
+        conversation_id: to.default_conversation(),
+        input,
+        background: false,
+        run_type: "group".into(),
+        metadata: serde_json::json!({ "group_id": scene.group.id, "group_run_id": scene.run.id }),
+        callback_url: None,
+        keys: vec![format!("group:{}:{turn}", scene.run.id)],
+        busy_policy: Some(BusyPolicy::Queue),
+        max_queue: MAX_QUEUE,
+        created_at: inner.ports.clock.now(),
+    }
+}
+
+/// One agent's turn, shown to whoever listens to the group when it is for everybody's ears.
+pub(super) async fn turn(
+    inner: &Arc<Inner>,
+    scene: &GroupScene,
+    number: usize,
+    to: AgentId,
+    input: RunInput,
+    aloud: bool,
+    (usage, steps): (&mut Usage, &mut i32),
+) -> Result<Turn, StoreError> {
+    let mut turn = Turn { agent: to, said: Vec::new(), call: None, error: None };
+    let mut stream = match ask(inner, scene, number, to, input).await? {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Turn { error: Some(error), ..turn }),
+    };
+    let name = name_of(scene, to);
+    while let Some((_, event)) = stream.next().await {
+        match event {
+            StreamEvent::Message(message) => {
+                turn.said.extend(said(&message));
+                if message.role == Role::Approval
+                    && let Some(call) = message.content.calls().iter().find(|call| call.name == group::CHOOSE)
+                {
+                    turn.call = Some(call.clone());
+                }
+                if aloud && shown(&message) {
+                    let message = Message { name: Some(name.clone()), ..(*message).clone() };
+                    inner.hub.publish(scene.run.id, StreamEvent::Message(Arc::new(message)));
+                }
+            }
+            StreamEvent::Delta { .. } => {}
+            StreamEvent::Ended(end) => {
+                usage.add(end.usage);
+                *steps += end.step_count;
+                let reason = end.stop_reason;
+                turn.error = end.error.map(|error| error.message);
+                // Somebody may have stopped it, or must decide first.
+                let silent = turn.error.is_none() && turn.call.is_none();
+                match reason {
+                    StopReason::Cancelled if silent => turn.error = Some("its turn was cancelled".into()),
+                    StopReason::RequiresApproval if silent && turn.said.is_empty() => {
+                        turn.error = Some("it waits for a decision on a tool call".into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(turn)
+}
+
+/// Submits a member's turn; while the database is away, again.
+async fn ask(
+    inner: &Arc<Inner>,
+    scene: &GroupScene,
+    number: usize,
+    to: AgentId,
+    input: RunInput,
+) -> Result<Result<RunStream, String>, StoreError> {
+    let engine = Engine(inner.clone());
+    let run = member_run(inner, scene, number, to, input);
+    loop {
+        match engine.submit(run.clone()).await {
+            Ok(stream) => return Ok(Ok(stream)),
+            Err(SubmitError::Store(StoreError::Unavailable(why))) => {
+                tracing::debug!(why, "a group waits for the database");
+                tokio::time::sleep(AGAIN).await;
+            }
+            Err(SubmitError::Store(error)) => return Err(error),
+            // Another node goes on.
+            Err(SubmitError::ShuttingDown) => return Err(stopping()),
+            Err(error) => return Ok(Err(error.to_string())),
+        }
+    }
+}
+
+fn name_of(scene: &GroupScene, agent: AgentId) -> String {
+    let known = scene.members.iter().chain(&scene.manager).find(|member| member.id == agent);
+    known.map_or_else(|| agent.to_string(), |member| member.name.clone())
+}
+
+/// What the group's listeners see: what members say and do, not what they are told.
+fn shown(message: &Message) -> bool {
+    matches!(message.content, Content::Assistant { .. } | Content::ToolReturn(_))
+}

@@ -1,0 +1,85 @@
+//! What an administrator is shown of live agents.
+
+use engram_core::ports::{CompanyStore, GroupRun};
+use engram_domain::{
+    AgentId, ConversationId, Group, GroupId, ManagerConfig, RunId, RunInput, Schedule, ScheduleId, schedule::When,
+};
+use uuid::Uuid;
+
+use crate::support::*;
+
+fn group(agents: &[AgentId], manager: ManagerConfig) -> Group {
+    Group {
+        id: GroupId(Uuid::new_v4()),
+        description: "a team".into(),
+        turns_counter: manager.first_turns_counter(),
+        manager,
+        agent_ids: agents.to_vec(),
+        shared_block_ids: vec![],
+        last_processed_message_id: None,
+        project_id: None,
+        template_id: None,
+        base_template_id: None,
+        hidden: None,
+        created_at: at(1),
+        updated_at: at(1),
+    }
+}
+
+#[tokio::test]
+async fn names_and_groups() {
+    let Some(db) = test_db().await else { return };
+    let (a, b, c) = (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
+    let gone = ConversationId(Uuid::new_v4());
+    assert_eq!(
+        db.agents_of(&[a.id.default_conversation(), gone]).await.unwrap(),
+        [(a.id.default_conversation(), a.id)]
+    );
+    let cards = db.agent_cards(&[a.id, AgentId(gone.0)]).await.unwrap();
+    assert_eq!(cards.iter().map(|c| (c.id, c.name.as_str())).collect::<Vec<_>>(), [(a.id, a.name.as_str())]);
+    let led = group(&[b.id], ManagerConfig::Supervisor { manager_agent_id: a.id });
+    let round = Group { created_at: at(2), ..group(&[b.id, c.id], ManagerConfig::RoundRobin { max_turns: None }) };
+    for group in [&led, &round] {
+        db.create_group(group).await.unwrap();
+    }
+    let lively = async |agents: &[AgentId], limit| {
+        let found = db.lively_groups(agents, limit).await.unwrap();
+        found.into_iter().map(|(group, open)| (group.id, open)).collect::<Vec<_>>()
+    };
+    assert_eq!(lively(&[a.id], 9).await, [(led.id, 0)], "its manager is named");
+    assert_eq!(lively(&[b.id, c.id], 9).await, [(led.id, 0), (round.id, 0)], "a member is");
+    assert_eq!(lively(&[b.id], 1).await, [(led.id, 0)]);
+    assert!(lively(&[], 9).await.is_empty());
+    let run = GroupRun { id: RunId(Uuid::new_v4()), group_id: round.id, input: RunInput::default(), created_at: at(3) };
+    assert!(db.insert_group_run(&run, node()).await.unwrap());
+    assert_eq!(lively(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn schedules_by_their_next_time() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await.id;
+    let mut ids = vec![];
+    for next in [Some(at(20)), Some(at(10)), None] {
+        let schedule = Schedule {
+            id: ScheduleId(Uuid::new_v4()),
+            agent_id: agent,
+            input: RunInput::default(),
+            callback_url: None,
+            when: When::Interval { every_seconds: 60 },
+            next_at: next,
+            last_at: None,
+            last_run_id: None,
+            last_run_status: None,
+            runs: 0,
+            created_at: at(0),
+        };
+        db.create_schedule(&schedule).await.unwrap();
+        ids.push(schedule.id);
+    }
+    let coming = async |limit| db.coming_schedules(limit).await.unwrap().iter().map(|s| s.id).collect::<Vec<_>>();
+    assert_eq!(coming(9).await, [ids[1], ids[0]], "one that is never due again is left out");
+    assert_eq!(coming(1).await, ids[1..2]);
+    db.drop_database().await;
+}

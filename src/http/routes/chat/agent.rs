@@ -1,0 +1,29 @@
+//! `POST /openai/v1/{agent_id}/chat/completions`
+
+use axum::{extract::State, response::Response};
+use engram_domain::AgentId;
+
+use super::complete::complete;
+use crate::http::{
+    ApiError, ApiJson, AppState, IdempotencyKey, PathId,
+    dto::chat::{ChatError, ChatRequest, Completion},
+};
+
+/// Speak to an agent as with a model of OpenAI's, whatever `model` says.
+///
+/// With `stream` the answer comes in chunks (`chat.completion.chunk`) as server-sent events.
+#[utoipa::path(
+    post, path = "/openai/v1/{agent_id}/chat/completions", tag = "chat",
+    params(("agent_id" = String, Path, description = "Id of the agent")),
+    request_body = ChatRequest,
+    responses((status = 200, body = Completion), (status = 404, description = "No such agent"))
+)]
+pub async fn complete_agent_chat(
+    State(state): State<AppState>,
+    agent: Result<PathId<AgentId>, ApiError>,
+    key: Result<IdempotencyKey, ApiError>,
+    body: Result<ApiJson<ChatRequest>, ApiError>,
+) -> Result<Response, ChatError> {
+    let (PathId(agent), ApiJson(request)) = (agent?, body?);
+    complete(&state, agent, &request, key, request.stream.unwrap_or_default()).await
+}

@@ -1,0 +1,27 @@
+//! `POST /v1/chat/completions`
+
+use axum::{extract::State, response::Response};
+
+use super::complete::complete;
+use crate::http::{
+    ApiError, ApiJson, AppState, IdempotencyKey,
+    dto::chat::{ChatError, ChatRequest, Completion},
+};
+
+/// Speak to the agent that `model` names, as with a model of OpenAI's.
+///
+/// With `stream` the answer comes in chunks (`chat.completion.chunk`) as server-sent events.
+#[utoipa::path(
+    post, path = "/v1/chat/completions", tag = "chat",
+    request_body = ChatRequest,
+    responses((status = 200, body = Completion), (status = 404, description = "No such agent"))
+)]
+pub async fn complete_chat(
+    State(state): State<AppState>,
+    key: Result<IdempotencyKey, ApiError>,
+    body: Result<ApiJson<ChatRequest>, ApiError>,
+) -> Result<Response, ChatError> {
+    let ApiJson(request) = body?;
+    let agent = request.agent().ok_or_else(|| ChatError::no_such_model(request.model.as_deref()))?;
+    complete(&state, agent, &request, key, request.stream.unwrap_or_default()).await
+}

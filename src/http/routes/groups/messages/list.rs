@@ -1,0 +1,33 @@
+//! `GET /v1/groups/{group_id}/messages`
+
+use axum::{Json, extract::State};
+use engram_domain::GroupId;
+
+use super::super::retrieve::find;
+use crate::http::{
+    ApiError, ApiQuery, AppState, Caller, PageQuery, PathId,
+    dto::messages::{LettaMessage, letta_messages},
+    routes::messages::{MessageListQuery, message_page, turn::page_error},
+};
+
+/// List what was said in a group, oldest first: the newest messages, or with `order=asc` the oldest ones. What one
+/// agent says stands there as often as agents heard it.
+#[utoipa::path(
+    get, path = "/v1/groups/{group_id}/messages", tag = "groups",
+    params(("group_id" = String, Path), PageQuery, MessageListQuery),
+    responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such group or cursor"))
+)]
+pub async fn list_messages(
+    State(state): State<AppState>,
+    PathId(id): PathId<GroupId>,
+    caller: Caller,
+    ApiQuery(page): ApiQuery<PageQuery>,
+    ApiQuery(query): ApiQuery<MessageListQuery>,
+) -> Result<Json<Vec<LettaMessage>>, ApiError> {
+    let page = message_page(&page, if caller.is_v1_sdk { 100 } else { 10 })?;
+    let messages = state.store.group_messages(id, query.include_err != Some(false), page).await.map_err(page_error)?;
+    if messages.is_empty() {
+        find(&state, id).await?;
+    }
+    Ok(Json(letta_messages(&messages, &query.options())))
+}

@@ -1,0 +1,31 @@
+//! `PATCH /v1/groups/{group_id}/messages/{message_id}`
+
+use axum::{Json, extract::State};
+use engram_domain::{GroupId, MessageId};
+
+use super::super::retrieve::find;
+use crate::http::{
+    ApiError, ApiJson, AppState, PathId,
+    dto::messages::LettaMessage,
+    routes::messages::{MessageUpdate, edit},
+};
+
+/// Change what a message of a group says, for the one agent that has it.
+#[utoipa::path(
+    patch, path = "/v1/groups/{group_id}/messages/{message_id}", tag = "groups",
+    params(("group_id" = String, Path), ("message_id" = String, Path)), request_body = MessageUpdate,
+    responses((status = 200, body = LettaMessage), (status = 404, description = "No such group or message"))
+)]
+pub async fn modify_message(
+    State(state): State<AppState>,
+    PathId((group, id)): PathId<(GroupId, MessageId)>,
+    ApiJson(update): ApiJson<MessageUpdate>,
+) -> Result<Json<LettaMessage>, ApiError> {
+    let of_group = group.to_string();
+    let message = state.store.message(id).await?.filter(|m| m.group_id.as_ref() == Some(&of_group));
+    let Some(message) = message else {
+        find(&state, group).await?;
+        return Err(ApiError::not_found("Message", id));
+    };
+    edit(&state, &message, &update).await.map(Json)
+}

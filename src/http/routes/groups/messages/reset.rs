@@ -1,0 +1,33 @@
+//! `PATCH /v1/groups/{group_id}/reset-messages`
+
+use axum::{Json, extract::State};
+use engram_domain::GroupId;
+use engram_engine::{Command, CommandError};
+use futures::{StreamExt, stream};
+
+use super::super::retrieve::find;
+use crate::http::{ApiError, AppState, PathId};
+
+/// Agents that are asked to forget at the same time.
+const AT_ONCE: usize = 8;
+
+/// Forget everything that was said in a group, in the memory of every agent that heard it. What else those agents
+/// said and heard stays.
+#[utoipa::path(
+    patch, path = "/v1/groups/{group_id}/reset-messages", tag = "groups", params(("group_id" = String, Path)),
+    responses((status = 200, description = "`null`"), (status = 404, description = "No such group"))
+)]
+pub async fn reset_messages(State(state): State<AppState>, PathId(id): PathId<GroupId>) -> Result<Json<()>, ApiError> {
+    find(&state, id).await?;
+    let command = Command::Forget { group: id.to_string() };
+    let conversations = state.store.conversations_of_group(id).await?;
+    let forgotten = stream::iter(conversations)
+        .map(|conversation| state.engine.command(conversation, command.clone()))
+        .buffer_unordered(AT_ONCE);
+    let failures: Vec<CommandError> = forgotten.filter_map(async |done| done.err()).collect().await;
+    // Who was deleted meanwhile has nothing to forget.
+    match failures.into_iter().find(|error| !matches!(error, CommandError::NotFound)) {
+        Some(error) => Err(error.into()),
+        None => Ok(Json(())),
+    }
+}

@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Deletes a run and its steps; its messages stay in the conversation. An actor that still
-    /// drives it notices nothing. False when there is no such run.
+    /// drives it ends with its next commit. False when there is no such run.
     pub async fn delete_run(&self, id: RunId) -> Result<bool> {
         let done = sqlx::query("DELETE FROM runs WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
         Ok(done.rows_affected() > 0)

@@ -238,7 +238,7 @@ impl Db {
 
     pub fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool, StoreError> {
         self.with(|t| {
-            if t.epoch != fence.epoch {
+            if t.epoch != fence.epoch || t.world.runs[&run].status.is_terminal() {
                 t.fenced += 1;
                 return Ok(false);
             }

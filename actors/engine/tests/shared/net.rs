@@ -43,6 +43,11 @@ impl Net {
         self.nodes.lock().insert(id, (engine.clone(), link));
     }
 
+    /// Forgets all of them.
+    pub fn clear(&self) {
+        self.nodes.lock().clear();
+    }
+
     fn find(&self, id: NodeId) -> Result<Reached, PeerError> {
         let found = self.nodes.lock().get(&id).cloned();
         found.filter(|(_, link)| !link.dead().is_cancelled()).ok_or_else(|| PeerError("refused".into()))

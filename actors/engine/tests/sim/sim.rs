@@ -152,6 +152,10 @@ pub fn play(seed: u64, fault: Option<Fault>, tell: bool) -> Result<Outcome, Stri
         tokio::time::sleep(Duration::from_secs(5)).await;
         crate::check::check(&sim);
         let wrong = std::mem::take(&mut *sim.wrong.lock());
-        if wrong.is_empty() { Ok(Outcome::of(&sim)) } else { Err(wrong.join("; ")) }
+        let result = if wrong.is_empty() { Ok(Outcome::of(&sim)) } else { Err(wrong.join("; ")) };
+        // The processes hold the world and the world holds them: without this, every play would stay in memory.
+        sim.net.clear();
+        sim.places.iter().for_each(|place| drop(place.lock().take()));
+        result
     })
 }

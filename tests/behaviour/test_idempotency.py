@@ -101,6 +101,9 @@ def test_a_key_in_the_header_stands_for_the_request(api):
     agent = api.agent(agent_type=PLAIN)
     first = post(api, agent, saying("hello"), "k-1").json()
     assert post(api, agent, saying("hello"), "k-1").json()["messages"] == first["messages"]
+    # The form of the answer is not what was asked.
+    stream = Stream(post(api, agent, saying("hello", stream_tokens=True), "k-1", "messages/stream"))
+    assert spoken(stream.frames) == spoken(first["messages"])
     clear_error(post(api, agent, saying("something else"), "k-1"), 422)
     assert "Idempotency-Key" in str(post(api, agent, saying("something else"), "k-1").json())
     assert post(api, agent, saying("hello"), "k-2").json()["messages"] != first["messages"]

@@ -1,9 +1,14 @@
-"""Schedules: what a caller may say beyond what the SDK declares, and what is said about it."""
+"""Schedules: what a caller may say beyond what the SDK declares, what is said about it, and that each time comes once:
+also when the server was dead at that time, and when there are two."""
 
+import contextlib
 import time
+from datetime import datetime
 
 import pytest
-from conftest import clear_error
+from conftest import NEW, Api, clear_error, spoken
+from testkit.postgres import fresh_database
+from testkit.server import EngramServer
 
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -75,3 +80,127 @@ def test_a_schedule_is_its_agents(new):
     nobody = "agent-123e4567-e89b-42d3-8456-426614174000"
     clear_error(schedule(new, nobody, type="interval", every_seconds=3600), 404)
     clear_error(new.get(f"/v1/agents/{nobody}/schedule"), 404)
+
+
+def once(api, agent, seconds: float, text: str) -> str:
+    """A message in so many seconds; the id of its schedule."""
+    when = {"type": "one-time", "scheduled_at": (time.time() + seconds) * 1000}
+    answer = schedule(api, agent, [{"role": "user", "content": text}], **when)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def shown(api, agent, made) -> dict:
+    return api.ok("GET", f"/v1/agents/{agent}/schedule/{made}")
+
+
+def over(api, agent, made, seconds: float = 20) -> dict:
+    """The schedule once its run is over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = shown(api, agent, made)
+        if state["last_run_status"] in ("completed", "failed"):
+            return state
+        time.sleep(0.05)
+    raise AssertionError(f"{state} after {seconds} s")
+
+
+def runs(api, agent) -> list[dict]:
+    return api.ok("GET", "/v1/runs/", params={"agent_id": agent, "ascending": True, "limit": 1000})
+
+
+def second(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_a_time_that_has_come_is_a_run_once(new):
+    agent = new.agent()
+    asked = time.time()
+    made = once(new, agent, 1, "wake up")
+    state = shown(new, agent, made)
+    assert (state["last_run_id"], state["last_run_status"]) == (None, None) and runs(new, agent) == []
+    state = over(new, agent, made)
+    assert 0.9 < time.time() - asked < 10
+    assert state["last_run_status"] == "completed" and state["next_scheduled_time"] is None
+    (run,) = runs(new, agent)
+    assert run["id"] == state["last_run_id"] and run["metadata"]["schedule_id"] == made
+    assert spoken(new.messages(agent)) == ["You said: wake up"]
+    time.sleep(2.5)
+    assert len(runs(new, agent)) == 1, "two looks later it is still one"
+    assert new.ok("DELETE", f"/v1/agents/{agent}/schedule/{made}") == {"success": True}
+    assert len(runs(new, agent)) == 1
+
+
+def test_a_time_whose_run_fails_says_so(new):
+    agent = new.agent("openai/fault-401")
+    state = over(new, agent, once(new, agent, 0.2, "this fails"))
+    assert state["last_run_status"] == "failed"
+    assert new.ok("GET", f"/v1/runs/{state['last_run_id']}")["stop_reason"] == "llm_api_error"
+
+
+def test_an_interval_keeps_its_beat_until_it_is_deleted(new):
+    agent = new.agent()
+    made = schedule(new, agent, type="interval", every_seconds=1).json()["id"]
+    deadline = time.monotonic() + 20
+    while len(runs(new, agent)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    state = shown(new, agent, made)
+    assert state["next_scheduled_time"] > state["last_scheduled_at"] and state["last_run_id"]
+    new.ok("DELETE", f"/v1/agents/{agent}/schedule/{made}")
+    ended = [new.finished(run["id"]) for run in runs(new, agent)]
+    assert len(ended) >= 3 and {run["status"] for run in ended} == {"completed"}
+    time.sleep(2.5)
+    assert len(runs(new, agent)) == len(ended), "nothing comes of one that is deleted"
+    assert spoken(new.messages(agent)) == ["You said: hello"] * len(ended)
+
+
+def test_what_came_while_the_server_was_dead_is_made_up_for_once(tmp_path):
+    server = EngramServer(data_dir=tmp_path / "data")
+    server.start()
+    try:
+        with contextlib.closing(Api(server.url, NEW)) as api:
+            agent, other = api.agent(), api.agent()
+            made = once(api, agent, 1.5, "over the downtime")
+            # Due three times and more before the server is back.
+            beat = schedule(api, other, type="interval", every_seconds=1).json()["id"]
+            server.kill()
+            time.sleep(3.5)
+            back = time.time()
+            server.start()
+            assert over(api, agent, made)["last_run_status"] == "completed"
+            over(api, other, beat)
+            api.ok("DELETE", f"/v1/agents/{other}/schedule/{beat}")
+            times = [second(run["created_at"]) for run in runs(api, other)]
+            after = [t for t in times if t >= back]
+            assert len(times) - len(after) <= 1, "one at most before the kill"
+            assert 1 <= len(after) <= 2 + int(after[-1] - after[0]), "what was missed is one run, then the beat goes on"
+            # And again with a run in its middle: neither lost nor doubled.
+            late = once(api, agent, 0.3, "in the middle")
+            while shown(api, agent, late)["last_run_id"] is None:
+                time.sleep(0.02)
+            server.kill()
+            server.start()
+            assert over(api, agent, late)["last_run_status"] == "completed"
+            time.sleep(1.5)
+            assert len(runs(api, agent)) == 2
+            assert spoken(api.messages(agent)) == ["You said: over the downtime", "You said: in the middle"]
+    finally:
+        server.stop()
+
+
+def test_of_two_servers_one_begins_each_time(mock):
+    with contextlib.ExitStack() as stack:
+        uri = stack.enter_context(fresh_database("schedules"))
+        servers = [stack.enter_context(EngramServer(env=mock.server_env, pg_uri=uri)) for _ in range(2)]
+        one, two = [stack.enter_context(contextlib.closing(Api(s.url, NEW))) for s in servers]
+        agents = [one.agent() for _ in range(8)]
+        beat = schedule(two, agents[0], type="interval", every_seconds=1).json()["id"]
+        made = [once((one, two)[i % 2], agent, 1.5, f"for {i}") for i, agent in enumerate(agents)]
+        states = [over(two, agent, schedule_id) for agent, schedule_id in zip(agents, made)]
+        assert {state["last_run_status"] for state in states} == {"completed"}
+        time.sleep(2.5)
+        one.ok("DELETE", f"/v1/agents/{agents[0]}/schedule/{beat}")
+        assert [len(runs(one, agent)) for agent in agents[1:]] == [1] * 7
+        times = [run for run in runs(two, agents[0]) if run["metadata"]["schedule_id"] == beat]
+        first, last = (run["created_at"] for run in (times[0], times[-1]))
+        assert 3 <= len(times) <= 2 + int(second(last) - second(first)), "no second has two"

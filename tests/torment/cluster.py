@@ -15,6 +15,7 @@ from testkit.mock import MockModel
 from testkit.postgres import TestPostgres
 from testkit.server import EngramServer
 
+import exits
 import wire
 
 DATABASE = "torment"
@@ -32,6 +33,9 @@ class Node:
     since: float = field(default_factory=time.monotonic)
     past: list[tuple[float, float, str]] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
+    # Of its last process: when it was started, and where its lines begin in the log.
+    launched: float = 0.0
+    log_from: int = 0
 
     def become(self, state: str) -> None:
         now = time.monotonic()
@@ -45,6 +49,14 @@ class Node:
     @property
     def running(self) -> bool:
         return self.server.process is not None and self.server.process.poll() is None
+
+    def last_words(self, size: int = 4_000) -> str:
+        """The end of what its last process wrote."""
+        with contextlib.suppress(OSError), open(self.server.log_path, "rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(self.log_from, log.tell() - size))
+            return log.read().decode(errors="replace")
+        return ""
 
 
 class Cluster:
@@ -60,6 +72,7 @@ class Cluster:
         self.postgres_up = True
         self.outages: list[tuple[float, float]] = []  # of Postgres, on the monotonic clock
         self.failures: list[str] = []
+        self.ports_taken = 0  # starts that failed because somebody else was on the port; they were tried again
 
     def __enter__(self) -> "Cluster":
         try:
@@ -70,7 +83,7 @@ class Cluster:
                 (self.home / f"node{i}").mkdir()
                 server = EngramServer(
                     data_dir=self.home / f"node{i}" / "data", log=self.home / f"node{i}.log",
-                    port=processes.lasting_port(),
+                    port=processes.free_port(),
                     pg_uri=self.postgres.uri_of(DATABASE),
                     env={**self.mock.server_env, "LETTA_KEEPALIVE_INTERVAL": "1", **self.env},
                 )
@@ -111,6 +124,14 @@ class Cluster:
                 return True
         return False
 
+    def panics(self) -> list[str]:
+        """Of all nodes, from their whole logs."""
+        found = []
+        for node in self.nodes:
+            with open(node.server.log_path, errors="replace") as log:
+                found += exits.panics(node.name, log)
+        return found
+
     # -- processes
 
     async def start_all(self) -> None:
@@ -121,15 +142,12 @@ class Cluster:
     async def start(self, node: Node, seconds: float = 60) -> float:
         """Starts a node and waits until it is ready, again where it ended by itself: as a supervisor does."""
         started = time.monotonic()
-        node.become("starting")
-        node.server.launch()
+        self.launch(node)
         while time.monotonic() - started < seconds:
             if not node.running:
-                # Without a database it may give up. With one it may not.
-                if not self.outage_since(started):
-                    self.failures.append(f"{node.name} ended by itself while it started: {node.server.log_tail(3)}")
+                self.judge_end(node)
                 await asyncio.sleep(0.3)
-                node.server.launch()
+                self.launch(node)
             if await self.ready(node):
                 node.become("up")
                 node.starts.append(time.monotonic() - started)
@@ -137,21 +155,46 @@ class Cluster:
             await asyncio.sleep(0.05)
         raise RuntimeError(f"{node.name} is not ready after {seconds} s\n{node.server.log_tail()}")
 
+    def launch(self, node: Node) -> None:
+        """Starts the process and does not wait for it."""
+        if node.running:
+            # Of two with one port the first would serve on, unseen and never killed, and the other never start.
+            raise RuntimeError(f"{node.name} was to be started while it runs: a mistake of this harness")
+        node.become("starting")
+        node.log_from = node.server.log_path.stat().st_size if node.server.log_path.exists() else 0
+        node.launched = time.monotonic()
+        node.server.launch()
+
+    def judge_end(self, node: Node, told: bool = False) -> None:
+        """Complains of a process that ended, not by our hand, in a way that it may not."""
+        status, log = node.server.process.returncode, node.last_words()
+        if exits.port_was_taken(status, log):
+            self.ports_taken += 1
+        if wrong := exits.complaint(node.state, status, told, self.outage_since(node.launched), log):
+            self.failures.append(f"{node.name} {wrong}: {log.splitlines()[-1:]}")
+
     def outage_since(self, moment: float) -> bool:
         return not self.postgres_up or any(end > moment - 1 for _, end in self.outages)
 
     @staticmethod
     async def ready(node: Node) -> bool:
+        """Whether it says so itself, and not somebody else on its port."""
         try:
             answer = await asyncio.wait_for(node.client.call("GET", "/v1/ready"), 1)
-            return answer.status == 200
         except (wire.NotSent, wire.Unknown, asyncio.TimeoutError):
             return False
+        return answer.status == 200 and node.running and processes.listens(node.server.process.pid, node.server.port)
 
-    def kill(self, node: Node) -> None:
-        node.server.kill()
+    def kill(self, node: Node) -> bool:
+        """`kill -9`. Says whether there was a process to be killed; one that was gone already may be a finding."""
+        hit = node.running
+        if hit:
+            node.server.kill()
+        elif node.server.process:
+            self.judge_end(node, told=node.state == "leaving")
         node.become("down")
         node.client.forget()
+        return hit
 
     def freeze(self, node: Node) -> None:
         node.server.signal(signal.SIGSTOP)
@@ -161,19 +204,25 @@ class Cluster:
         node.server.signal(signal.SIGCONT)
         node.become("up")
 
-    async def leave(self, node: Node, seconds: float = 40) -> tuple[float, int]:
-        """SIGTERM. Returns the seconds until the end, and the exit status."""
+    async def leave(self, node: Node, seconds: float = 40) -> float:
+        """SIGTERM. Returns the seconds until the end, which is a complaint where it is not in order."""
         started = time.monotonic()
+        if not node.running:
+            self.judge_end(node)
         node.become("leaving")
         node.server.signal(signal.SIGTERM)
+        killed = False
         while node.running:
             if time.monotonic() - started > seconds:
                 self.failures.append(f"{node.name} did not end within {seconds} s of SIGTERM")
                 node.server.kill()
+                killed = True
             await asyncio.sleep(0.02)
+        if not killed:
+            self.judge_end(node, told=True)
         node.become("down")
         node.client.forget()
-        return time.monotonic() - started, node.server.process.returncode
+        return time.monotonic() - started
 
     async def restart_postgres(self, how: str, pause: float) -> float:
         """Ends Postgres `fast`, `immediate` or by `kill`, and starts it again on the same data and port."""

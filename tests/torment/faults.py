@@ -71,7 +71,7 @@ def plan(seed: int, seconds: float, nodes: int, kills: int) -> list[Fault]:
 
 
 class Breaker:
-    """Carries a plan out on a cluster. `kills` and `done` count what really happened."""
+    """Carries a plan out on a cluster. `kills` counts processes that lived and were killed, `done` the faults."""
 
     def __init__(self, cluster: Cluster, recovery: Recovery, say=lambda text: None):
         self.cluster, self.recovery, self.say = cluster, recovery, say
@@ -131,12 +131,11 @@ class Breaker:
             await asyncio.sleep(fault.delay)
             self.cluster.thaw(node)
         elif fault.kind == "term":
+            # At once: it is no target for anybody else while we ask the database.
+            targets[0].become("leaving")
             # What it drives goes on elsewhere; and a conversation that was hit before is disturbed by this.
             await self.recovery.hit(targets[0], "term")
-            seconds, status = await self.cluster.leave(targets[0])
-            self.leave_seconds.append(seconds)
-            if status != 0:
-                self.cluster.failures.append(f"{targets[0].name} ended with {status} after SIGTERM")
+            self.leave_seconds.append(await self.cluster.leave(targets[0]))
             await asyncio.sleep(fault.delay)
             await self.cluster.start(targets[0])
         else:
@@ -145,8 +144,7 @@ class Breaker:
                 targets[0].server.signal(signal.SIGTERM)
                 await asyncio.sleep(fault.delay / 4)
             for node in targets:
-                self.cluster.kill(node)
-                self.kills += 1
+                self.kills += self.cluster.kill(node)
             await asyncio.gather(*(self._come_back(fault, node, i) for i, node in enumerate(targets)))
 
     async def _come_back(self, fault: Fault, node: Node, i: int) -> None:
@@ -154,10 +152,9 @@ class Breaker:
         await asyncio.sleep(fault.delay * (1, 0.5, 0.75)[i % 3])
         if fault.in_start is not None:
             # A crash loop is what a supervisor makes of a crash.
-            node.become("starting")
-            node.server.launch()
+            self.cluster.launch(node)
             await asyncio.sleep(fault.in_start)
-            self.cluster.kill(node)
-            self.kills += 1
-            self.kills_in_start += 1
+            if self.cluster.kill(node):
+                self.kills += 1
+                self.kills_in_start += 1
         await self.cluster.start(node)

@@ -57,6 +57,8 @@ def print_report(torment, db: rows.Database, found: dict, recovered, seconds: fl
         print(f"  answer to {kind}: {quantiles(values)}")
     print(f"  cancel: {quantiles(clients.cancel_seconds)}")
     print(f"  SIGTERM to end: {quantiles(breaker.leave_seconds)}")
+    if torment.cluster.ports_taken:
+        print(f"  starts on a port that somebody else had taken (tried again): {torment.cluster.ports_taken}")
     starts = [s for n in torment.cluster.nodes for s in n.starts]
     print(f"  start to ready: {quantiles(starts)}")
     for how in ("kill", "freeze", "term"):

@@ -200,10 +200,7 @@ class Rolling:
         await asyncio.sleep(1)
         for _ in range(self.args.rounds):
             for node in self.cluster.nodes:
-                seconds, status = await self.cluster.leave(node)
-                self.leaves.append(seconds)
-                if status != 0:
-                    self.failures.append(f"{node.name} ended with {status} after SIGTERM")
+                self.leaves.append(await self.cluster.leave(node))
                 await self.cluster.start(node)
                 # The next one only goes when this one takes requests again.
                 while node.index not in self.balancer.ready:
@@ -218,7 +215,7 @@ class Rolling:
     def judge(self, seconds: float) -> bool:
         requests = self.traffic.requests
         db = rows.read(self.cluster)
-        problems = self.failures + self.ledger.problems + self.cluster.failures
+        problems = self.failures + self.ledger.problems + self.cluster.failures + self.cluster.panics()
         if ill := self.cluster.mock.stats()["ill_formed"]:
             problems.append(f"the model was sent ill-formed conversations: {ill}")
         log = checker.Log([q for q in requests if q.outcomes], {}, problems)

@@ -12,7 +12,7 @@ this file. It ends with a table, and with status 1 and the violations named if t
 import argparse
 import asyncio
 import contextlib
-import json
+import os
 import random
 import resource
 import shutil
@@ -31,6 +31,7 @@ import rows  # noqa: E402
 from clients import Clients  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from recovery import Recovery  # noqa: E402
+from testkit import paths  # noqa: E402
 
 SETTLE = 60.0  # seconds until everything that was begun has ended, once nothing is broken any more
 
@@ -107,6 +108,7 @@ class Torment:
         clients = self.clients
         problems = clients.problems + clients.ledger.problems + self.cluster.failures
         problems += await self.nodes_answer()
+        problems += self.cluster.panics()
         if ill := self.cluster.mock.stats()["ill_formed"]:
             problems.append(f"the model was sent ill-formed conversations: {ill}")
         db = rows.read(self.cluster)
@@ -129,6 +131,8 @@ class Torment:
         problems = []
         agent = next(a for a in self.clients.traffic.agents if not a.guarded)
         for node in self.cluster.nodes:
+            if not node.running:
+                problems.append(f"{node.name} has ended by itself with {node.server.process.returncode}")
             body = {"messages": [{"role": "user", "content": f"still there, {node.name}?"}], "streaming": False}
             try:
                 answer = await asyncio.wait_for(node.client.call("POST", agent.path(None), body), 20)
@@ -157,6 +161,10 @@ def main() -> None:
     if args.kills is None:
         args.kills = max(1, int(args.seconds / 1.5))
     print(f"torment: seed {seed}, {args.seconds:.0f} s, {args.nodes} nodes, {args.kills} kills", flush=True)
+    binary = paths.server_binary()
+    if binary.exists():
+        built = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(binary.stat().st_mtime))
+        print(f"  {binary}, built {built}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}", flush=True)
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     home = Path(tempfile.mkdtemp(prefix="engram-torment-"))
     ok = False

@@ -251,6 +251,14 @@ pub struct RunInput {
     pub chain: Vec<AgentId>,
 }
 
+impl RunInput {
+    /// Whether both ask the agent for the same; in which form the answer is wanted does not matter.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let shape = |input: &Self| Self { stream_tokens: false, request_config: Json::Null, ..input.clone() };
+        self == other || shape(self) == shape(other)
+    }
+}
+
 impl Default for RunInput {
     fn default() -> Self {
         Self {

@@ -174,32 +174,9 @@ impl Actor for AgentActor {
     }
 
     async fn handle(&self, myself: ActorRef<Msg>, message: Msg, live: &mut Live) -> Result<(), ActorProcessingErr> {
-        if live.dead || live.handed_over {
-            refuse(&live.inner, vec![message], Refusal::Interrupted);
-            return Ok(());
-        }
-        match message {
-            Msg::Run { run, rev, cause } => live.enqueue(run.id, Some((run, rev, cause))),
-            Msg::Look { run } => live.enqueue(run, None),
-            Msg::Event(event) => live.drive(event).await,
-            Msg::Command { command, reply } => live.commands.push_back((command, reply)),
-            Msg::Cancel { run, reply } => {
-                let _ = reply.send(live.cancel(run).await);
-            }
-            Msg::Begin => drop(myself.send_after(live.inner.settings.idle_after, || Msg::Idle)),
-            Msg::Idle => live.doze(&myself),
-            Msg::Passivate if live.is_idle() => {
-                insight::passivation("pressure");
-                live.closing = live.closing.max(Closing::AfterRun);
-            }
-            Msg::Passivate => {}
-            Msg::Close { hand_over } => {
-                live.closing = if hand_over { Closing::AfterStep } else { live.closing.max(Closing::AfterRun) };
-            }
-        }
-        live.next().await;
-        live.show();
-        settle(&myself, live);
+        // On the heap, and only while something is on: what a message may lead to is several KiB of future, which
+        // every idle agent would keep otherwise.
+        Box::pin(live.take(&myself, message)).await;
         Ok(())
     }
 
@@ -225,6 +202,36 @@ fn settle(myself: &ActorRef<Msg>, live: &Live) {
 }
 
 impl Live {
+    /// Takes a message in, and does what is next.
+    async fn take(&mut self, myself: &ActorRef<Msg>, message: Msg) {
+        if self.dead || self.handed_over {
+            refuse(&self.inner, vec![message], Refusal::Interrupted);
+            return;
+        }
+        match message {
+            Msg::Run { run, rev, cause } => self.enqueue(run.id, Some((run, rev, cause))),
+            Msg::Look { run } => self.enqueue(run, None),
+            Msg::Event(event) => self.drive(event).await,
+            Msg::Command { command, reply } => self.commands.push_back((command, reply)),
+            Msg::Cancel { run, reply } => {
+                let _ = reply.send(self.cancel(run).await);
+            }
+            Msg::Begin => drop(myself.send_after(self.inner.settings.idle_after, || Msg::Idle)),
+            Msg::Idle => self.doze(myself),
+            Msg::Passivate if self.is_idle() => {
+                insight::passivation("pressure");
+                self.closing = self.closing.max(Closing::AfterRun);
+            }
+            Msg::Passivate => {}
+            Msg::Close { hand_over } => {
+                self.closing = if hand_over { Closing::AfterStep } else { self.closing.max(Closing::AfterRun) };
+            }
+        }
+        self.next().await;
+        self.show();
+        settle(myself, self);
+    }
+
     fn enqueue(&mut self, id: RunId, row: Row) {
         if self.current == Some(id) {
             return;

@@ -205,7 +205,7 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
         Accepted::Stored { rev, owner, policy } => (rev, owner, policy),
         Accepted::Known(known) => {
             let by_key = new.keys.iter().any(|key| key.starts_with("key:"));
-            if by_key && known.input != new.input {
+            if by_key && !known.input.asks_the_same(&new.input) {
                 return Err(SubmitError::KeyReused);
             }
             return Ok(RunStream::new(inner.clone(), &known, 0));

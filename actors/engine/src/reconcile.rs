@@ -32,6 +32,7 @@ pub(crate) fn spawn(inner: &Arc<Inner>) {
 /// Says that this node lives, to the very end: what it still owns must not be taken before it is given back.
 async fn beat(inner: Arc<Inner>) {
     while pause(&inner, inner.settings.heartbeat_every).await {
+        inner.hub.sweep();
         if let Err(error) = inner.heartbeat().await {
             insight::error("heartbeat");
             tracing::warn!(%error, "heartbeat failed");

@@ -9,6 +9,7 @@
 //! somewhere else is marked as moved, and its readers look for the run again ([`crate::follow`]).
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -16,18 +17,22 @@ use std::{
 use dashmap::{DashMap, Entry};
 use engram_domain::RunId;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::api::StreamEvent;
 
 /// How long an ended run's events are kept for readers that come late. Nobody needs them for the
 /// answer: committed messages can be read from the database at any time.
 const KEEP_AFTER_END: Duration = Duration::from_mins(1);
+/// Ended runs whose events are kept at most; of more the oldest go earlier.
+const KEPT_ENDS: usize = 20_000;
 
 /// All runs with events in memory.
 #[derive(Default)]
 pub(crate) struct Hub {
     runs: DashMap<RunId, Arc<Channel>>,
+    /// Those that have ended, oldest first.
+    ends: Mutex<VecDeque<(Instant, RunId, Weak<Channel>)>>,
 }
 
 /// One run's events.
@@ -101,7 +106,7 @@ impl Hub {
 
     /// Appends an event. A run that nobody listens to gets a channel all the same, so that resumed
     /// streams see it.
-    pub(crate) fn publish(self: &Arc<Self>, run: RunId, event: StreamEvent) {
+    pub(crate) fn publish(&self, run: RunId, event: StreamEvent) {
         let ended = matches!(event, StreamEvent::Ended(_));
         let channel = self.runs.entry(run).or_insert_with(|| Arc::new(Channel::new(0))).clone();
         channel.change(|state| {
@@ -110,7 +115,22 @@ impl Hub {
             }
         });
         if ended {
-            self.forget_later(run, &channel);
+            self.ends.lock().push_back((Instant::now(), run, Arc::downgrade(&channel)));
+        }
+    }
+
+    /// Drops the events of runs that ended a while ago. Readers that have the channel keep it.
+    pub(crate) fn sweep(&self) {
+        loop {
+            let mut ends = self.ends.lock();
+            let crowded = ends.len() > KEPT_ENDS;
+            let Some((_, run, channel)) = ends.pop_front_if(|(at, ..)| crowded || at.elapsed() >= KEEP_AFTER_END)
+            else {
+                return;
+            };
+            drop(ends);
+            // Not the channel of a later life of the same run.
+            self.runs.remove_if(&run, |_, c| std::ptr::eq(Arc::as_ptr(c), channel.as_ptr()));
         }
     }
 
@@ -119,18 +139,6 @@ impl Hub {
         if let Some((_, channel)) = self.runs.remove_if(&run, |_, c| !c.state.lock().ended()) {
             channel.change(|state| state.moved = true);
         }
-    }
-
-    fn forget_later(self: &Arc<Self>, run: RunId, channel: &Arc<Channel>) {
-        let hub: Weak<Self> = Arc::downgrade(self);
-        let channel = Arc::downgrade(channel);
-        tokio::spawn(async move {
-            tokio::time::sleep(KEEP_AFTER_END).await;
-            if let Some(hub) = hub.upgrade() {
-                // Not the channel of a later life of the same run.
-                hub.runs.remove_if(&run, |_, c| std::ptr::eq(Arc::as_ptr(c), channel.as_ptr()));
-            }
-        });
     }
 }
 

@@ -1,13 +1,18 @@
 //! Who may write to a conversation. Leases go by the database's clock, and only decide who *may
 //! try*: what keeps a conversation safe is the epoch, which every commit checks.
 
+use std::time::Duration;
+
 use engram_core::ports::{Fence, Owner};
 use engram_domain::{ConversationId, NodeId, RunId};
 use uuid::Uuid;
 
 use crate::{Result, Store, accept::peer, error::db};
 
-/// The condition that a node `n` is alive: heard of within three seconds, which is some heartbeats, and
+/// How long other nodes believe in one that says nothing.
+pub const LEASE: Duration = Duration::from_secs(3);
+
+/// The condition that a node `n` is alive: heard of within [`LEASE`], which is some heartbeats, and
 /// not retired. One that drains is alive: it owns what it has not given back yet.
 macro_rules! alive {
     () => {

@@ -56,6 +56,7 @@ mod wakeups;
 
 use sqlx::PgPool;
 
+pub use claims::LEASE;
 pub use connect::PoolSettings;
 pub use engram_core::ports::StoreError;
 pub use page::Page;

@@ -66,7 +66,7 @@ class TestPostgres:
 
     def __init__(self):
         self.dir = Path(tempfile.mkdtemp(prefix="engram-pg-"))
-        self.port = processes.lasting_port()
+        self.port = processes.free_port()
         self.password = secrets.token_hex(12)
         self.process: subprocess.Popen | None = None
         self._identity: dict = {}

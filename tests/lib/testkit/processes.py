@@ -24,21 +24,30 @@ def die_with_parent(signum: int = signal.SIGKILL):
     return run
 
 
+# Ports that this process has given out: none is given twice, whether it is listened on by now or not.
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on right now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of the loopback interface that nobody listens on, and that stays ours.
 
-
-def lasting_port() -> int:
-    """A free port for a process that is going to be restarted: none that the kernel gives to outgoing
-    connections, one of which could otherwise take it between two lives."""
+    The kernel gives it to no outgoing connection (those get theirs from `ip_local_port_range`), so nobody takes it
+    between two lives of a server, or between this call and the first of them.
+    """
     with open("/proc/sys/net/ipv4/ip_local_port_range") as given:
-        lowest = int(given.read().split()[0])
-    for port in random.SystemRandom().sample(range(max(lowest - 12_000, 1_100), lowest), 200):
+        lowest, highest = map(int, given.read().split())
+    # Below the range; above it where it begins so low that nothing is left below.
+    ours = range(max(lowest - 12_000, 1_100), lowest)
+    if len(ours) < 1_000:
+        ours = range(highest + 1, 65_536)
+    if not ours:
+        raise RuntimeError(f"every port from {lowest} to {highest} may be taken by an outgoing connection")
+    for port in random.SystemRandom().sample(ours, min(len(ours), 400)):
+        if port in _given:
+            continue
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise RuntimeError("no free port was found")
 
@@ -97,6 +106,22 @@ def children(pid: int) -> list[int]:
             if parent == pid:
                 found.append(int(entry))
     return found
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether it is this process that takes connections to this TCP port (IPv4)."""
+    sockets = set()
+    with open("/proc/net/tcp") as table:
+        for line in list(table)[1:]:
+            entry = line.split()
+            if entry[3] == "0A" and int(entry[1].rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{entry[9]}]")
+    with contextlib.suppress(OSError):
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{handle}") in sockets:
+                    return True
+    return False
 
 
 def wait_gone(pids: list[int], seconds: float = 5) -> None:

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State};
+use engram_store::LEASE;
 
 use super::{Health, answer};
 use crate::http::{ApiError, AppState};
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long other nodes believe in one that says nothing.
-const LEASE: Duration = Duration::from_secs(3);
 
 /// Whether the server should be sent requests.
 ///

@@ -12,7 +12,7 @@ use axum::{
 
 use crate::{
     config::Secret,
-    http::{drain::drain, error::ApiError, state::AppState},
+    http::{error::ApiError, state::AppState},
 };
 
 /// Paths that a load balancer asks without a password, and the one that has a secret of its own.
@@ -22,7 +22,6 @@ const OPEN: [&str; 5] = ["/v1/health", "/v1/ready", "/health", "/ready", crate::
 pub async fn require_password(State(state): State<AppState>, request: Request, next: Next) -> Response {
     match &state.settings.server.password {
         Some(password) if !OPEN.contains(&request.uri().path()) && !authorized(request.headers(), password) => {
-            drain(request.into_body()).await;
             ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized").into_response()
         }
         _ => next.run(request).await,

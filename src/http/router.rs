@@ -20,7 +20,7 @@ use tower_http::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::{auth, docs, error::ApiError, observe, openapi, path, routes, state::AppState};
+use crate::http::{auth, docs, drain, error::ApiError, observe, openapi, path, routes, state::AppState};
 
 /// Every resource, with its description.
 pub fn api() -> OpenApiRouter<AppState> {
@@ -62,6 +62,7 @@ pub fn build(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(max_body))
         .layer(CatchPanicLayer::custom(|panic| panicked(&panic)))
         .layer(middleware::from_fn(observe::observe))
+        .layer(middleware::from_fn(drain::read_rest))
         .layer(middleware::from_fn_with_state(state.clone(), say_goodbye))
         .with_state(state)
 }

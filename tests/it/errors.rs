@@ -2,6 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::server::{self, texts};
 
@@ -86,4 +90,37 @@ async fn garbage_is_refused_and_the_agent_stays_usable() {
         assert!(texts(&answer, "tool_return_message")[0].contains("Cannot call no_such_tool"));
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_the_connection_to_the_next_request() {
+    server::with(|s| async move {
+        let agent = s.agent(json!({})).await;
+        let refused = [
+            ("POST /v1/agents/nonsense/messages HTTP/1.1\r\n".to_owned(), "422"),
+            (format!("POST /v1/agents/{agent}/messages HTTP/1.1\r\nidempotency-key:\r\n"), "422"),
+            ("POST /v1/nope HTTP/1.1\r\n".to_owned(), "404"),
+            ("PUT /v1/agents HTTP/1.1\r\n".to_owned(), "405"),
+        ];
+        let mut connection = TcpStream::connect(s.base.trim_start_matches("http://")).await.unwrap();
+        for (head, status) in refused {
+            // The body comes after the refusal could have been sent.
+            let head = format!("{head}host: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n");
+            connection.write_all(head.as_bytes()).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+            connection.write_all(b"{}").await.unwrap();
+            let answer = read(&mut connection).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");
+        }
+        connection.write_all(b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(read(&mut connection).await.starts_with("HTTP/1.1 200"));
+    })
+    .await;
+}
+
+/// What came over the connection; empty when it is closed.
+async fn read(connection: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 16 * 1024];
+    let read = connection.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..read]).into_owned()
 }

@@ -3,6 +3,8 @@
 //! The table is asked only after routing found nothing, so a built route always wins. When you build
 //! an operation, take its line out; a test fails as long as both exist.
 
+use std::future::{Ready, ready};
+
 use axum::{
     extract::Request,
     http::{Method, StatusCode, Uri},
@@ -11,7 +13,7 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::{drain::drain, error::ApiError, state::AppState};
+use crate::http::{error::ApiError, state::AppState};
 
 /// `(methods, path)`; a segment in braces stands for any segment.
 const TABLE: &[(&str, &str)] = &[
@@ -114,17 +116,13 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// The answer where no route has this path.
-pub async fn unknown_route(request: Request) -> Response {
-    let answer = answer(request.method(), request.uri(), StatusCode::NOT_FOUND, "Not Found");
-    drain(request.into_body()).await;
-    answer
+pub fn unknown_route(request: Request) -> Ready<Response> {
+    ready(answer(request.method(), request.uri(), StatusCode::NOT_FOUND, "Not Found"))
 }
 
 /// The answer where a route has this path, but not this method.
-pub async fn wrong_method(request: Request) -> Response {
-    let answer = answer(request.method(), request.uri(), StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    drain(request.into_body()).await;
-    answer
+pub fn wrong_method(request: Request) -> Ready<Response> {
+    ready(answer(request.method(), request.uri(), StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
 }
 
 fn answer(method: &Method, uri: &Uri, status: StatusCode, detail: &str) -> Response {

@@ -44,7 +44,7 @@ run() { # run NAME COMMAND…: remembers the outcome and goes on
 
 # The environments are installed while the compiler works.
 envs=(postgres tools)
-! wants sdk || envs+=(python_old python_new python_openai)
+! wants sdk || envs+=(python_old python_new python_openai python_livekit)
 ! wants api || envs+=(python_new)
 python3 -m testkit.envs "${envs[@]}" >"$scratch/envs" 2>"$scratch/envs.log" &
 install_pid=$!
@@ -83,6 +83,8 @@ rust_tests() {
 ! wants behaviour || run "behaviour" "$tools" -m pytest -q tests/behaviour
 ! wants recall || run "plant and recall" "$tools" tests/recall/plant_and_recall.py --messages 120 --window 6000
 ! wants crash || run "kill -9" "$tools" tests/crash/kill9.py --requests 60 --kills 4
+! wants crash || run "checker of the swarm" "$tools" -m pytest -q tests/crash
+! wants crash || run "agents that write to each other, kill -9" "$tools" tests/crash/swarm.py --agents 50 --letters 240 --kills 3
 ! wants torment || run "torment checker" "$tools" -m pytest -q tests/torment
 ! wants torment || run "torment of three nodes" "$tools" tests/torment/torment.py --seed 7 --seconds 30
 ! wants torment || run "rolling restart" "$tools" tests/torment/rolling.py --rounds 1

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failure, load};
+use crate::{Failure, load, machine};
 
 /// The server to be measured: the one that was just built, or `ENGRAM_BIN`.
 pub fn binary() -> String {
@@ -40,12 +40,23 @@ impl Database {
 
     /// Processor time that its connections have taken so far, in seconds. 0 where Postgres runs elsewhere.
     pub fn cpu(&self) -> f64 {
-        let Ok(processes) = std::fs::read_dir("/proc") else { return 0.0 };
-        let mine = |pid: &String| {
-            std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
-                .is_ok_and(|title| title.starts_with("postgres:") && title.contains(&format!(" {} ", self.name)))
+        self.processes().map(|pid| cpu(&pid)).sum()
+    }
+
+    /// Memory of its connections' own, in MiB: what they share is not counted. 0 where Postgres runs elsewhere.
+    pub fn memory(&self) -> f64 {
+        self.processes().filter_map(|pid| machine::mib(&format!("/proc/{pid}/status"), "RssAnon:").ok()).sum()
+    }
+
+    fn processes(&self) -> impl Iterator<Item = String> {
+        let ours = format!(" {} ", self.name);
+        let mine = move |pid: &String| {
+            pid.bytes().all(|b| b.is_ascii_digit())
+                && std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+                    .is_ok_and(|title| title.starts_with("postgres:") && title.contains(&ours))
         };
-        processes.flatten().filter_map(|p| p.file_name().into_string().ok()).filter(mine).map(|pid| cpu(&pid)).sum()
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.filter_map(|p| p.file_name().into_string().ok()).filter(mine)
     }
 
     /// Drops it.
@@ -73,7 +84,7 @@ pub struct Node {
 impl Node {
     /// Starts one on a free port and waits until it answers.
     pub async fn start(database: &Database, more: &[(&'static str, String)]) -> Result<Self, Failure> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = lasting_port()?;
         let base = format!("http://127.0.0.1:{port}/v1");
         let child = spawn(&database.uri, port, more)?;
         let mut node = Self { child, uri: database.uri.clone(), port, more: more.to_vec(), base };
@@ -98,10 +109,7 @@ impl Node {
 
     /// Resident memory of the process, in MiB.
     pub fn rss(&self) -> Result<f64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|l| l.starts_with("VmRSS")).ok_or("no VmRSS")?;
-        let kib: f64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
-        Ok(kib / 1024.0)
+        Ok(machine::mib(&format!("/proc/{}/status", self.child.id()), "VmRSS:")?)
     }
 
     /// Processor time that the process has taken so far, in seconds.
@@ -130,6 +138,20 @@ impl Drop for Node {
         // It may be dead already.
         let _ = self.kill();
     }
+}
+
+/// A free port that no outgoing connection gets from the kernel: it has to be free again for a restart.
+fn lasting_port() -> Result<u16, Failure> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
+    let lowest: u16 = range.split_whitespace().next().ok_or("no range of ports")?.parse()?;
+    let first = lowest.saturating_sub(12_000).max(1_100);
+    for _ in 0..400 {
+        let port = if first < lowest { rand::random_range(first..lowest) } else { 0 };
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener.local_addr()?.port());
+        }
+    }
+    Err("no free port".into())
 }
 
 /// User and system time of a process, in seconds; the kernel counts them in hundredths.

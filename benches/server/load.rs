@@ -70,6 +70,16 @@ pub async fn turn(http: &reqwest::Client, base: &str, agent: &str, n: usize) -> 
     Ok((started.elapsed(), own.unwrap_or(f64::NAN)))
 }
 
+/// One turn with these words; how long it took, and the whole answer.
+pub async fn tell(http: &reqwest::Client, base: &str, agent: &str, text: &str) -> Result<(Duration, String), Failure> {
+    let started = Instant::now();
+    let request = http.post(format!("{base}/agents/{agent}/messages")).json(&message(text));
+    let answer = request.send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    let took = started.elapsed();
+    if status.is_success() { Ok((took, text)) } else { Err(format!("{status} {text}").into()) }
+}
+
 /// What a closed loop saw.
 pub struct Turns {
     /// Turns in all.

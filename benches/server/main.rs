@@ -6,9 +6,10 @@
 //! connection an agent, closed loop: an agent's next message is sent when its last one is answered. Servers,
 //! Postgres and this generator share the machine.
 //!
-//! What can be set: `BENCH_SECONDS` (of each measurement, 8), `BENCH_LIVE` (live agents, 10000), `BENCH_STREAMS`
-//! (1000), `BENCH_KILLS` (12), `BENCH_CANCELS` (50), `BENCH_HISTORY` (messages of the agent that is woken, 10000),
-//! `BENCH_NODES` (1 for a build that knows no others), `BENCH_JSON` (a file for the numbers).
+//! What can be set: `BENCH_SECONDS` (of each measurement, 8), `BENCH_LIVE` (live agents, 10000), `BENCH_LIVE_SECONDS`
+//! (until that measurement ends with what it has, 540), `BENCH_STREAMS` (1000), `BENCH_WORKERS` (of a broadcast, 100),
+//! `BENCH_KILLS` (12), `BENCH_CANCELS` (50), `BENCH_HISTORY` (messages of the agent that is woken, 10000), `BENCH_NODES`
+//! (1 for a build that knows no others), `BENCH_JSON` (a file for the numbers).
 //!
 //! To add a case: a file with a function that makes its database and nodes and puts numbers into the report, and
 //! its line in [`main`].
@@ -16,13 +17,16 @@
 mod cancel;
 mod cluster;
 mod database;
+mod herd;
 mod live;
 mod load;
+mod machine;
 mod model;
 mod recovery;
 mod report;
 mod streams;
 mod throughput;
+mod together;
 
 use std::env;
 
@@ -68,6 +72,9 @@ async fn main() -> Result<(), Failure> {
     }
     if wants("cancel") {
         cancel::cancel(&mut report).await?;
+    }
+    if wants("together") {
+        together::together(&mut report).await?;
     }
     if wants("streams") {
         streams::streams(&mut report).await?;

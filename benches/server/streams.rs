@@ -1,17 +1,21 @@
 //! Many open streams of slow runs, and what else goes on beside them.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use serde_json::json;
 
 use crate::{
     Failure,
     cluster::{Database, Node},
-    load,
+    herd, load,
+    machine::{self, Progress},
     model::Provider,
     report::Report,
     setting,
@@ -20,41 +24,48 @@ use crate::{
 /// Turns of other agents and the node's health beside the streams.
 pub async fn streams(report: &mut Report) -> Result<(), Failure> {
     let http = load::client();
+    let count = setting("BENCH_STREAMS", 1_000);
+    // Of this process with its model, and of the server, which inherits it.
+    machine::may_open(3 * count + 1_000);
     let provider = Provider::start().await?;
     let database = Database::create().await?;
     let node = Node::start(&database, &provider.environment()).await?;
-    let count = setting("BENCH_STREAMS", 1_000);
     let lasting = Duration::from_secs(setting("BENCH_SECONDS", 8) as u64);
     let others = load::create_many(&http, &node.base, 64, &json!({})).await?;
-    let slow = load::create_many(&http, &node.base, count, &json!({"model": "openai/drip"})).await?;
+    let template = load::create(&http, &node.base, json!({"model": "openai/drip"})).await?;
+    let slow = herd::copies(&database.uri, &template, count, Duration::from_mins(2)).await?;
     for id in &others {
         load::turn(&http, &node.base, id, 0).await?;
     }
     let alone = load::turns(&http, &others, lasting, |_, _| &node.base).await?;
     report.number("turns beside no stream", alone.rate, "turns/s", "64 agents");
     let before = node.rss()?;
-    let (words, open) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let (words, open) = (&words, &open);
-    let readers = slow.iter().map(|agent| {
-        let (http, base) = (&http, &node.base);
-        async move { read(http, base, agent, words, open).await }
+    let seen = Seen::default();
+    let readers = slow.iter().map(|agent| read(&http, &node.base, agent, &seen));
+    let readers = stream::iter(readers).buffer_unordered(count).for_each(|ended| {
+        seen.ends
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ended.map_or_else(|e| e.to_string(), |()| "it was over".into()));
+        future::ready(())
     });
-    let readers = stream::iter(readers).buffer_unordered(count).collect::<Vec<_>>();
     let measure = async {
         let started = Instant::now();
-        while open.load(Ordering::Relaxed) < count && started.elapsed() < Duration::from_mins(1) {
+        let mut progress = Progress::default();
+        while seen.open.load(Ordering::Relaxed) < count && started.elapsed() < Duration::from_mins(1) {
             tokio::time::sleep(Duration::from_millis(20)).await;
+            progress.say(|| format!("{} of {count} streams open", seen.open.load(Ordering::Relaxed)));
         }
         report.number(
             "streams open",
-            open.load(Ordering::Relaxed) as f64,
+            seen.open.load(Ordering::Relaxed) as f64,
             "streams",
-            format!("after {:.1} s", started.elapsed().as_secs_f64()),
+            format!("of {count}, after {:.1} s", started.elapsed().as_secs_f64()),
         );
-        let words_before = words.load(Ordering::Relaxed);
+        let words_before = seen.words.load(Ordering::Relaxed);
         let work = load::turns(&http, &others, lasting, |_, _| &node.base);
         let (turns, health) = load::with_health(&http, &node.base, work).await?;
-        let dripped = words.load(Ordering::Relaxed) - words_before;
+        let dripped = seen.words.load(Ordering::Relaxed) - words_before;
         let rate = dripped as f64 / lasting.as_secs_f64();
         report.number(
             "turns beside open streams",
@@ -75,24 +86,31 @@ pub async fn streams(report: &mut Report) -> Result<(), Failure> {
             "KiB",
             "agent, run and connections",
         );
+        let ends = seen.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = ends.first().map_or_else(String::new, |why| format!("the first: {why}"));
+        report.number("streams that ended meanwhile", ends.len() as f64, "streams", why);
         Ok::<(), Failure>(())
     };
     // The readers go on for two minutes; nobody waits for them.
     tokio::select! {
         done = measure => done?,
-        ended = readers => return Err(format!("the streams ended: {:?}", ended.into_iter().find_map(Result::err)).into()),
+        () = readers => return Err(format!("all streams ended: {:?}", seen.ends.lock().unwrap_or_else(PoisonError::into_inner).first()).into()),
     }
     drop(node);
     database.drop().await
 }
 
-async fn read(
-    http: &reqwest::Client,
-    base: &str,
-    agent: &str,
-    words: &AtomicUsize,
-    open: &AtomicUsize,
-) -> Result<(), Failure> {
+/// What all readers have seen together.
+#[derive(Default)]
+struct Seen {
+    words: AtomicUsize,
+    /// Streams that have begun.
+    open: AtomicUsize,
+    /// Why streams have ended.
+    ends: Mutex<Vec<String>>,
+}
+
+async fn read(http: &reqwest::Client, base: &str, agent: &str, seen: &Seen) -> Result<(), Failure> {
     let mut body = load::message("Tell me a long story.");
     body["stream_tokens"] = json!(true);
     let answer = http.post(format!("{base}/agents/{agent}/messages/stream")).json(&body).send().await?;
@@ -100,9 +118,9 @@ async fn read(
     let mut first = true;
     while let Some(piece) = pieces.next().await {
         let piece = piece?;
-        words.fetch_add(piece.windows(6).filter(|w| w == b"data: ").count(), Ordering::Relaxed);
+        seen.words.fetch_add(piece.windows(6).filter(|w| w == b"data: ").count(), Ordering::Relaxed);
         if std::mem::take(&mut first) {
-            open.fetch_add(1, Ordering::Relaxed);
+            seen.open.fetch_add(1, Ordering::Relaxed);
         }
     }
     Ok(())

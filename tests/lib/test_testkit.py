@@ -1,6 +1,8 @@
 """The helpers themselves: the mock model's rule and faults, seen through plain HTTP."""
 
 import json
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from testkit import processes
 from testkit.mock import MockModel
 from testkit.postgres import TestPostgres
 
@@ -170,3 +173,18 @@ def test_postgres_comes_back_with_its_data_however_it_ended():
             pg.launch()
             pg.wait_ready()
         assert pg.psql("SELECT string_agg(how, ' ') FROM kept").strip() == "fast immediate kill"
+
+
+def test_ports_are_none_that_an_outgoing_connection_may_get():
+    lowest, highest = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [processes.free_port() for _ in range(50)]
+    assert len(set(ports)) == 50
+    assert not [port for port in ports if lowest <= port <= highest]
+
+
+def test_who_listens_on_a_port():
+    port = processes.free_port()
+    assert not processes.listens(os.getpid(), port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert processes.listens(os.getpid(), port)
+        assert not processes.listens(os.getppid(), port)

@@ -207,18 +207,17 @@ class Cluster:
     async def leave(self, node: Node, seconds: float = 40) -> float:
         """SIGTERM. Returns the seconds until the end, which is a complaint where it is not in order."""
         started = time.monotonic()
-        if not node.running:
+        if judged := not node.running:
             self.judge_end(node)
         node.become("leaving")
         node.server.signal(signal.SIGTERM)
-        killed = False
         while node.running:
             if time.monotonic() - started > seconds:
                 self.failures.append(f"{node.name} did not end within {seconds} s of SIGTERM")
                 node.server.kill()
-                killed = True
+                judged = True
             await asyncio.sleep(0.02)
-        if not killed:
+        if not judged:
             self.judge_end(node, told=True)
         node.become("down")
         node.client.forget()

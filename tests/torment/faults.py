@@ -96,8 +96,15 @@ class Breaker:
             self.say(f"{fault}  (at {time.monotonic() - began:.2f} s: {', '.join(t.name for t in targets if t)})")
             task = asyncio.create_task(self._carry_out(fault, targets))
             self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
-        await asyncio.gather(*self._busy)
+            task.add_done_callback(self._over)
+        while self._busy:
+            await asyncio.wait(self._busy)
+
+    def _over(self, task: asyncio.Task) -> None:
+        self._busy.discard(task)
+        # As a node that did not come up again: nobody waits for the task, so it would not be heard of.
+        if error := task.exception():
+            self.cluster.failures.append(f"a fault could not be carried out: {error!r}")
 
     def _targets(self, fault: Fault) -> list[Node | None]:
         """Whom it hits now; empty when it has to wait."""

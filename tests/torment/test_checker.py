@@ -1,7 +1,9 @@
 """Each rule objects to what it is there for, and to nothing in a good run."""
 
+import asyncio
 import copy
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "lib")]
 
 import checker  # noqa: E402
+import exits  # noqa: E402
 import faults  # noqa: E402
 from readers import Ledger, Stream  # noqa: E402
 from rows import Database, Message, Run  # noqa: E402
@@ -189,3 +192,117 @@ def test_a_seed_is_a_plan():
     assert set(faults.MIX) <= set(kinds)
     assert sum(faults.PROCESSES.get(k, 0) for k in kinds) >= 20
     assert not {"pair", "all", "freeze"} & {f.kind for f in faults.plan(7, 30, 1, 20)}
+
+
+# -- the ends of processes
+
+NORMAL = {"state": "up", "told": False, "database_away": False, "log": "stopped"}
+TAKEN = "engram: cannot listen on localhost:20001: Address already in use (os error 98)"
+MAY = {
+    "in order": {"told": True, "status": 0},
+    "in order without Postgres": {"told": True, "status": 0, "database_away": True},
+    "the start gave up, Postgres is away": {"state": "starting", "status": 1, "database_away": True},
+    "somebody was on its port": {"state": "starting", "status": 1, "log": TAKEN},
+    "told before it listened for it": {"state": "starting", "told": True, "status": -15},
+    "told while it started": {"state": "starting", "told": True, "status": 1},
+}
+MAY_NOT = {
+    "by itself": {"status": 1},
+    "by itself, in order": {"status": 0},
+    "by itself, though Postgres is away": {"status": 1, "database_away": True},
+    "with an error after SIGTERM": {"told": True, "status": 1},
+    "with an error after SIGTERM while Postgres is away": {"told": True, "status": 1, "database_away": True},
+    "a crash while it leaves": {"told": True, "status": -11},
+    "by a SIGTERM that it did not handle": {"told": True, "status": -15},
+    "an abort while it starts": {"state": "starting", "status": -6, "database_away": True},
+    "a start that fails with Postgres there": {"state": "starting", "status": 1},
+    "a panic": {"told": True, "status": 0, "log": "thread 'main' panicked at src/main.rs:1:1:"},
+    "a panic while it starts": {"state": "starting", "told": True, "status": 101, "log": "panicked at x"},
+}
+
+
+@pytest.mark.parametrize("case", MAY)
+def test_ends_that_are_in_order(case):
+    assert exits.complaint(**{**NORMAL, **MAY[case]}) is None
+
+
+@pytest.mark.parametrize("case", MAY_NOT)
+def test_ends_that_are_violations(case):
+    assert exits.complaint(**{**NORMAL, **MAY_NOT[case]})
+
+
+def test_a_panic_is_found_in_a_log():
+    log = ["all is well", "thread 'tokio-runtime-worker' panicked at actors/engine/src/agent.rs:9:9:", "boom"]
+    assert len(exits.panics("node1", log)) == 1 and not exits.panics("node1", log[:1])
+
+
+class Processes:
+    """A cluster without processes: who runs, who was started while it ran, who was hit while it was away."""
+
+    def __init__(self, count: int):
+        self.nodes = [FakeNode(i) for i in range(count)]
+        self.failures: list[str] = []
+        self.killed = 0
+
+    def launch(self, node):
+        assert not node.running, "started twice"
+        node.become("starting")
+        node.running = True
+
+    async def start(self, node):
+        self.launch(node)
+        await asyncio.sleep(0.02)
+        node.become("up")
+        return 0.02
+
+    def kill(self, node):
+        assert node.running, "killed in vain"
+        node.running = False
+        node.become("down")
+        self.killed += 1
+        return True
+
+    async def leave(self, node):
+        assert node.running, "sent a SIGTERM in vain"
+        await asyncio.sleep(0.02)
+        node.running = False
+        node.become("down")
+        return 0.02
+
+    def freeze(self, node):
+        assert node.running
+        node.become("frozen")
+
+    def thaw(self, node):
+        node.become("up")
+
+
+class FakeNode:
+    def __init__(self, index: int):
+        self.index, self.name, self.state, self.running = index, f"node{index}", "up", True
+        self.server = self
+
+    def become(self, state: str):
+        self.state = state
+
+    def signal(self, _):
+        assert self.running
+
+
+class SlowToNote:
+    """As the real one, which asks the database before it lets the fault go on."""
+
+    async def hit(self, node, how):
+        await asyncio.sleep(0.03)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_node_is_hit_by_two_faults_at_once(seed):
+    """Once it was: a `term` asked the database first, a `kill` came between, and both started the node again."""
+    kinds = ["term", "kill", "term_kill", "freeze", "kill", "pair", "term", "all"] * 2
+    plan = [faults.Fault(0.01 * i, kind, (i + seed) % 3, 0.01) for i, kind in enumerate(kinds)]
+    cluster = Processes(3)
+    breaker = faults.Breaker(cluster, SlowToNote())
+    asyncio.run(breaker.run(plan, time.monotonic() + 20))
+    assert breaker.kills == cluster.killed >= 12 and not cluster.failures
+    assert all(node.running and node.state == "up" for node in cluster.nodes)

@@ -9,6 +9,8 @@ Debian 12 has no pgvector package. Postgres refuses to run as root, so as root i
 
 import argparse
 import contextlib
+import functools
+import json
 import os
 import pwd
 import secrets
@@ -26,6 +28,7 @@ from . import envs, processes
 USER = "engram"
 
 
+@functools.cache
 def _installation() -> Path:
     """The folder with `bin`, `lib` and `share`, from the environment that holds the package."""
     python = envs.ensure_venv("postgres")
@@ -202,6 +205,20 @@ def fresh_database(prefix: str = "t"):
         yield f"{base}/{name}"
     finally:
         run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def rows(uri: str, sql: str):
+    """Rows as objects, one after the other. `RuntimeError` when the database does not answer as it should."""
+    install = _installation()
+    query = f"SELECT row_to_json(q) FROM ({sql}) q"
+    process = subprocess.Popen(
+        [install / "bin" / "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-v", "FETCH_COUNT=5000", "-d", uri, "-c", query],
+        env=_environment(install), text=True, stdout=subprocess.PIPE,
+    )
+    for line in process.stdout:
+        yield json.loads(line)
+    if process.wait():
+        raise RuntimeError(f"psql failed: {sql}")
 
 
 def main() -> None:

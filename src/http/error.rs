@@ -106,6 +106,16 @@ impl ApiError {
         Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
     }
 
+    /// 409: a group was told this before, and the answer is not here.
+    pub fn heard_before(run: engram_domain::RunId) -> Self {
+        let body = json!({ "detail": {
+            "code": "ACCEPTED_BEFORE",
+            "message": "CONFLICT: This message was accepted before, and is not sent again: list the group's messages.",
+            "run_id": run,
+        }});
+        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
+    }
+
     /// 429: as many runs wait in the conversation as may.
     pub fn queue_full() -> Self {
         let detail = "Too many runs are waiting in this conversation. Try again when some of them are over.";
@@ -191,6 +201,7 @@ impl From<SubmitError> for ApiError {
                 let message = "this idempotency key was used for another request";
                 Self::invalid(&["header", "Idempotency-Key"], message, Json::Null)
             }
+            SubmitError::HeardBefore(run) => Self::heard_before(run),
             SubmitError::Store(error) => error.into(),
         }
     }

@@ -178,3 +178,23 @@ def test_who_hangs_up_does_not_stop_the_agent(new):
     assert "again" in new.said(agent, "again")[0]
     said = [m["content"] for m in new.messages(agent) if m["message_type"] == "assistant_message"]
     assert any("keep this" in text for text in said)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_for_approval_is_an_error_and_not_silence(new, stream):
+    agent = new.agent()
+    new.ok("PATCH", f"/v1/agents/{agent}/tools/approval/memory_insert", json={"requires_approval": True})
+    text = call("memory_insert", label="human", new_string="Likes tuna.") + " noted"
+    # The turn that asks, and whatever is said before somebody decides.
+    for words in (text, "hello?"):
+        answer = ask(new, "/v1/chat/completions", [{"role": "user", "content": words}], model=agent, stream=stream)
+        if stream:
+            error = chunks(answer)[-1]["error"]
+        else:
+            assert answer.status_code == 409 and answer.headers["x-should-retry"] == "false", answer.text
+            error = answer.json()["error"]
+            pending = new.ok("GET", f"/v1/agents/{agent}")["pending_approval"]["id"]
+            assert answer.json()["detail"]["pending_request_id"] == pending
+        assert (error["code"], error["type"]) == ("PENDING_APPROVAL", "invalid_request_error") and error["message"]
+    new.ok("PATCH", f"/v1/agents/{agent}", json={"busy_policy": "interrupt"})
+    assert "hello again" in ask(new, "/v1/chat/completions", [{"role": "user", "content": "hello again"}], model=agent).text

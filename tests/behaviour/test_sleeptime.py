@@ -231,3 +231,78 @@ def test_after_kill_9_every_nth_turn_is_still_worked_on_once(tmp_path):
             assert api.ok("GET", f"/v1/groups/{group}")["turns_counter"] == 8
     finally:
         server.stop()
+
+
+def wishes(api, group: str, **members) -> dict:
+    config = {"manager_type": "sleeptime", **members}
+    return api.ok("PATCH", f"/v1/groups/{group}", json={"manager_config": config})
+
+
+def test_other_triggers_are_shown_when_they_are_wished_for(api):
+    agent, companion, group = sleeper(api, timezone="Asia/Tokyo")
+    assert not {"idle_minutes", "schedule"} & api.ok("GET", f"/v1/groups/{group}").keys()
+    daily = {"type": "recurring", "cron_expression": "0 4 * * *"}
+    state = wishes(api, group, idle_minutes=15, schedule=daily)
+    assert state["idle_minutes"] == 15 and state["schedule"] == {**daily, "timezone": "Asia/Tokyo"}
+    assert api.ok("GET", f"/v1/agents/{agent}")["multi_agent_group"] == state
+    state = wishes(api, group, sleeptime_agent_frequency=9, idle_minutes=0.5)
+    assert (state["idle_minutes"], state["schedule"]["timezone"]) == (0.5, "Asia/Tokyo"), "what is absent stays"
+    state = wishes(api, group, idle_minutes=None, schedule=None)
+    assert state["sleeptime_agent_frequency"] == 9 and not {"idle_minutes", "schedule"} & state.keys()
+    for wrong, member in [
+        ({"idle_minutes": -1}, ["idle_minutes"]),
+        ({"schedule": {"type": "one-time", "scheduled_at": time.time() * 1000}}, ["schedule", "type"]),
+        ({"schedule": {"cron_expression": "* *"}}, ["schedule", "cron_expression"]),
+    ]:
+        answer = api.patch(f"/v1/groups/{group}", json={"manager_config": {"manager_type": "sleeptime", **wrong}})
+        assert clear_error(answer, 422)["detail"][0]["loc"] == ["body", "manager_config", *member]
+
+
+def test_when_the_agent_has_been_idle_its_companion_works_once(new):
+    agent, companion, group = sleeper(new)
+    wishes(new, group, idle_minutes=2 / 60)
+    for i in range(3):
+        new.said(agent, f"turn {i}.")
+        time.sleep(0.5)
+    assert runs(new, companion) == [], "the pauses were short"
+    (run,) = worked(new, companion, 1)
+    assert [f"user: turn {i}." in told(new, run) for i in range(3)] == [True] * 3
+    time.sleep(3)
+    assert len(runs(new, companion)) == 1, "there is nothing new"
+    new.ok("PATCH", f"/v1/agents/{agent}", json={"model": "openai/slow-3000"})
+    new.said(agent, "a turn that takes longer than that")
+    assert len(runs(new, companion)) == 1, "never in the middle of a turn"
+    new.ok("PATCH", f"/v1/agents/{agent}", json={"model": "engram/scripted"})
+    _, second = worked(new, companion, 2)
+    assert told(new, second).startswith("user: a turn that takes longer")
+
+
+def test_a_companion_with_times_of_its_own_works_at_them_and_after_kill_9(tmp_path):
+    server = EngramServer(data_dir=tmp_path / "data")
+    server.start()
+    try:
+        with contextlib.closing(Api(server.url, NEW)) as api:
+            agent, mate = api.agent(), api.agent()
+            config = {
+                "manager_type": "sleeptime",
+                "manager_agent_id": agent,
+                "schedule": {"type": "interval", "every_seconds": 3},
+            }
+            body = {"agent_ids": [mate], "description": "now and then", "manager_config": config}
+            group = api.ok("POST", "/v1/groups/", json=body)
+            assert group["schedule"] == config["schedule"] and group["sleeptime_agent_frequency"] is None
+            api.said(agent, "one.")
+            assert runs(api, mate) == [], "it is not after every turn then"
+            first = worked(api, mate, 1)
+            assert told(api, first[0]).startswith("user: one.")
+            api.said(agent, "two.")
+            api.said(agent, "three.")
+            server.kill()
+            time.sleep(4)
+            server.start()
+            _, second = worked(api, mate, 2)
+            assert "one." not in told(api, second) and "user: two." in told(api, second) and "three." in told(api, second)
+            time.sleep(4)
+            assert len(runs(api, mate)) == 2, "nothing new, nothing to do"
+    finally:
+        server.stop()

@@ -11,6 +11,7 @@
 
 mod contract;
 mod errors;
+mod groups;
 mod insight;
 mod memory;
 mod server;

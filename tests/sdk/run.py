@@ -5,8 +5,8 @@
 
 `scripted` is what a stranger gets: no API key, no network, the embedded database. `openai` is the same
 against an OpenAI-compatible provider (`tests/mock_openai.py`) and, when $ENGRAM_TEST_PG_URI is set, a
-Postgres server. With --url nothing is started, and only the built-in model is used. `--only python_livekit` runs LiveKit's plugin,
-which is too large to be installed for every run.
+Postgres server. With --url nothing is started, and only the built-in model is used. The first run installs
+what it needs; LiveKit's plugin (`python_livekit`) is the largest by far, 420 MB on the disk.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TS_PACKAGES = {
     "ts_old": "@letta-ai/letta-client@0.1.211",
     "ts_new": "@letta-ai/letta-client@1.12.1",
 }
-SUITES = ["python_old", "python_new", "python_openai", *TS_PACKAGES]
+SUITES = ["python_old", "python_new", "python_openai", "python_livekit", *TS_PACKAGES]
 HANDLES = {
     "scripted": {"ENGRAM_MODEL": "engram/scripted", "ENGRAM_EMBEDDING": "engram/embed"},
     "openai": {"ENGRAM_MODEL": "openai/gpt-4o-mini", "ENGRAM_EMBEDDING": "openai/text-embedding-3-small"},

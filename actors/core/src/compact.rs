@@ -58,6 +58,17 @@ pub fn cut_keeping(messages: &[Arc<Message>], keep: usize) -> Option<usize> {
     (1..=from).rev().find(|i| messages.get(*i).is_some_and(|m| may_begin(m)))
 }
 
+/// How many of the oldest leave when there are more than `most`: at least `least` stay, and as few more as lets the
+/// context begin with a person's words, or where that is not to be had with a legal cut.
+pub fn cut_to_buffer(messages: &[Arc<Message>], most: usize, least: usize) -> Option<usize> {
+    let too_many = messages.len().checked_sub(most).filter(|n| *n > 0)?;
+    let from = messages.len().saturating_sub(least.max(1));
+    (too_many..=from)
+        .rev()
+        .find(|i| messages.get(*i).is_some_and(|m| is_somebodys_words(m)))
+        .or_else(|| cut_keeping(messages, least))
+}
+
 /// Whether a context may begin here: not between a call and its result.
 fn may_begin(message: &Message) -> bool {
     !matches!(message.content, Content::ToolReturn(_) | Content::Decisions { .. })
@@ -250,6 +261,15 @@ mod tests {
         assert_eq!(cut(&conversation("c1"), 0), None);
     }
 
+    #[test]
+    fn a_buffer_begins_with_a_persons_words_where_it_can() {
+        let m = conversation("uc1uc1uc1");
+        assert_eq!(cut_to_buffer(&m, 9, 4), None, "it is not full");
+        assert_eq!(cut_to_buffer(&m, 8, 4), Some(3));
+        assert_eq!(cut_to_buffer(&m, 8, 3), Some(6));
+        assert_eq!(cut_to_buffer(&m, 5, 4), Some(4), "the words are too far away");
+    }
+
     proptest! {
         #[test]
         fn a_cut_never_parts_a_call_from_its_result(shape in "(u|a|c1|c12){0,30}", target in 0usize..300) {
@@ -261,6 +281,22 @@ mod tests {
             if let Some(i) = cut_keeping(&m, target / 10) {
                 prop_assert!(i > 0 && i < m.len());
                 prop_assert!(m[i].role != Role::Tool);
+            }
+        }
+
+        #[test]
+        fn a_buffer_keeps_what_it_must_and_parts_nothing(
+            shape in "(u|a|c1|c12){0,30}", least in 1usize..12, more in 1usize..12
+        ) {
+            let (m, most) = (conversation(&shape), least + more);
+            match cut_to_buffer(&m, most, least) {
+                Some(i) => {
+                    prop_assert!(m.len() > most && i > 0 && m.len() - i >= least);
+                    prop_assert!(m[i].role != Role::Tool);
+                    // At most the results of one call are over.
+                    prop_assert!(m.len() - i <= (least + 2).max(most));
+                }
+                None => prop_assert!(m.len() <= most || m.len() <= least + 2, "{} {most} {least}", m.len()),
             }
         }
 

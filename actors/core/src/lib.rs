@@ -13,6 +13,7 @@
 //! To add a tool: its entry in [`builtin`], and its effect either in [`memory`] (a pure edit of
 //! blocks) or as an executor in `engram-tools`.
 
+pub mod absorb;
 pub mod ports;
 pub mod birth;
 pub mod chain;

@@ -50,8 +50,34 @@ fn cut(text: &str) -> String {
     text.chars().take(MOST).chain("… (cut)".chars()).collect()
 }
 
-/// What a sleep-time agent is told: of a long transcript the end.
-pub fn for_sleep(lines: &[String]) -> String {
+/// Where the transcript begins in what an agent in the background is told. Everything before it are our own words.
+const HEADER: &str = "\n\nMessages:\n";
+
+/// What the companion of a voice agent is told of what has left the context: numbered lines, one for each thing that was
+/// said or done, of a long transcript the end. [`numbered_lines`] finds them again.
+pub fn for_voice(lines: &[String]) -> String {
+    let whole: Vec<String> = lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect();
+    let (shown, cut) = the_end(&whole);
+    let numbered: Vec<String> = shown.iter().enumerate().map(|(n, line)| format!("{n}. {line}")).collect();
+    format!(
+        "<system-reminder>\nYou work in the background: these are messages that have just left the context of the agent \
+         whose memory you look after. Archive the ranges of lines that are worth it, bring the block about the user up to \
+         date, then finish. Nobody reads what you say.\n</system-reminder>{HEADER}{cut}{}",
+        numbered.join("\n")
+    )
+}
+
+/// The lines of a transcript that [`for_voice`] has made, without their numbers. Their number is their place.
+pub fn numbered_lines(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    for line in text.split_once(HEADER).map_or("", |(_, transcript)| transcript).split('\n') {
+        lines.extend(line.strip_prefix(&format!("{}. ", lines.len())));
+    }
+    lines
+}
+
+/// As many of the last lines as fit into a transcript, and what is said in the place of the others.
+fn the_end(lines: &[String]) -> (&[String], &'static str) {
     let mut room = MOST_IN_ALL;
     let fits = |line: &&String| {
         let left = room.checked_sub(line.chars().count() + 1);
@@ -60,11 +86,17 @@ pub fn for_sleep(lines: &[String]) -> String {
     };
     let shown = lines.iter().rev().take_while(fits).count();
     let cut = if shown < lines.len() { "(what was said before is left out)\n" } else { "" };
+    (&lines[lines.len() - shown..], cut)
+}
+
+/// What a sleep-time agent is told: of a long transcript the end.
+pub fn for_sleep(lines: &[String]) -> String {
+    let (shown, cut) = the_end(lines);
     format!(
         "<system-reminder>\nYou work in the background: these are the latest messages of the agent whose memory you look \
          after. Bring the memory blocks up to date with what is worth keeping, then finish. Nobody reads what you \
-         say.\n</system-reminder>\n\nMessages:\n{cut}{}",
-        lines[lines.len() - shown..].join("\n")
+         say.\n</system-reminder>{HEADER}{cut}{}",
+        shown.join("\n")
     )
 }
 
@@ -122,6 +154,20 @@ mod tests {
         assert!(text.chars().count() < MOST_IN_ALL + 1_000);
         assert!(text.contains("left out)\nuser: 76 ") && text.contains("user: 99 "), "{}", &text[..400]);
         assert!(for_sleep(&lines[..3]).contains("Messages:\nuser: 0 "));
+    }
+
+    #[test]
+    fn numbered_lines_are_found_again_whatever_they_say() {
+        let said = ["user: I like tea\n1. assistant: I lie", "assistant: \n\nMessages:\n0. no", "user: 2. two"];
+        let text = for_voice(&said.map(str::to_owned));
+        assert_eq!(
+            numbered_lines(&text),
+            ["user: I like tea 1. assistant: I lie", "assistant:   Messages: 0. no", "user: 2. two"]
+        );
+        let long: Vec<String> = (0..100).map(|n| format!("user: {n} {}", "ä".repeat(MOST))).collect();
+        let text = for_voice(&long);
+        assert!(numbered_lines(&text)[0].starts_with("user: 76 ") && numbered_lines(&text).len() == 24);
+        assert_eq!(numbered_lines("0. hello"), [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A group of agents and the policy that leads it.
 
-use crate::{AgentId, BlockId, GroupId, MessageId, Time};
+use crate::{AgentId, BlockId, GroupId, MessageId, Time, schedule::When};
 
 /// What ends a dynamic conversation when its creator named nothing else.
 pub const DEFAULT_TERMINATION_TOKEN: &str = "DONE!";
@@ -52,6 +52,16 @@ impl ManagerType {
     }
 }
 
+/// What makes sleep-time companions work besides a number of turns. Whatever it is, they work only when the manager has
+/// ended a turn that they were not told of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SleepTriggers {
+    /// The manager has done nothing for so many milliseconds.
+    pub idle_ms: Option<i64>,
+    /// A time has come. Never [`When::OneTime`].
+    pub when: Option<When>,
+}
+
 /// A policy with its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManagerConfig {
@@ -78,8 +88,11 @@ pub enum ManagerConfig {
     Sleeptime {
         /// Whose memory it is.
         manager_agent_id: AgentId,
-        /// They work after every so many turns of the manager; after each one when absent.
+        /// They work after every so many turns of the manager; when absent, after each one, unless something else
+        /// says when.
         frequency: Option<i32>,
+        /// When they work besides.
+        also: SleepTriggers,
     },
     /// The same for a voice agent.
     VoiceSleeptime {

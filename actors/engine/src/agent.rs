@@ -99,7 +99,9 @@ pub(crate) struct Live {
     pub(crate) state: State,
     /// Runs that wait their turn, with their row where it came along.
     queue: VecDeque<(RunId, Row)>,
-    /// How many these are, for the metrics.
+    /// Runs that wait until somebody has decided on what waits for approval.
+    deferred: VecDeque<RunId>,
+    /// How many wait, for the metrics.
     depth: QueueDepth,
     /// What it does, for whoever looks.
     seat: Seat,
@@ -155,6 +157,7 @@ impl Actor for AgentActor {
             fence,
             state,
             queue,
+            deferred: VecDeque::new(),
             depth: QueueDepth::default(),
             seat,
             commands: VecDeque::new(),
@@ -241,14 +244,14 @@ impl Live {
             return self.inner.hub.leave(id);
         }
         // One that is known already was read from the database: a row that comes along now may be older.
-        if !self.queue.iter().any(|(queued, _)| *queued == id) {
+        if !self.deferred.contains(&id) && !self.queue.iter().any(|(queued, _)| *queued == id) {
             self.queue.push_back((id, row));
         }
     }
 
     /// Lets be seen what it does.
     fn show(&mut self) {
-        let queued = self.queue.len();
+        let queued = self.queue.len() + self.deferred.len();
         self.depth.set(queued);
         let activity = match &self.state {
             state if state.is_busy() => Activity::Running,
@@ -259,7 +262,7 @@ impl Live {
     }
 
     fn is_idle(&self) -> bool {
-        !self.state.is_busy() && self.queue.is_empty() && self.commands.is_empty()
+        !self.state.is_busy() && self.queue.is_empty() && self.deferred.is_empty() && self.commands.is_empty()
     }
 
     /// Whether the run that is on should go on somewhere else.
@@ -271,6 +274,11 @@ impl Live {
     async fn next(&mut self) {
         while !self.state.is_busy() && !self.dead && self.closing == Closing::No {
             self.last_busy = Instant::now();
+            if !self.deferred.is_empty() && self.state.pending_approval().is_none() {
+                for run in self.deferred.drain(..).rev() {
+                    self.queue.push_front((run, None));
+                }
+            }
             if let Some((command, reply)) = self.commands.pop_front() {
                 self.answer_to = Some(reply);
                 self.command(command).await;
@@ -317,6 +325,9 @@ impl Live {
         }
         if run.status.is_terminal() || self.dead {
             return;
+        }
+        if self.state.must_wait(&run) {
+            return self.deferred.push_back(id);
         }
         if run.status == RunStatus::Running {
             insight::recovered(1);
@@ -370,6 +381,7 @@ impl Live {
         }
         let ended = effects::end_unowned(&self.inner, run, StopReason::Cancelled, None).await?;
         self.queue.retain(|(id, _)| *id != run);
+        self.deferred.retain(|id| *id != run);
         // Its pointer may still be on the way.
         self.remember(run);
         Ok(ended)
@@ -379,6 +391,7 @@ impl Live {
     async fn pass_on(&mut self) {
         self.depth.set(0);
         let conversation = self.fence.conversation_id;
+        self.queue.extend(self.deferred.drain(..).map(|run| (run, None)));
         let unfinished = self.current.is_some() || !self.queue.is_empty();
         if self.dead || self.inner.closing.is_cancelled() {
             for run in self.current.take().into_iter().chain(self.queue.drain(..).map(|(run, _)| run)) {

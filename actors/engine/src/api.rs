@@ -27,6 +27,9 @@ pub enum SubmitError {
     /// The name of this request was given to another request before.
     #[error("this idempotency key was used for another request")]
     KeyReused,
+    /// A message to a group that was accepted before, and whose answer is not in this node's memory.
+    #[error("this message was accepted before as {0}; list the group's messages")]
+    HeardBefore(RunId),
     /// The database said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,8 +82,9 @@ pub enum Command {
         /// Keep this many of the latest messages instead of a share of the window.
         keep_last: Option<usize>,
     },
-    /// Deny what waits for the client's approval. The outcome is the message that asked for it.
-    DenyPending,
+    /// Deny what waits for the client's approval. The outcome is the message that asked for it. Only
+    /// what is meant is denied: the command may arrive when something else waits.
+    DenyPending(Pending),
     /// Change what a message says.
     EditMessage {
         /// Which.
@@ -88,6 +92,26 @@ pub enum Command {
         /// What it says from now on.
         content: Content,
     },
+}
+
+/// What waits for an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pending {
+    /// This request.
+    Request(MessageId),
+    /// What was asked for in this group.
+    Group(String),
+}
+
+impl Pending {
+    /// Whether this message is it.
+    pub fn is(&self, request: &Message) -> bool {
+        match self {
+            Self::Request(id) => request.id == *id,
+            Self::Group(id) => request.group_id.as_deref() == Some(id),
+        }
+    }
 }
 
 /// What became of a command.

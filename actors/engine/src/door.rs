@@ -19,6 +19,9 @@ use crate::{
 
 /// How long a node may take to answer a cancellation before the conversation is taken from it.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(700);
+/// Pauses after tries to interrupt what is on, while the database cannot be reached.
+const INTERRUPT_AGAIN: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750)];
 /// How long it may take over a command. A compaction waits for a model.
 const COMMAND_PATIENCE: Duration = Duration::from_mins(3);
 /// How often a conversation that moves is looked for again.
@@ -39,11 +42,14 @@ impl Engine {
         // stored must have its pointer sent.
         let id = run.id;
         let work = inner.clone();
-        let stored = self.0.tasks.spawn(async move { accept(&work, run, here, cause).await });
+        let stored = self.0.tasks.spawn(async move {
+            let result = accept(&work, run, here, cause).await;
+            if !matches!(&result, Ok(stream) if stream.run_id() == id) {
+                work.hub.leave(id);
+            }
+            result
+        });
         let result = stored.await.unwrap_or_else(|e| Err(StoreError::Database(e.to_string()).into()));
-        if !matches!(&result, Ok(stream) if stream.run_id() == id) {
-            inner.hub.leave(id);
-        }
         if let Ok(stream) = &result {
             insight::about_run(stream.run_id());
         }
@@ -230,7 +236,7 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
         }
     };
     if policy == BusyPolicy::Interrupt {
-        interrupt(inner, &run).await?;
+        cut_short(inner, &run).await;
     }
     Ok(stream)
 }
@@ -245,7 +251,19 @@ fn poke(inner: &Arc<Inner>, node: Option<NodeId>, conversation: ConversationId) 
     });
 }
 
-/// Cancels what was accepted in the conversation before this run.
+/// Cancels what was accepted in the conversation before this run. The run is accepted by now: where nothing helps it
+/// waits its turn.
+async fn cut_short(inner: &Arc<Inner>, by: &Run) {
+    for pause in INTERRUPT_AGAIN {
+        match interrupt(inner, by).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, run = %by.id, "what is on could not be interrupted"),
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// One try of [`cut_short`].
 async fn interrupt(inner: &Arc<Inner>, by: &Run) -> Result<(), StoreError> {
     let open = inner.ports.store.open_runs(by.conversation_id).await?;
     let engine = Engine(inner.clone());

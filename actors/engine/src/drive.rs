@@ -82,7 +82,7 @@ impl Live {
             Command::Forget { group } => state.forget(&group, env),
             Command::Recompile { dry_run } => state.recompile(dry_run, env),
             Command::Compact { settings, keep_last } => state.compact(settings, keep_last),
-            Command::DenyPending => state.deny_pending(env),
+            Command::DenyPending(pending) => state.deny_pending(|request| pending.is(request), env),
             Command::EditMessage { id, content } => state.edit(id, content, env),
         })
         .await;
@@ -142,16 +142,19 @@ impl Live {
 
     async fn perform(&mut self, list: Vec<Effect>) -> Result<(), Stop> {
         let mut list = VecDeque::from(list);
+        // Number of the next event that is shown, of a run whose events are kept.
+        let mut number = None;
         while let Some(effect) = list.pop_front() {
             match effect {
                 Effect::Commit(mut commit) => {
                     self.log_into(&mut commit, &list);
                     self.commit(&commit).await?;
+                    number = self.log.map(|last| last + 1);
                     self.log = self.log.map(|last| commit.events.last().map_or(last, |e| e.seq));
                 }
                 Effect::Publish(message) => {
                     if let Some(run) = message.run_id.filter(|_| self.current == message.run_id) {
-                        self.inner.hub.publish(run, StreamEvent::Message(message));
+                        self.inner.hub.publish(run, next(&mut number), StreamEvent::Message(message));
                     }
                 }
                 // Everything up to here is committed, and nothing runs outside.
@@ -182,7 +185,7 @@ impl Live {
                     self.inner.driving.remove(&self.fence.conversation_id);
                     self.inner.deaths.remove(&run);
                     self.remember(run);
-                    self.inner.hub.publish(run, StreamEvent::Ended(end));
+                    self.inner.hub.publish(run, next(&mut number), StreamEvent::Ended(end));
                 }
                 Effect::Answer(result) => self.answer(*result),
             }
@@ -286,6 +289,12 @@ impl Live {
         };
         let _ = reply.send(outcome);
     }
+}
+
+fn next(number: &mut Option<i64>) -> Option<i64> {
+    let this = *number;
+    *number = this.map(|n| n + 1);
+    this
 }
 
 fn outcome_name(outcome: &Result<CommitOutcome, StoreError>) -> &'static str {

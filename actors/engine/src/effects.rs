@@ -110,7 +110,7 @@ fn delta_sink(
         let event = StreamEvent::Delta { message_id, step_id, at: clock.now(), delta };
         match &journal {
             Some(keep) => keep(event),
-            None => inner.hub.publish(run, event),
+            None => inner.hub.publish(run, None, event),
         }
     })
 }

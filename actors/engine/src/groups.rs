@@ -1,24 +1,31 @@
 //! Groups whose agents speak in turns.
 //!
-//! A message to such a group is a row of its own. Whoever drives it asks the members one after the other, by runs that are
-//! named after the message and the turn: a driver that begins again finds what was said before as it was, because a
-//! run of a known name is the run that has it. So a crash loses nothing, and two drivers do nothing twice. A group hears
-//! one message at a time: the next one waits until everybody has spoken.
+//! A message to such a group is a row of its own. Whoever drives the group asks the members one after the other, by runs
+//! that are named after the message and the turn: a driver that begins again finds what was said before as it was, because
+//! a run of a known name is the run that has it. So a crash loses nothing, and two drivers do nothing twice. A group
+//! hears one message at a time: the next one waits until everybody has spoken. A node has one driver for each group, as
+//! long as messages to it are open here; a message that was stored without one (a lost answer, a driver that failed) is
+//! found by the ticker.
 //!
-//! Listeners hear whole messages; members' runs are not asked for pieces of them.
+//! Listeners hear whole messages; members' runs are not asked for pieces of them. They listen on the node that took the
+//! message: it is the one that drives it, as long as it lives.
 
 mod turn;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use dashmap::Entry;
 use engram_core::{
     group::{self, Next, Play, Policy},
-    ports::{GroupRun, GroupScene, StoreError, company::Claim},
+    ports::{
+        GroupRun, GroupScene, StoreError,
+        company::{Claim, GroupAccepted},
+    },
     step::{RunEnd, RunError},
 };
-use engram_domain::{AgentId, Group, ManagerConfig, RunId, RunInput, StopReason, Usage};
+use engram_domain::{AgentId, Group, GroupId, ManagerConfig, RunId, RunInput, StopReason, Usage};
 use futures::FutureExt;
-use turn::{member_input, turn};
+use turn::{Tally, member_input, turn};
 
 use crate::{
     Engine, Inner,
@@ -27,7 +34,7 @@ use crate::{
     insight,
 };
 
-/// Pauses between tries while the database cannot be reached.
+/// Pauses between tries while the database cannot be reached, and between looks at what another node drives.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Tries of what the database refuses.
 const TRIES: u32 = 5;
@@ -36,88 +43,157 @@ const TRIES: u32 = 5;
 const STOPPING: &str = "The server is stopping. The group's conversation goes on when it is back.";
 /// What they hear when nothing helped.
 const FAILED: &str = "The group's conversation failed inside the server.";
+/// What they hear when there is nothing to hear.
+const GONE: &str =
+    "The group was deleted before its agents had spoken, or they spoke on another node: list its messages.";
+
+/// A group that this node drives.
+#[derive(Default)]
+pub(crate) struct Stage {
+    /// Whether something may have come since the driver looked.
+    again: bool,
+    /// Messages that were accepted here and are not over.
+    audience: HashSet<RunId>,
+}
 
 impl Engine {
-    /// Accepts a message to a group whose agents speak in turns. The stream has what they say, and ends with
-    /// the last of them.
-    pub async fn submit_to_group(&self, run: GroupRun) -> Result<RunStream, SubmitError> {
+    /// Accepts a message to a group whose agents speak in turns, unless `max_queue` are waiting. The stream has what
+    /// they say, and ends with the last of them; it is that of the earlier message when it came before under the
+    /// same name.
+    pub async fn submit_to_group(&self, run: GroupRun, max_queue: i64) -> Result<RunStream, SubmitError> {
         let inner = &self.0;
-        if inner.closing.is_cancelled() {
+        if stops(inner) {
             return Err(SubmitError::ShuttingDown);
         }
         let here = inner.hub.accept(run.id);
         let stream = RunStream::of_group(inner.clone(), &run).here(here);
         let work = inner.clone();
+        // A task of its own: a client that goes away in the middle drops this future.
         let stored = inner.tasks.spawn(async move {
-            if !work.ports.company.insert_group_run(&run, work.settings.card.id).await? {
-                return Err(SubmitError::NotFound);
+            let accepted = accept(&work, &run, max_queue).await;
+            if !matches!(accepted, Ok(None)) {
+                work.hub.leave(run.id);
             }
-            drive(&work, run.id);
-            Ok(())
+            accepted
         });
         let result = stored.await.unwrap_or_else(|e| Err(StoreError::Database(e.to_string()).into()));
-        if result.is_err() {
-            inner.hub.leave(stream.run_id());
-        }
-        result.map(|()| stream)
+        Ok(result?.unwrap_or(stream))
     }
 }
 
-/// Drives a message to a group in a task of its own, unless this node does so already.
-pub(crate) fn drive(inner: &Arc<Inner>, run: RunId) {
-    if !inner.plays.insert(run) {
-        return;
+/// Stores a message. The stream of the earlier one if it was known.
+async fn accept(inner: &Arc<Inner>, run: &GroupRun, max_queue: i64) -> Result<Option<RunStream>, SubmitError> {
+    match inner.ports.company.insert_group_run(run, max_queue, inner.settings.card.id).await? {
+        GroupAccepted::Stored => {
+            drive(inner, run.group_id, Some(run.id));
+            Ok(None)
+        }
+        GroupAccepted::Known(known, input) => {
+            let by_key = run.key.as_ref().is_some_and(|key| key.starts_with("key:"));
+            if by_key && !input.asks_the_same(&run.input) {
+                return Err(SubmitError::KeyReused);
+            }
+            let known = GroupRun { id: known, ..run.clone() };
+            let reader = inner.hub.find(known.id).ok_or(SubmitError::HeardBefore(known.id))?;
+            Ok(Some(RunStream::of_group(inner.clone(), &known).here(reader)))
+        }
+        GroupAccepted::Full => Err(SubmitError::Full),
+        GroupAccepted::NotFound => Err(SubmitError::NotFound),
+    }
+}
+
+/// Sees to it that a group is driven here until no message to it is open. `heard`: one that was accepted here.
+pub(crate) fn drive(inner: &Arc<Inner>, group: GroupId, heard: Option<RunId>) {
+    match inner.stages.entry(group) {
+        Entry::Occupied(mut stage) => {
+            stage.get_mut().again = true;
+            stage.get_mut().audience.extend(heard);
+            return;
+        }
+        Entry::Vacant(slot) => drop(slot.insert(Stage { again: false, audience: heard.into_iter().collect() })),
     }
     let inner = inner.clone();
     inner.tasks.clone().spawn(async move {
-        let driving = AssertUnwindSafe(persist(&inner, run)).catch_unwind();
-        let error = match driving.await {
-            Ok(Ok(())) => None,
-            Ok(Err(_)) if stops(&inner) => Some(RunError::new("interrupted", STOPPING)),
-            Ok(Err(error)) => {
-                tracing::error!(%error, %run, "a group's conversation was given up");
-                Some(RunError::new("internal_error", FAILED))
-            }
-            Err(_) => {
-                tracing::error!(%run, "driving a group's conversation panicked");
-                let now = inner.ports.clock.now();
-                let ended = inner.ports.company.end_group_run(run, StopReason::Error, Some(FAILED), now).await;
-                if let Err(error) = ended {
-                    tracing::warn!(%error, %run, "the end of a group's conversation could not be noted");
+        let words = loop {
+            match lead(&inner, group).await {
+                Ok(()) => {}
+                Err(_) if stops(&inner) => break RunError::new("interrupted", STOPPING),
+                Err(error) => {
+                    insight::error("group");
+                    tracing::warn!(%error, %group, "a group cannot be driven; it is tried again in a moment");
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
                 }
-                Some(RunError::new("internal_error", FAILED))
+            }
+            // What came since is looked at before anybody is told that nothing comes.
+            if let Some((_, stage)) = inner.stages.remove_if(&group, |_, stage| !stage.again) {
+                tell(&inner, stage, &RunError::new("not_found", GONE));
+                return;
+            }
+            if let Some(mut stage) = inner.stages.get_mut(&group) {
+                stage.again = false;
             }
         };
-        if let Some(error) = error {
-            over(&inner, run, end(run, StopReason::Error, Some(error)));
+        if let Some((_, stage)) = inner.stages.remove(&group) {
+            tell(&inner, stage, &words);
         }
-        inner.plays.remove(&run);
-        inner.curtain.notify_waiters();
     });
 }
 
-/// Plays, again after the database was away. An error when the node stops before the end: another one, or the
-/// next start of this one, goes on then. What the database refuses again and again is given up.
-async fn persist(inner: &Arc<Inner>, run: RunId) -> Result<(), StoreError> {
+/// Tells those who wait that nothing comes.
+fn tell(inner: &Inner, stage: Stage, why: &RunError) {
+    for run in stage.audience {
+        over(inner, run, end(run, StopReason::Error, Some(why.clone())));
+    }
+}
+
+/// Plays one message after the other. An error when the database is away or the node stops first: another one, or the
+/// next start of this one, goes on then.
+async fn lead(inner: &Arc<Inner>, group: GroupId) -> Result<(), StoreError> {
+    loop {
+        match inner.ports.company.claim_group_run(group, inner.settings.card.id).await? {
+            Claim::Taken(scene) => {
+                persist(inner, &scene).await?;
+                if let Some(mut stage) = inner.stages.get_mut(&group) {
+                    stage.audience.remove(&scene.run.id);
+                }
+            }
+            Claim::Nothing => return Ok(()),
+            Claim::Later if stops(inner) => return Err(stopping()),
+            Claim::Later => tokio::time::sleep(AGAIN).await,
+        }
+    }
+}
+
+/// Plays one message, again after the database was away. What the database refuses again and again is given up, and so
+/// is a play that panics.
+async fn persist(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreError> {
+    let run = scene.run.id;
     let mut refused = 0;
     loop {
-        match play(inner, run).await {
-            Ok(()) => return Ok(()),
-            Err(error) if stops(inner) => return Err(error),
-            Err(error) => {
-                if !matches!(error, StoreError::Unavailable(_)) {
-                    refused += 1;
-                }
-                if refused >= TRIES {
-                    let (words, now) = (error.to_string(), inner.ports.clock.now());
-                    inner.ports.company.end_group_run(run, StopReason::Error, Some(&words), now).await?;
-                    return Err(error);
-                }
+        let words = match AssertUnwindSafe(play(inner, scene)).catch_unwind().await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if stops(inner) => return Err(error),
+            Ok(Err(error)) => {
                 insight::error("group");
-                tracing::warn!(%error, %run, "a group's conversation was interrupted; it goes on in a moment");
-                tokio::time::sleep(AGAIN).await;
+                refused += u32::from(!matches!(error, StoreError::Unavailable(_)));
+                if refused < TRIES {
+                    tracing::warn!(%error, %run, "a group's conversation was interrupted; it goes on in a moment");
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+                tracing::error!(%error, %run, "a group's conversation was given up");
+                error.to_string()
             }
-        }
+            Err(_) => {
+                tracing::error!(%run, "driving a group's conversation panicked");
+                FAILED.to_owned()
+            }
+        };
+        let now = inner.ports.clock.now();
+        inner.ports.company.end_group_run(run, StopReason::Error, Some(&words), now).await?;
+        over(inner, run, end(run, StopReason::Error, Some(RunError::new("internal_error", FAILED))));
+        return Ok(());
     }
 }
 
@@ -130,38 +206,19 @@ fn stopping() -> StoreError {
     StoreError::Unavailable(STOPPING.into())
 }
 
-async fn play(inner: &Arc<Inner>, id: RunId) -> Result<(), StoreError> {
-    let company = &inner.ports.company;
-    let Some(scene) = take(inner, id).await? else {
-        let gone = "The group was deleted before its agents spoke, or they spoke on another node: list its messages.";
-        over(inner, id, end(id, StopReason::Error, Some(RunError::new("not_found", gone))));
-        return Ok(());
-    };
-    let mut usage = Usage::default();
-    let mut steps = 0;
-    let outcome = match policy(&scene) {
-        Some(policy) => perform(inner, &scene, policy, &mut usage, &mut steps).await?,
+async fn play(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreError> {
+    let id = scene.run.id;
+    let mut tally = Tally::default();
+    let outcome = match policy(scene) {
+        Some(policy) => perform(inner, scene, policy, &mut tally).await?,
         None => Some(RunError::new("internal_error", "The group's agents do not speak in turns.")),
     };
     let reason = if outcome.is_some() { StopReason::Error } else { StopReason::EndTurn };
-    let words = outcome.as_ref().map(|error| error.message.as_str());
-    company.end_group_run(id, reason, words, inner.ports.clock.now()).await?;
-    over(inner, id, RunEnd { usage, step_count: steps, ..end(id, reason, outcome) });
+    // Also of a conversation in which others spoke.
+    let words = (!tally.errors.is_empty()).then(|| tally.words());
+    inner.ports.company.end_group_run(id, reason, words.as_deref(), inner.ports.clock.now()).await?;
+    over(inner, id, RunEnd { usage: tally.usage, step_count: tally.steps, ..end(id, reason, outcome) });
     Ok(())
-}
-
-/// Waits for the message's turn. None when there is nothing to do any more.
-async fn take(inner: &Arc<Inner>, id: RunId) -> Result<Option<GroupScene>, StoreError> {
-    loop {
-        let curtain = inner.curtain.notified();
-        match inner.ports.company.claim_group_run(id, inner.settings.card.id).await? {
-            Claim::Taken(scene) => return Ok(Some(*scene)),
-            Claim::Over => return Ok(None),
-            Claim::Later if stops(inner) => return Err(stopping()),
-            // What is waited for may be on another node.
-            Claim::Later => drop(tokio::time::timeout(AGAIN, curtain).await),
-        }
-    }
 }
 
 fn end(run_id: RunId, reason: StopReason, error: Option<RunError>) -> RunEnd {
@@ -180,7 +237,7 @@ fn end(run_id: RunId, reason: StopReason, error: Option<RunError>) -> RunEnd {
 
 /// Tells whoever listens that it is over.
 fn over(inner: &Inner, run: RunId, end: RunEnd) {
-    inner.hub.publish(run, StreamEvent::Ended(Box::new(end)));
+    inner.hub.publish(run, None, StreamEvent::Ended(Box::new(end)));
 }
 
 fn policy(scene: &GroupScene) -> Option<Policy> {
@@ -196,13 +253,12 @@ fn policy(scene: &GroupScene) -> Option<Policy> {
     }
 }
 
-/// Plays to the end. The error that ended it: when nobody could speak at all.
+/// Plays to the end. The error that ended it: when nobody could speak at all, or the group is gone.
 async fn perform(
     inner: &Arc<Inner>,
     scene: &GroupScene,
     policy: Policy,
-    usage: &mut Usage,
-    steps: &mut i32,
+    tally: &mut Tally,
 ) -> Result<Option<RunError>, StoreError> {
     let mut members = scene.members.clone();
     if let Policy::Dynamic { manager, .. } = &policy {
@@ -212,21 +268,28 @@ async fn perform(
     let manager = scene.manager.as_ref().map(|manager| manager.id);
     let input = scene.run.input.messages.clone();
     let mut play = Play { group: scene.group.id, policy, members, input, turns: Vec::new() };
-    let mut last_error = None;
+    let mut outcome = None;
     while let Next::Ask { to, messages, decisions, tools, aloud } = play.next() {
+        // Deleting the group is how its conversation is stopped.
+        if !inner.ports.company.group_run_is_open(scene.run.id).await? {
+            outcome = Some(RunError::new("not_found", GONE));
+            break;
+        }
         let input = RunInput { messages, decisions, client_tools: tools, ..member_input(scene) };
-        let turn = turn(inner, scene, play.turns.len(), to, input, aloud, (&mut *usage, &mut *steps)).await?;
-        last_error = turn.error.clone().or(last_error);
+        let turn = turn(inner, scene, play.turns.len(), to, input, aloud, tally).await?;
         play.turns.push(turn);
+    }
+    let nobody_spoke = play.turns.iter().filter(|turn| Some(turn.agent) != manager).all(|turn| turn.error.is_some());
+    if nobody_spoke {
+        outcome = outcome.or_else(|| tally.errors.last().map(|(_, error)| error.clone()));
     }
     if let Some(decision) = manager.and_then(|manager| group::farewell(&play, manager)) {
         // So that the manager's conversation is in order. What it makes of the end is its own.
         let input = RunInput { decisions: vec![decision], ..member_input(scene) };
         let to = manager.unwrap_or(AgentId(scene.run.id.0));
-        turn(inner, scene, play.turns.len(), to, input, false, (&mut *usage, &mut *steps)).await?;
+        turn(inner, scene, play.turns.len(), to, input, false, tally).await?;
     }
-    let nobody_spoke = play.turns.iter().filter(|turn| Some(turn.agent) != manager).all(|turn| turn.error.is_some());
-    Ok(last_error.filter(|_| nobody_spoke).map(|message| RunError::new("internal_error", message)))
+    Ok(outcome)
 }
 
 /// Whether agents of a group speak in turns, as opposed to its manager speaking alone.

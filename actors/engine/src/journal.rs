@@ -103,9 +103,9 @@ async fn write(inner: Arc<Inner>, pieces: Arc<Pieces>, fence: Fence, run: RunId,
         }
         let kept: Vec<LoggedEvent> = (last + 1..).zip(&events).filter_map(|(seq, event)| logged(seq, event)).collect();
         append(&inner, fence, run, &kept).await?;
-        last += i64::try_from(events.len()).unwrap_or(0);
         for event in events {
-            inner.hub.publish(run, event);
+            last += 1;
+            inner.hub.publish(run, Some(last), event);
         }
     }
 }

@@ -43,14 +43,14 @@ use std::{
     time::Duration,
 };
 
-pub use api::{Command, CommandError, CommandOutcome, StreamEvent, SubmitError};
+pub use api::{Command, CommandError, CommandOutcome, Pending, StreamEvent, SubmitError};
 use census::Census;
 pub use census::{Activity, LiveConversation, NodeCensus};
 use dashmap::{DashMap, DashSet};
 pub use door::LocalEvents;
 use engram_core::ports::{Clock, CompanyStore, EngineStore, Ids, Llm, NodeCard, StoreError, ToolExecutor, Vitals};
 pub use engram_core::step::{RunEnd, RunError};
-use engram_domain::{ConversationId, RunId};
+use engram_domain::{ConversationId, GroupId, RunId};
 pub use follow::RunStream;
 use gate::{Gate, GateLimits};
 use peer::Peers;
@@ -137,10 +137,10 @@ pub(crate) struct Inner {
     pub(crate) deaths: DashMap<RunId, i32>,
     /// Wakes the reconciler before its time.
     pub(crate) nudge: Notify,
-    /// Messages to groups that this node drives.
-    pub(crate) plays: DashSet<RunId>,
-    /// One of them is over: the next message to its group may be taken.
-    pub(crate) curtain: Notify,
+    /// Agents of this node that wait for answers, and for whose.
+    pub(crate) waits: messaging::Waits,
+    /// Groups that this node drives.
+    pub(crate) stages: DashMap<GroupId, groups::Stage>,
     /// Fires when nothing new is begun here.
     pub(crate) closing: CancellationToken,
     /// Whether other nodes go on with what this one gives back.
@@ -187,8 +187,8 @@ impl Engine {
             deaths: DashMap::new(),
             supervisor,
             nudge: Notify::new(),
-            plays: DashSet::new(),
-            curtain: Notify::new(),
+            waits: messaging::Waits::default(),
+            stages: DashMap::new(),
             closing: CancellationToken::new(),
             draining: AtomicBool::new(false),
             closed: CancellationToken::new(),

@@ -1,13 +1,18 @@
 //! Agents that speak to each other.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use engram_core::ports::{
     AgentMessage, Agents, AskError, Owner, StoreError, Write,
     agents::{MAX_HOPS, said},
 };
-use engram_domain::{ConversationId, RunId, StopReason};
+use engram_domain::{AgentId, ConversationId, RunId, StopReason};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -15,6 +20,49 @@ use crate::{
     api::{StreamEvent, SubmitError},
     registry,
 };
+
+/// Who waits for whom. Only of this node: two that ask each other from two nodes find out by their patience.
+#[derive(Default)]
+pub(crate) struct Waits(Mutex<HashMap<AgentId, Vec<AgentId>>>);
+
+/// That one agent waits for another, until it is dropped.
+struct Waiting<'a> {
+    waits: &'a Waits,
+    from: AgentId,
+    to: AgentId,
+}
+
+impl Waits {
+    /// Notes that `from` waits for `to`. None when `to` waits for `from` already, directly or through others: then both
+    /// would wait until one loses its patience.
+    fn begin(&self, from: AgentId, to: AgentId) -> Option<Waiting<'_>> {
+        let mut waits = self.0.lock();
+        let (mut seen, mut next) = (HashSet::new(), vec![to]);
+        while let Some(agent) = next.pop() {
+            if agent == from {
+                return None;
+            }
+            if seen.insert(agent) {
+                next.extend(waits.get(&agent).into_iter().flatten());
+            }
+        }
+        waits.entry(from).or_default().push(to);
+        Some(Waiting { waits: self, from, to })
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.waits.0.lock();
+        let Some(of) = waits.get_mut(&self.from) else { return };
+        if let Some(at) = of.iter().position(|to| *to == self.to) {
+            of.swap_remove(at);
+        }
+        if of.is_empty() {
+            waits.remove(&self.from);
+        }
+    }
+}
 
 #[async_trait]
 impl Agents for Engine {
@@ -31,6 +79,7 @@ impl Agents for Engine {
         if message.chain.len() > MAX_HOPS {
             return Err(AskError::TooDeep);
         }
+        let _waiting = self.0.waits.begin(message.from.id, to).ok_or(AskError::Cycle(to))?;
         let ports = &self.0.ports;
         let run = message.into_run(RunId(ports.ids.uuid()), ports.clock.now());
         let answer = async {
@@ -97,5 +146,27 @@ pub(crate) async fn announce(inner: &Arc<Inner>, conversation: ConversationId, r
         }
         Owner::Nobody | Owner::Me => inner.ports.store.poke(None, conversation).await,
         Owner::Peer(peer) => inner.ports.store.poke(Some(peer.id), conversation).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_in_a_circle() {
+        let [a, b, c] = [1, 2, 3].map(|n| AgentId(uuid::Uuid::from_u128(n)));
+        let waits = Waits::default();
+        let first = waits.begin(a, b).expect("nobody waits");
+        let twice = waits.begin(a, b).expect("asking two at once is not waiting for oneself");
+        let second = waits.begin(b, c).expect("c waits for nobody");
+        assert!(waits.begin(c, a).is_none(), "a waits for b, and b for c");
+        assert!(waits.begin(b, a).is_none() && waits.begin(a, a).is_none());
+        drop(second);
+        drop(first);
+        assert!(waits.begin(b, a).is_none(), "a still waits for b");
+        drop(twice);
+        assert!(waits.begin(c, a).is_some());
+        assert!(waits.0.lock().is_empty());
     }
 }

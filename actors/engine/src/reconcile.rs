@@ -15,6 +15,8 @@ const BATCH: i64 = 500;
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 /// How often memory is looked at.
 const PRESSURE_EVERY: Duration = Duration::from_secs(2);
+/// How long a group's message that is over is known by its name.
+const KEEP_GROUP_RUNS: Duration = Duration::from_hours(24);
 /// How often events that nobody will read any more are dropped.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
 
@@ -146,13 +148,17 @@ async fn relieve(inner: Arc<Inner>) {
     }
 }
 
-/// Drops the events of background runs that ended long ago.
+/// Drops the events of background runs, and the messages to groups, that ended long ago.
 async fn tidy(inner: Arc<Inner>) {
     while pause(&inner, TIDY_EVERY).await {
         match inner.ports.store.prune_events(inner.ports.clock.now()).await {
             Ok(0) => {}
             Ok(events) => tracing::info!(events, "dropped events of runs that ended long ago"),
             Err(error) => tracing::warn!(%error, "old events could not be dropped"),
+        }
+        let a_day_ago = inner.ports.clock.now() - KEEP_GROUP_RUNS;
+        if let Err(error) = inner.ports.company.prune_group_runs(a_day_ago).await {
+            tracing::warn!(%error, "old messages to groups could not be dropped");
         }
     }
 }

@@ -74,6 +74,12 @@ impl Hub {
         Reader::new(channel, after)
     }
 
+    /// A reader from the beginning of a run that is, or was until a moment ago, on this node.
+    pub(crate) fn find(&self, run: RunId) -> Option<Reader> {
+        let channel = self.runs.get(&run)?.clone();
+        Some(Reader::new(channel, 0))
+    }
+
     /// As [`Hub::open`], but only if the run has come to its end here.
     pub(crate) fn ended(&self, run: RunId, after: i64) -> Option<Reader> {
         let channel = self.runs.get(&run)?.clone();
@@ -105,9 +111,14 @@ impl Hub {
     }
 
     /// Appends an event. A run that nobody listens to gets a channel all the same, so that resumed
-    /// streams see it.
-    pub(crate) fn publish(&self, run: RunId, event: StreamEvent) {
+    /// streams see it. `number`: the event's own, of a run whose events are kept.
+    pub(crate) fn publish(&self, run: RunId, number: Option<i64>, event: StreamEvent) {
         let ended = matches!(event, StreamEvent::Ended(_));
+        if let Some(number) = number {
+            // The channel may have been closed meanwhile, by somebody who took the run for another node's: what is
+            // shown from now on has its numbers all the same.
+            self.begin(run, number - 1);
+        }
         let channel = self.runs.entry(run).or_insert_with(|| Arc::new(Channel::new(0))).clone();
         channel.change(|state| {
             if !state.ended() {

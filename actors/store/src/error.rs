@@ -50,9 +50,10 @@ fn database(error: &dyn DatabaseError) -> StoreError {
     }
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
+        "40P01" => StoreError::Unavailable(DEADLOCK.into()),
         // Shutting down, starting up, too many connections, read-only (a stand-by after a
-        // fail-over), serialization and deadlock: the same request may work in a moment.
-        "25006" | "40001" | "40P01" | "53300" | "55P03" => StoreError::Unavailable(text),
+        // fail-over), serialization: the same request may work in a moment.
+        "25006" | "40001" | "53300" | "55P03" => StoreError::Unavailable(text),
         c if c.starts_with("08") || c.starts_with("57P") => StoreError::Unavailable(text),
         // Disk full, out of memory: it will work when somebody has made room.
         c if c.starts_with("53") => StoreError::Unavailable(text),
@@ -60,6 +61,14 @@ fn database(error: &dyn DatabaseError) -> StoreError {
         c if c.starts_with("22") => StoreError::Invalid(text),
         _ => StoreError::Database(format!("{text} ({code})")),
     }
+}
+
+/// What an error says that is a deadlock, whatever language the database speaks.
+const DEADLOCK: &str = "deadlock detected";
+
+/// Whether the database broke a transaction off because it and another one waited for each other.
+pub(crate) fn is_deadlock(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(text) if text == DEADLOCK)
 }
 
 fn is_break(error: &sqlx::Error) -> bool {

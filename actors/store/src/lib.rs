@@ -19,6 +19,7 @@
 //! with `impl Store` here, and a test in `tests/` that runs each of its queries.
 
 mod accept;
+mod again;
 pub mod agents;
 pub mod archives;
 pub mod blocks;

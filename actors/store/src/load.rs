@@ -5,9 +5,15 @@
 
 use std::sync::Arc;
 
-use engram_core::ports::{Loaded, store::AgentSnapshot};
-use engram_domain::{Agent, AgentId, Archive, Block, Conversation, ConversationId, EnvVar, Message};
-use sqlx::PgConnection;
+use engram_core::ports::{
+    Loaded,
+    store::{AgentSnapshot, MessageBuffer},
+};
+use engram_domain::{
+    Agent, AgentId, Archive, Block, Conversation, ConversationId, EnvVar, Message,
+    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER},
+};
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
@@ -39,7 +45,7 @@ impl Store {
     }
 
     async fn snapshot(&self, conn: &mut PgConnection, id: AgentId) -> Result<Option<AgentSnapshot>> {
-        let Some(agent) = agent(conn, id).await? else { return Ok(None) };
+        let Some((agent, buffer)) = agent(conn, id).await? else { return Ok(None) };
         let archives = archives(conn, id).await?;
         let ids: Vec<Uuid> = archives.iter().map(|a| a.id.0).collect();
         let (archival_count, archival_tags) =
@@ -51,6 +57,7 @@ impl Store {
             archives: Arc::new(archives),
             archival_count,
             archival_tags,
+            buffer,
         }))
     }
 }
@@ -63,24 +70,43 @@ async fn conversation(conn: &mut PgConnection, id: ConversationId) -> Result<Opt
         .map_err(db)
 }
 
-async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<Agent>> {
-    let row: Option<AgentRow> = sqlx::query_as(concat!(
+#[derive(FromRow)]
+struct Configured {
+    #[sqlx(flatten)]
+    agent: AgentRow,
+    most: Option<i32>,
+    least: Option<i32>,
+}
+
+/// The agent, and how long its context may be where it leads a voice group; of several the one that came first.
+async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<(Agent, Option<MessageBuffer>)>> {
+    let row: Option<Configured> = sqlx::query_as(concat!(
         "SELECT ",
         agent_columns!(),
-        " FROM agents a LEFT JOIN conversations d ON d.id = a.id WHERE a.id = $1"
+        ", v.most, v.least FROM agents a LEFT JOIN conversations d ON d.id = a.id
+         LEFT JOIN LATERAL (
+            SELECT coalesce(g.max_message_buffer_length, $2) AS most, coalesce(g.min_message_buffer_length, $3) AS least
+            FROM groups g WHERE g.manager_agent_id = a.id AND g.manager_type = 'voice_sleeptime'
+            ORDER BY g.created_at, g.id LIMIT 1
+         ) v ON true WHERE a.id = $1"
     ))
     .bind(id.0)
+    .bind(DEFAULT_MAX_BUFFER)
+    .bind(DEFAULT_MIN_BUFFER)
     .fetch_optional(&mut *conn)
     .await
     .map_err(db)?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(Configured { agent, most, least }) = row else { return Ok(None) };
     let env: Vec<EnvRow> =
         sqlx::query_as("SELECT id, agent_id, key, value, description FROM agent_env WHERE agent_id = $1 ORDER BY key")
             .bind(id.0)
             .fetch_all(conn)
             .await
             .map_err(db)?;
-    row.into_agent(env.into_iter().map(EnvVar::from).collect()).map(Some)
+    let length = |n: Option<i32>| n.and_then(|n| usize::try_from(n).ok());
+    let buffer = length(most).zip(length(least)).map(|(most, least)| MessageBuffer { most, least });
+    let agent = agent.into_agent(env.into_iter().map(EnvVar::from).collect())?;
+    Ok(Some((agent, buffer)))
 }
 
 async fn blocks(conn: &mut PgConnection, id: AgentId) -> Result<Vec<Arc<Block>>> {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use engram_core::ports::tools::{MessageQuery, PassageQuery, ToolStore};
-use engram_domain::{AgentId, Archive, ArchiveId, ConversationId, Message, Passage};
+use engram_core::ports::tools::{MessageQuery, PassageQuery, Told, ToolStore};
+use engram_domain::{AgentId, Archive, ArchiveId, ConversationId, Message, Passage, RunId};
 use pgvector::Vector;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -47,6 +47,10 @@ impl ToolStore for Store {
         .await
         .map_err(db)?;
         Ok(ids.into_iter().map(AgentId).collect())
+    }
+
+    async fn told(&self, run: RunId) -> Result<Option<Told>, StoreError> {
+        self.told_to_companion(run).await
     }
 
     async fn supervised_by(&self, agent: AgentId) -> Result<Vec<AgentId>, StoreError> {

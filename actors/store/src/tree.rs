@@ -52,9 +52,9 @@ impl Store {
             "SELECT ",
             group_columns!(),
             " FROM groups g
-              WHERE g.manager_agent_id = ANY($1)
-                 OR g.id IN (SELECT group_id FROM group_agents WHERE agent_id = ANY($1))
-                 OR g.id IN (SELECT group_id FROM group_runs WHERE status IN ('created', 'running'))
+              WHERE g.id IN (SELECT id FROM groups WHERE manager_agent_id = ANY($1)
+                             UNION ALL SELECT group_id FROM group_agents WHERE agent_id = ANY($1)
+                             UNION ALL SELECT group_id FROM group_runs WHERE status IN ('created', 'running'))
               ORDER BY g.created_at, g.id LIMIT $2"
         ))
         .bind(ids)

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     archival_memory_insert, archival_memory_search, conversation_search, effect,
     multi_agent::{self, PATIENCE},
-    send_message,
+    search_memory, send_message, store_memories,
 };
 
 /// How long a call may take when nothing else is set.
@@ -126,6 +126,8 @@ impl Executors {
             "archival_memory_insert" => archival_memory_insert::run(self, context, &args).await,
             "archival_memory_search" => archival_memory_search::run(self, context, &args).await,
             "conversation_search" => conversation_search::run(self, context, &args).await,
+            "search_memory" => search_memory::run(self, context, &args).await,
+            "store_memories" => store_memories::run(self, context, &args).await,
             "send_message_to_agent_async" => multi_agent::send(self, context, &args).await,
             "send_message_to_agent_and_wait_for_reply" => multi_agent::ask(self, context, &args, cancel).await,
             "send_message_to_agents_matching_tags" | "send_message_to_agents_matching_all_tags" => {

@@ -19,7 +19,9 @@ mod effect;
 mod executors;
 mod multi_agent;
 mod recall;
+mod search_memory;
 mod send_message;
+mod store_memories;
 mod when;
 
 pub use effect::effect;

@@ -18,6 +18,8 @@ use crate::executors::{Executors, Failure};
 pub const PATIENCE: Duration = Duration::from_mins(2);
 /// Agents that one broadcast asks at the same time.
 const AT_ONCE: usize = 32;
+/// Whoever has less than this left to answer in is not asked.
+const LEAST: Duration = Duration::from_secs(1);
 /// Agents that one broadcast reaches at most.
 const MOST: i64 = 1_000;
 
@@ -92,7 +94,8 @@ pub(crate) async fn to_group(
 }
 
 /// Asks several agents side by side. The answers are in the order of the receivers. All of them together have the
-/// patience of one: what came by then is the answer, and who is late is named.
+/// patience of one: what came by then is the answer, and who is late is named. Whose turn does not come by then is not
+/// asked: a message that nobody waits for any more would only be work.
 pub(crate) async fn ask_all(
     tools: &Executors,
     context: &ToolContext,
@@ -107,6 +110,10 @@ pub(crate) async fn ask_all(
         let (agents, to, cancel) = (agents.clone(), message.to, cancel.clone());
         async move {
             let patience = deadline.saturating_duration_since(Instant::now());
+            if patience < LEAST {
+                let why = format!("it was not asked: the others took all of the {} seconds", PATIENCE.as_secs());
+                return json!({ "agent_id": to, "error": why });
+            }
             answer(to, agents.ask(message, patience, cancel).await)
         }
     });

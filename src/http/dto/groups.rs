@@ -1,14 +1,20 @@
-//! Groups on the wire. Both generations have the same members; the later ones are a few more.
+//! Groups on the wire. Both generations have the same members; the later ones are a few more, and `idle_minutes` and
+//! `schedule` of a sleep-time group are ours ([`triggers`]).
+
+mod triggers;
 
 use engram_domain::{
-    AgentId, BlockId, Group, GroupId, Json, ManagerConfig, ManagerType, MessageId,
-    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER, DEFAULT_TERMINATION_TOKEN},
+    AgentId, BlockId, Group, GroupId, Json, ManagerConfig, ManagerType, MessageId, Time,
+    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER, DEFAULT_TERMINATION_TOKEN, SleepTriggers},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Number, json};
 use utoipa::ToSchema;
 
-use super::blocks::present;
+use super::{
+    blocks::present,
+    schedules::{WhenDto, WhenOut},
+};
 use crate::http::error::ApiError;
 
 /// A group of agents.
@@ -58,6 +64,13 @@ pub struct GroupDto {
     pub hidden: Option<bool>,
     /// `sleeptime_agent_frequency` as the documentation spells it.
     pub sleep_time_agent_frequency: Option<i32>,
+    /// The members work when the manager has been idle for so many minutes. Absent where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    pub idle_minutes: Option<Number>,
+    /// The members work at these times. Absent where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<WhenOut>,
 }
 
 impl From<Group> for GroupDto {
@@ -82,6 +95,8 @@ impl From<Group> for GroupDto {
             min_message_buffer_length: None,
             hidden: g.hidden,
             sleep_time_agent_frequency: None,
+            idle_minutes: None,
+            schedule: None,
         };
         match g.manager {
             ManagerConfig::Supervisor { .. } => {}
@@ -90,9 +105,11 @@ impl From<Group> for GroupDto {
                 out.termination_token = termination_token;
                 out.max_turns = max_turns;
             }
-            ManagerConfig::Sleeptime { frequency, .. } => {
+            ManagerConfig::Sleeptime { frequency, also, .. } => {
                 out.sleeptime_agent_frequency = frequency;
                 out.sleep_time_agent_frequency = frequency;
+                out.idle_minutes = also.idle_ms.map(triggers::minutes);
+                out.schedule = also.when.map(WhenOut::from);
             }
             ManagerConfig::VoiceSleeptime { max_message_buffer_length, min_message_buffer_length, .. } => {
                 out.max_message_buffer_length = max_message_buffer_length;
@@ -160,10 +177,20 @@ pub struct ManagerConfigDto {
     pub termination_token: Option<Option<String>>,
     /// `round_robin`, `dynamic`: turns at most.
     pub max_turns: Option<i32>,
-    /// `sleeptime`: the members work after every so many turns; after each one when absent.
+    /// `sleeptime`: the members work after every so many turns; after each one when this, `idle_minutes` and `schedule`
+    /// are absent.
     pub sleeptime_agent_frequency: Option<i32>,
     /// The same as the documentation spells it.
     pub sleep_time_agent_frequency: Option<i32>,
+    /// `sleeptime`: the members work when the manager has been idle for so many minutes, which may be a fraction. Null
+    /// takes that back.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    pub idle_minutes: Option<Option<Number>>,
+    /// `sleeptime`: the members work at these times (`recurring` or `interval`). Null takes that back.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<WhenDto>)]
+    pub schedule: Option<Option<WhenDto>>,
     /// `voice_sleeptime`: messages in context at most; 30 when absent.
     pub max_message_buffer_length: Option<i32>,
     /// `voice_sleeptime`: messages that stay in context; 15 when absent.
@@ -182,8 +209,8 @@ fn at_least_one(member: &str, number: Option<i32>) -> Result<Option<i32>, ApiErr
 }
 
 impl ManagerConfigDto {
-    /// The settings of a new group.
-    pub fn create(self) -> Result<ManagerConfig, ApiError> {
+    /// The settings of a new group. `now` is when its clock begins.
+    pub fn create(self, now: Time) -> Result<ManagerConfig, ApiError> {
         let manager_type = match self.manager_type()? {
             Some(manager_type) => manager_type,
             None if self.manager_agent_id.is_none() => ManagerType::RoundRobin,
@@ -191,29 +218,34 @@ impl ManagerConfigDto {
         };
         let manager = || self.manager_agent_id.ok_or_else(|| wrong("manager_agent_id", "Field required", Json::Null));
         let token = || Some(DEFAULT_TERMINATION_TOKEN.to_owned());
-        self.checked(match manager_type {
+        let config = match manager_type {
             ManagerType::RoundRobin => ManagerConfig::RoundRobin { max_turns: None },
             ManagerType::Supervisor => ManagerConfig::Supervisor { manager_agent_id: manager()? },
             ManagerType::Dynamic => {
                 ManagerConfig::Dynamic { manager_agent_id: manager()?, termination_token: token(), max_turns: None }
             }
-            ManagerType::Sleeptime => ManagerConfig::Sleeptime { manager_agent_id: manager()?, frequency: None },
+            ManagerType::Sleeptime => ManagerConfig::Sleeptime {
+                manager_agent_id: manager()?,
+                frequency: None,
+                also: SleepTriggers::default(),
+            },
             ManagerType::VoiceSleeptime => ManagerConfig::VoiceSleeptime {
                 manager_agent_id: manager()?,
                 max_message_buffer_length: None,
                 min_message_buffer_length: None,
             },
-        })
+        };
+        self.checked(config, now)
     }
 
-    /// These settings with the changes. Without a type, that of the group is meant.
-    pub fn update(self, config: ManagerConfig) -> Result<ManagerConfig, ApiError> {
+    /// These settings with the changes. Without a type, that of the group is meant. `now` is when a new clock begins.
+    pub fn update(self, config: ManagerConfig, now: Time) -> Result<ManagerConfig, ApiError> {
         let own = config.manager_type();
         if self.manager_type()?.is_some_and(|t| t != own) {
             let expected = format!("expected `{}`: how a group is led cannot change", own.as_str());
             return Err(wrong("manager_type", &expected, json!(self.manager_type)));
         }
-        self.checked(config)
+        self.checked(config, now)
     }
 
     fn manager_type(&self) -> Result<Option<ManagerType>, ApiError> {
@@ -225,7 +257,7 @@ impl ManagerConfigDto {
     }
 
     /// `config` with the members that are there. Those of other types are ignored.
-    fn checked(&self, mut config: ManagerConfig) -> Result<ManagerConfig, ApiError> {
+    fn checked(&self, mut config: ManagerConfig, now: Time) -> Result<ManagerConfig, ApiError> {
         match &mut config {
             ManagerConfig::RoundRobin { .. } => {}
             ManagerConfig::Supervisor { manager_agent_id }
@@ -249,7 +281,8 @@ impl ManagerConfigDto {
                     termination_token.clone_from(token);
                 }
             }
-            ManagerConfig::Sleeptime { frequency, .. } => {
+            ManagerConfig::Sleeptime { frequency, also, .. } => {
+                triggers::change(also, self.idle_minutes.as_ref(), self.schedule.as_ref(), now)?;
                 let own = at_least_one("sleeptime_agent_frequency", self.sleeptime_agent_frequency)?;
                 let documented = at_least_one("sleep_time_agent_frequency", self.sleep_time_agent_frequency)?;
                 *frequency = own.or(documented).or(*frequency);
@@ -288,7 +321,7 @@ mod tests {
     #[test]
     fn what_the_document_shows_is_read() {
         let lead: AgentId = LEAD.parse().expect("an id");
-        let create = |config| read(config).create().expect("valid");
+        let create = |config| read(config).create(Time::UNIX_EPOCH).expect("valid");
         assert_eq!(create(json!({})), ManagerConfig::RoundRobin { max_turns: None });
         assert_eq!(
             create(json!({"manager_type": "dynamic", "manager_agent_id": LEAD, "max_turns": 4})),
@@ -303,15 +336,24 @@ mod tests {
         let documented = json!({"manager_type": "sleeptime", "manager_agent_id": LEAD, "sleeptime_agent_frequency": null,
                    "sleep_time_agent_frequency": 2});
         let config = create(documented);
-        assert_eq!(config, ManagerConfig::Sleeptime { manager_agent_id: lead, frequency: Some(2) });
-        let update = read(json!({"sleep_time_agent_frequency": 7})).update(config).expect("valid");
-        assert_eq!(update, ManagerConfig::Sleeptime { manager_agent_id: lead, frequency: Some(7) });
-        assert_eq!(read(json!({"manager_type": "sleeptime"})).update(update.clone()).expect("valid"), update);
+        assert_eq!(
+            config,
+            ManagerConfig::Sleeptime { manager_agent_id: lead, frequency: Some(2), also: SleepTriggers::default() }
+        );
+        let update = read(json!({"sleep_time_agent_frequency": 7})).update(config, Time::UNIX_EPOCH).expect("valid");
+        assert_eq!(
+            update,
+            ManagerConfig::Sleeptime { manager_agent_id: lead, frequency: Some(7), also: SleepTriggers::default() }
+        );
+        assert_eq!(
+            read(json!({"manager_type": "sleeptime"})).update(update.clone(), Time::UNIX_EPOCH).expect("valid"),
+            update
+        );
     }
 
     #[test]
     fn what_makes_no_sense_is_named() {
-        let create = |config| refusal(read(config).create());
+        let create = |config| refusal(read(config).create(Time::UNIX_EPOCH));
         insta::assert_snapshot!(create(json!({"manager_type": "swarm"})), @r#"["body","manager_config","manager_type"] "expected one of `round_robin`, `supervisor`, `dynamic`, `sleeptime`, `voice_sleeptime`""#);
         insta::assert_snapshot!(create(json!({"manager_type": "supervisor"})), @r#"["body","manager_config","manager_agent_id"] "Field required""#);
         insta::assert_snapshot!(create(json!({"manager_agent_id": LEAD})), @r#"["body","manager_config","manager_type"] "Field required""#);
@@ -319,7 +361,8 @@ mod tests {
         let voice =
             json!({"manager_type": "voice_sleeptime", "manager_agent_id": LEAD, "max_message_buffer_length": 15});
         insta::assert_snapshot!(create(voice), @r#"["body","manager_config","max_message_buffer_length"] "expected more than `min_message_buffer_length`""#);
-        let other = read(json!({"manager_type": "dynamic"})).update(ManagerConfig::RoundRobin { max_turns: None });
+        let other = read(json!({"manager_type": "dynamic"}))
+            .update(ManagerConfig::RoundRobin { max_turns: None }, Time::UNIX_EPOCH);
         insta::assert_snapshot!(refusal(other), @r#"["body","manager_config","manager_type"] "expected `round_robin`: how a group is led cannot change""#);
     }
 }

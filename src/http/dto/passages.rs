@@ -127,6 +127,9 @@ pub struct CreatePassage {
 pub struct CreatePassages {
     /// The passages.
     pub passages: Vec<CreatePassage>,
+    /// Ours: with true, every agent with sleep-time that has the archive gets them worked into a memory block that is named
+    /// like the archive, in the background, by a sleep-time agent that is gone afterwards. 400 when there is no such agent.
+    pub sleeptime: Option<bool>,
 }
 
 /// A search through passages.

@@ -36,7 +36,7 @@ pub struct CreateSchedule {
 
 /// When: `one-time` with `scheduled_at`, `recurring` with `cron_expression`, `interval` with
 /// `every_seconds`. The type may be left out.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = ScheduleWhen)]
 pub struct WhenDto {
@@ -55,10 +55,6 @@ pub struct WhenDto {
     pub every_seconds: Option<Number>,
 }
 
-fn wrong(member: &str, expected: &str, input: Json) -> ApiError {
-    ApiError::invalid(&["body", "schedule", member], expected, input)
-}
-
 /// The whole part; clients reckon with fractions of milliseconds.
 fn truncated(n: &Number) -> Option<i64> {
     n.as_i64().or_else(|| format!("{:.0}", n.as_f64()?.trunc()).parse().ok())
@@ -70,9 +66,12 @@ fn whole(n: &Number) -> Option<i64> {
 }
 
 impl WhenDto {
-    /// When, and for the first time. `zone` is the agent's.
-    pub fn read(self, zone: &str, now: Time) -> Result<(When, Time), ApiError> {
-        let when = self.when(zone, now)?;
+    /// When, and for the first time. `loc` is where it stands in the request, `zone` is the agent's.
+    pub fn read(self, loc: &[&str], zone: &str, now: Time) -> Result<(When, Time), ApiError> {
+        let wrong = |member: &'static str, expected: &str, input| {
+            ApiError::invalid(&[loc, &[member]].concat(), expected, input)
+        };
+        let when = self.when(wrong, zone, now)?;
         let first = schedule::first(&when, now).map_err(|error| {
             let (member, input) = match error {
                 BadWhen::Cron(_) | BadWhen::Never => ("cron_expression", json!(self.cron_expression)),
@@ -83,7 +82,12 @@ impl WhenDto {
         Ok((when, first))
     }
 
-    fn when(&self, zone: &str, now: Time) -> Result<When, ApiError> {
+    fn when(
+        &self,
+        wrong: impl Fn(&'static str, &str, Json) -> ApiError,
+        zone: &str,
+        now: Time,
+    ) -> Result<When, ApiError> {
         let missing = |member| wrong(member, "Field required", Json::Null);
         match self.kind.as_deref().unwrap_or(self.guess()) {
             "one-time" => {
@@ -239,7 +243,7 @@ pub struct ScheduledContent {
 }
 
 /// When.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum WhenOut {
     /// Once.
@@ -281,15 +285,21 @@ impl From<Schedule> for ScheduledMessageDto {
                 callback_url: s.callback_url,
                 include_return_message_types: types,
             },
-            schedule: match s.when {
-                When::OneTime { at } => WhenOut::OneTime { scheduled_at: at.timestamp_millis() },
-                When::Recurring { cron, timezone } => WhenOut::Recurring { cron_expression: cron, timezone },
-                When::Interval { every_seconds } => WhenOut::Interval { every_seconds },
-            },
+            schedule: s.when.into(),
             next_scheduled_time: s.next_at.map(timestamp),
             last_scheduled_at: s.last_at.map(timestamp),
             last_run_id: s.last_run_id.map(|r| r.to_string()),
             last_run_status: s.last_run_status.map(RunStatus::as_str),
+        }
+    }
+}
+
+impl From<When> for WhenOut {
+    fn from(when: When) -> Self {
+        match when {
+            When::OneTime { at } => Self::OneTime { scheduled_at: at.timestamp_millis() },
+            When::Recurring { cron, timezone } => Self::Recurring { cron_expression: cron, timezone },
+            When::Interval { every_seconds } => Self::Interval { every_seconds },
         }
     }
 }
@@ -309,7 +319,7 @@ mod tests {
 
     fn read(when: Json) -> Result<(When, Time), ApiError> {
         let when: WhenDto = serde_json::from_value(when).expect("the outer shape is right");
-        when.read("Europe/Berlin", now())
+        when.read(&["body", "schedule"], "Europe/Berlin", now())
     }
 
     fn refusal(when: Json) -> String {

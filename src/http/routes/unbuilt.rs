@@ -116,11 +116,13 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// The answer where no route has this path.
+#[expect(clippy::needless_pass_by_value, reason = "a handler owns what it extracts")]
 pub fn unknown_route(request: Request) -> Ready<Response> {
     ready(answer(request.method(), request.uri(), StatusCode::NOT_FOUND, "Not Found"))
 }
 
 /// The answer where a route has this path, but not this method.
+#[expect(clippy::needless_pass_by_value, reason = "a handler owns what it extracts")]
 pub fn wrong_method(request: Request) -> Ready<Response> {
     ready(answer(request.method(), request.uri(), StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
 }

@@ -4,7 +4,7 @@
 //! paragraphs; neither thoughts nor calls of tools are shown.
 
 use bytes::Bytes;
-use engram_domain::{MessageId, RunId};
+use engram_domain::{MessageId, Role, RunId};
 use engram_engine::{RunEnd, StreamEvent};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     tokens::{Origin, Writing},
 };
 use crate::http::dto::{
-    chat::{Chunk, Head, error},
+    chat::{ChatError, Chunk, Head},
     messages::{Body, LettaMessage, Options, explode, is_output},
 };
 
@@ -27,16 +27,24 @@ pub struct Words {
     writing: Option<Writing>,
     /// The `otid` of the message whose words came last.
     last: Option<String>,
+    /// The message whose calls wait for a person's word.
+    asked: Option<MessageId>,
 }
 
 impl Words {
     /// Of a run that begins.
     pub fn new(run_id: RunId) -> Self {
-        Self { run_id, options: Options::default(), writing: None, last: None }
+        Self { run_id, options: Options::default(), writing: None, last: None, asked: None }
     }
 
     /// The words that an event brings; mostly none.
     pub fn of(&mut self, event: &StreamEvent) -> String {
+        if let StreamEvent::Message(message) = event
+            && message.role == Role::Approval
+            && !message.content.calls().is_empty()
+        {
+            self.asked = Some(message.id);
+        }
         let messages = match event {
             StreamEvent::Delta { message_id, step_id, at, delta } => {
                 let origin = Origin { run_id: self.run_id, step_id: *step_id, at: *at };
@@ -58,6 +66,11 @@ impl Words {
             self.append(&mut words, message);
         }
         words
+    }
+
+    /// Why there is no answer, once the run is over.
+    pub fn refusal(&self, end: &RunEnd) -> Option<ChatError> {
+        ChatError::of_run(end, self.asked)
     }
 
     fn writing(&mut self, id: MessageId) -> &mut Writing {
@@ -99,8 +112,8 @@ impl Chunks {
     fn end(&mut self, end: &RunEnd) -> Vec<Bytes> {
         self.done = true;
         let done = Bytes::from_static(frames::DONE.as_bytes());
-        if let Some(error) = &end.error {
-            return vec![frames::data(&error::run_failed(error)), done];
+        if let Some(error) = self.words.refusal(end) {
+            return vec![frames::data(&error.frame()), done];
         }
         let mut out = vec![frames::data(&Chunk::end(&self.head, end.stop_reason))];
         if self.wants_usage {

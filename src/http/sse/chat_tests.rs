@@ -64,6 +64,24 @@ fn a_failure_is_told_in_the_shape_of_an_error() {
 }
 
 #[test]
+fn a_question_for_approval_is_an_error_and_not_silence() {
+    let StreamEvent::Message(asked) = assistant(1, None, None, &[("pay", "{}")]) else { panic!("a message") };
+    let asked =
+        StreamEvent::Message(std::sync::Arc::new(engram_domain::Message { role: Role::Approval, ..(*asked).clone() }));
+    let text = frames(chunks(true), [asked.clone(), ended(StopReason::RequiresApproval, None)]);
+    insta::assert_snapshot!(text, @r#"
+    data: {"error":{"message":"CONFLICT: Cannot send a new message: the agent is waiting for approval on a tool call. Approve or deny the pending request first.","type":"invalid_request_error","param":null,"code":"PENDING_APPROVAL"}}
+
+    data: [DONE]
+    "#);
+    let mut words = Words::new(RunId(uuid(0)));
+    words.of(&asked);
+    let StreamEvent::Ended(end) = ended(StopReason::RequiresApproval, None) else { panic!("an end") };
+    let refusal = words.refusal(&end).expect("it is no answer");
+    assert_eq!(refusal.body()["detail"]["pending_request_id"], MessageId(uuid(1)).to_string());
+}
+
+#[test]
 fn words_of_the_tool_that_speaks_leave_while_they_are_written() {
     let mut events = call(1, "send_message", &[r#"{"inner_thoughts": "Hm.", "mess"#, r#"age": "Hel"#, r#"lo"}"#]);
     events.push(assistant(1, None, None, &[("send_message", r#"{"message": "Hello"}"#)]));

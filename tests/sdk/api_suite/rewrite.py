@@ -145,7 +145,6 @@ FIELDS: dict[str, Any] = {
     "callback_url": "http://127.0.0.1:9/callback",
     "schedule": lambda w, v: {**v, "scheduled_at": in_an_hour()},
     # what other issues bring: an agent that refers to them could not be created
-    "enable_sleeptime": lambda w, v: None,
     "folder_ids": lambda w, v: None,
     "source_ids": lambda w, v: None,
     "identity_ids": lambda w, v: None,

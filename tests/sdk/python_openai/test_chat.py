@@ -17,10 +17,11 @@ def call(method: str, path: str, body=None):
         return json.load(answer)
 
 
-@pytest.fixture(params=["letta_v1_agent", "memgpt_v2_agent"])
+@pytest.fixture(params=["letta_v1_agent", "memgpt_v2_agent", "voice_convo_agent"])
 def agent(request):
     body = {
         "agent_type": request.param,
+        "enable_sleeptime": request.param == "voice_convo_agent",
         "model": os.environ["ENGRAM_MODEL"],
         "embedding": os.environ["ENGRAM_EMBEDDING"],
         "memory_blocks": [{"label": "human", "value": "Name: Chad"}],

@@ -15,6 +15,7 @@ mod args;
 mod catalogue;
 mod defaults;
 mod schema;
+mod voice;
 
 use std::sync::LazyLock;
 
@@ -22,6 +23,7 @@ pub use args::{check_args, prepare};
 pub use defaults::{DefaultsRequest, base_rules, defaults_for};
 use engram_domain::{Json, ToolKind};
 use schema::Param;
+pub use voice::loop_rules;
 
 /// Characters of a built-in tool's result that the model is shown.
 pub const RETURN_CHAR_LIMIT: i32 = 50_000;
@@ -86,7 +88,15 @@ pub fn find(name: &str) -> Option<&'static BuiltinTool> {
 /// Whether this server can execute the built-in tool of this name.
 pub fn is_available(name: &str) -> bool {
     crate::memory::is_memory_tool(name)
-        || matches!(name, "send_message" | "archival_memory_insert" | "archival_memory_search" | "conversation_search")
+        || matches!(
+            name,
+            "send_message"
+                | "archival_memory_insert"
+                | "archival_memory_search"
+                | "conversation_search"
+                | "search_memory"
+                | "store_memories"
+        )
         || name.starts_with("send_message_to_agent")
         || name == supervisor_tool().name
 }

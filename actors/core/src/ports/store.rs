@@ -139,6 +139,17 @@ pub struct AgentSnapshot {
     pub archival_count: i64,
     /// Tags of those passages, sorted.
     pub archival_tags: Vec<String>,
+    /// How many messages its own conversation keeps in context, where companions keep the rest in memory.
+    pub buffer: Option<MessageBuffer>,
+}
+
+/// How many messages stay in context between turns, the system message and the summary not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageBuffer {
+    /// When there are more of them, the older ones leave.
+    pub most: usize,
+    /// As many stay then, or a few more.
+    pub least: usize,
 }
 
 /// All that a live agent holds.

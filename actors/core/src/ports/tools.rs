@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use engram_domain::{
-    Agent, AgentId, Archive, ArchiveId, ConversationId, JsonMap, Message, Passage, Role, RunId, Time, Tool, ToolStatus,
+    Agent, AgentId, Archive, ArchiveId, ConversationId, EmbeddingConfig, JsonMap, Message, Passage, Role, RunId, Time,
+    Tool, ToolStatus,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -135,6 +136,17 @@ pub struct MessageQuery {
     pub offset: i64,
 }
 
+/// What a companion's run was told, and of whom.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The agent whose memory the companion looks after.
+    pub main: AgentId,
+    /// How that agent's passages are embedded when it has no archive yet.
+    pub embedding: EmbeddingConfig,
+    /// The message with the transcript.
+    pub text: String,
+}
+
 /// What tools read.
 #[async_trait]
 pub trait ToolStore: Send + Sync + 'static {
@@ -157,6 +169,9 @@ pub trait ToolStore: Send + Sync + 'static {
     /// most `limit`. Hidden ones are left out.
     async fn agents_by_tags(&self, all: &[String], some: &[String], limit: i64) -> Result<Vec<AgentId>, StoreError>;
 
+    /// What the companion was told in this run; none when it is no run of one, or its agent is gone.
+    async fn told(&self, run: RunId) -> Result<Option<Told>, StoreError>;
+
     /// Members of the groups that this agent supervises, each once, in their order, without itself.
     async fn supervised_by(&self, agent: AgentId) -> Result<Vec<AgentId>, StoreError>;
 
@@ -165,7 +180,7 @@ pub trait ToolStore: Send + Sync + 'static {
     /// does not matter, and a word is found inside of others.
     ///
     /// What only the machinery says is never found: compiled prompts, heartbeats, logins, results of
-    /// `conversation_search` and the messages that call it (they repeat what was searched for).
+    /// `conversation_search` and `search_memory` and the messages that call them (they repeat what was searched for).
     async fn search_messages(
         &self,
         agent: AgentId,

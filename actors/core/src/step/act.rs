@@ -88,7 +88,6 @@ struct Checked {
 /// Whether the call may be carried out, and with which arguments.
 fn examine(state: &State, call: &ToolCall) -> Result<(Arc<Tool>, Checked), Refusal> {
     let called = state.turn.as_ref().map_or(&[][..], |t| t.called.as_slice());
-    let agent = &state.snapshot.agent;
     let allowed = state.allowed();
     let tool = state.snapshot.tools.get(&call.name).filter(|_| allowed.tools.contains(&call.name));
     let Some(tool) = tool else {
@@ -114,7 +113,7 @@ fn examine(state: &State, call: &ToolCall) -> Result<(Arc<Tool>, Checked), Refus
         Some(serde_json::Value::String(s)) => s.eq_ignore_ascii_case("true"),
         _ => false,
     };
-    for (key, value) in rules::prefilled(&agent.tool_rules, called, &call.name) {
+    for (key, value) in rules::prefilled(&state.rules(), called, &call.name) {
         args.insert(key, value);
     }
     check(tool, &mut args).map_err(refused)?;
@@ -161,12 +160,12 @@ fn answer(state: &mut State, acting: &mut Acting, call: &ToolCall, outcome: Tool
         stdout: outcome.stdout,
         stderr: outcome.stderr,
     };
-    let rules = &state.snapshot.agent.tool_rules;
+    let rules = state.rules();
     if !ok {
         acting.wishes.reason.get_or_insert_with(|| "Function call failed, returning control".into());
-    } else if rules::is_terminal(rules, &call.name) {
+    } else if rules::is_terminal(&rules, &call.name) {
         acting.wishes.terminal = true;
-    } else if let Some(reason) = rules::continues(rules, &call.name) {
+    } else if let Some(reason) = rules::continues(&rules, &call.name) {
         acting.wishes.reason.get_or_insert_with(|| reason.into());
     }
     if let Some(turn) = &mut state.turn {
@@ -239,10 +238,9 @@ fn settle(state: &mut State, acting: Acting, env: &Env<'_>) -> Vec<Effect> {
         Box::new(ReplyFacts { usage: engram_domain::Usage::default(), raw: None, llm_ns: 0 })
     });
     let extras = finish::Extras { blocks, writes, tool_ns: Some(env.mono_ns - tools_started_ns) };
-    let agent = &state.snapshot.agent;
-    let heartbeats = agent.agent_type.has_heartbeats();
+    let heartbeats = state.snapshot.agent.agent_type.has_heartbeats();
     let required =
-        state.turn.as_ref().map(|t| rules::still_required(&agent.tool_rules, &t.called).join(", ")).unwrap_or_default();
+        state.turn.as_ref().map(|t| rules::still_required(&state.rules(), &t.called).join(", ")).unwrap_or_default();
     let forced = state.allowed().forced;
     if wishes.terminal && required.is_empty() {
         let reason = if heartbeats && !wishes.heartbeat { StopReason::EndTurn } else { StopReason::ToolRule };

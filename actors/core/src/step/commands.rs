@@ -84,9 +84,12 @@ impl State {
         answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Prompt(text))
     }
 
-    /// Denies what waits for the client's approval, and gives its calls their results, in one commit.
-    pub fn deny_pending(&mut self, env: &Env<'_>) -> Vec<Effect> {
-        let Some(request) = self.pending_approval().cloned() else { return answer(vec![], CommandResult::NotFound) };
+    /// Denies what waits for the client's approval if it is what is meant, and gives its calls their results, in one
+    /// commit.
+    pub fn deny_pending(&mut self, is_meant: impl Fn(&Message) -> bool, env: &Env<'_>) -> Vec<Effect> {
+        let Some(request) = self.pending_approval().filter(|request| is_meant(request)).cloned() else {
+            return answer(vec![], CommandResult::NotFound);
+        };
         let messages = begin::deny(self, &request, "The request was cancelled.", env);
         let commit = self.commit(messages, env);
         answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(request))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason, ToolReturn, ToolStatus};
 
 use super::{
-    Effect, Env, RunEnd, RunError, State, begin, shrink,
+    Effect, Env, RunEnd, RunError, State, begin, buffer, shrink,
     state::{Phase, ReplyFacts, StepDraft},
     window::Window,
 };
@@ -219,10 +219,12 @@ fn terminal(
     update.stop_reason = Some(reason);
     update.error = error.as_ref().map(|e| e.message.clone());
     update.error_kind = error.as_ref().map(|e| e.kind.clone());
+    let mark = (reason.status() == RunStatus::Completed).then(|| buffer::evict(state, env)).flatten();
     let mut commit = state.commit(fresh.clone(), env);
     commit.blocks = extras.blocks;
     commit.writes = extras.writes;
     commit.step = record;
+    commit.context = mark;
     let end = RunEnd {
         run_id: update.id,
         agent_id: state.snapshot.agent.id,

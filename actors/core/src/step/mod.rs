@@ -13,6 +13,7 @@
 
 mod act;
 mod begin;
+mod buffer;
 mod commands;
 mod finish;
 mod reply;

@@ -48,7 +48,7 @@ impl State {
     /// Which tools the rules allow now.
     pub(super) fn allowed(&self) -> Allowed {
         let called = self.turn.as_ref().map_or(&[][..], |t| t.called.as_slice());
-        rules::allowed(&self.snapshot.agent.tool_rules, self.snapshot.tools.keys().map(String::as_str), called)
+        rules::allowed(&self.rules(), self.snapshot.tools.keys().map(String::as_str), called)
     }
 
     fn tools_now(&mut self) -> (Arc<[Arc<ToolSchema>]>, ToolChoice) {

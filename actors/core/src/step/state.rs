@@ -1,15 +1,15 @@
 //! What a live agent holds.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use engram_domain::{
-    Content, Conversation, LlmConfig, Message, MessageId, Role, RunId, RunInput, StepId, Time, ToolCall, ToolReturn,
-    Usage, run::ClientTool,
+    Content, Conversation, LlmConfig, Message, MessageId, Role, Run, RunId, RunInput, RunStatus, StepId, Time,
+    ToolCall, ToolReturn, ToolRule, Usage, run::ClientTool,
 };
 
 use super::{Env, toolbox::Toolbox, window::Window};
 use crate::{
-    compact,
+    builtin, compact,
     ports::{
         Loaded, Write,
         llm::ChatReply,
@@ -19,6 +19,9 @@ use crate::{
     rules::Called,
     tokens,
 };
+
+/// `run_type` of runs that nobody waits for.
+const PATIENT: [&str; 3] = ["send_message_to_agent_async", "scheduled_message", "sleeptime"];
 
 /// A live agent: its configuration, its conversation, what it is doing. Cheap to clone, so that an
 /// event can be taken in again when its commit met a changed block.
@@ -198,6 +201,16 @@ impl State {
         self.snapshot = snapshot;
     }
 
+    /// Whether a run has to wait until somebody has decided on what waits for approval: one that nobody listens to, who
+    /// could be told to decide first.
+    pub fn must_wait(&self, run: &Run) -> bool {
+        run.status == RunStatus::Created
+            && PATIENT.contains(&&*run.run_type)
+            && !run.interrupts
+            && run.input.decisions.is_empty()
+            && self.pending_approval().is_some()
+    }
+
     /// The message that waits for the client's word on its calls.
     pub fn pending_approval(&self) -> Option<&Arc<Message>> {
         self.window.last().filter(|m| m.role == Role::Approval && !m.content.calls().is_empty())
@@ -230,6 +243,11 @@ impl State {
             use_handle(&mut config, handle);
         }
         Arc::new(config)
+    }
+
+    /// The rules that its turns go by.
+    pub(super) fn rules(&self) -> Cow<'_, [ToolRule]> {
+        builtin::loop_rules(&self.snapshot.agent, self.snapshot.tools.keys().map(String::as_str))
     }
 
     pub(super) fn next_attempt(&mut self) -> u64 {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Something that happens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Act {
     /// Somebody sends a message, which may make room for itself.
     Send { interrupts: bool },
@@ -156,17 +156,17 @@ impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
             Act::Begin => {
                 // The step function is asked even when it is busy: it must know.
                 if let Some(run) = self.open() {
-                    self.take(Event::Start(Box::new(self.world.runs[&run].clone())));
+                    self.take(&Event::Start(Box::new(self.world.runs[&run].clone())));
                 }
             }
             Act::Answer(n) => {
                 if let Some(outside) = self.outside.get(n % self.outside.len().max(1)).cloned() {
-                    self.take(outside.event(false));
+                    self.take(&outside.event(false));
                 }
             }
             Act::Newest { fails } => {
                 if let Some(outside) = self.outside.last().cloned() {
-                    self.take(outside.event(fails));
+                    self.take(&outside.event(fails));
                 }
             }
             Act::Stale(attempt) => {
@@ -175,29 +175,29 @@ impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
                     Outside::Llm(a, _) | Outside::Summary(a, _) | Outside::Tool(a) => *a == attempt,
                 });
                 if !used {
-                    self.take(Event::ToolDone { attempt, outcome: Box::new(ToolOutcome::ok("stale")) });
-                    self.take(Outside::Llm(attempt, Box::default()).event(false));
-                    self.take(Outside::Summary(attempt, Box::default()).event(true));
+                    self.take(&Event::ToolDone { attempt, outcome: Box::new(ToolOutcome::ok("stale")) });
+                    self.take(&Outside::Llm(attempt, Box::default()).event(false));
+                    self.take(&Outside::Summary(attempt, Box::default()).event(true));
                 }
             }
             Act::Cancel(n) => {
                 let run = self.world.runs.keys().nth(n % self.world.runs.len().max(1)).copied();
                 if let Some(run_id) = run {
-                    self.take(Event::Cancel { run_id });
+                    self.take(&Event::Cancel { run_id });
                 }
             }
             Act::Reload => {
                 self.state = load(&self.world);
                 self.outside.clear();
             }
-            Act::Deny if !self.state.is_busy() => self.change(|state, env| state.deny_pending(env)),
+            Act::Deny if !self.state.is_busy() => self.change(|state, env| state.deny_pending(|_| true, env)),
             Act::Recompile if !self.state.is_busy() => self.change(|state, env| state.recompile(false, env)),
             Act::Compact if !self.state.is_busy() => self.change(|state, _| state.compact(None, Some(1))),
             Act::Deny | Act::Recompile | Act::Compact => {}
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: &Event) {
         self.change(|state, env| state.step(event.clone(), env));
     }
 

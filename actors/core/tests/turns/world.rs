@@ -169,6 +169,7 @@ impl World {
             archives: Arc::new(vec![]),
             archival_count: 0,
             archival_tags: vec![],
+            buffer: None,
         };
         let ids = Counter::default();
         let conversation_id: ConversationId = id.default_conversation();

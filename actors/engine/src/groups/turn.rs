@@ -8,6 +8,7 @@ use engram_core::{
         GroupScene, NewRun, StoreError,
         agents::{MAX_QUEUE, said},
     },
+    step::RunError,
 };
 use engram_domain::{AgentId, Content, Message, Role, RunId, RunInput, StopReason, Usage, run::BusyPolicy};
 
@@ -46,6 +47,30 @@ fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input
     }
 }
 
+/// What a message to a group has cost, and what went wrong.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) usage: Usage,
+    pub(super) steps: i32,
+    /// Who could not speak, and why.
+    pub(super) errors: Vec<(String, RunError)>,
+}
+
+impl Tally {
+    /// The errors in words.
+    pub(super) fn words(&self) -> String {
+        let lines: Vec<String> = self.errors.iter().map(|(who, error)| format!("{who}: {}", error.message)).collect();
+        lines.join("\n")
+    }
+
+    fn failed(&mut self, who: String, error: RunError) -> String {
+        tracing::warn!(error = error.message, kind = error.kind, "an agent of a group could not speak");
+        let words = error.message.clone();
+        self.errors.push((who, error));
+        words
+    }
+}
+
 /// One agent's turn, shown to whoever listens to the group when it is for everybody's ears.
 pub(super) async fn turn(
     inner: &Arc<Inner>,
@@ -54,14 +79,17 @@ pub(super) async fn turn(
     to: AgentId,
     input: RunInput,
     aloud: bool,
-    (usage, steps): (&mut Usage, &mut i32),
+    tally: &mut Tally,
 ) -> Result<Turn, StoreError> {
     let mut turn = Turn { agent: to, said: Vec::new(), call: None, error: None };
+    let name = name_of(scene, to);
     let mut stream = match ask(inner, scene, number, to, input).await? {
         Ok(stream) => stream,
-        Err(error) => return Ok(Turn { error: Some(error), ..turn }),
+        Err(error) => {
+            let error = tally.failed(name, RunError::new("internal_error", error));
+            return Ok(Turn { error: Some(error), ..turn });
+        }
     };
-    let name = name_of(scene, to);
     while let Some((_, event)) = stream.next().await {
         match event {
             StreamEvent::Message(message) => {
@@ -73,24 +101,25 @@ pub(super) async fn turn(
                 }
                 if aloud && shown(&message) {
                     let message = Message { name: Some(name.clone()), ..(*message).clone() };
-                    inner.hub.publish(scene.run.id, StreamEvent::Message(Arc::new(message)));
+                    inner.hub.publish(scene.run.id, None, StreamEvent::Message(Arc::new(message)));
                 }
             }
             StreamEvent::Delta { .. } => {}
             StreamEvent::Ended(end) => {
-                usage.add(end.usage);
-                *steps += end.step_count;
-                let reason = end.stop_reason;
-                turn.error = end.error.map(|error| error.message);
+                tally.usage.add(end.usage);
+                tally.steps += end.step_count;
+                let speechless = turn.call.is_none() && turn.said.is_empty();
                 // Somebody may have stopped it, or must decide first.
-                let silent = turn.error.is_none() && turn.call.is_none();
-                match reason {
-                    StopReason::Cancelled if silent => turn.error = Some("its turn was cancelled".into()),
-                    StopReason::RequiresApproval if silent && turn.said.is_empty() => {
-                        turn.error = Some("it waits for a decision on a tool call".into());
+                let error = end.error.or_else(|| match end.stop_reason {
+                    StopReason::Cancelled if turn.call.is_none() => {
+                        Some(RunError::new("cancelled", "its turn was cancelled"))
                     }
-                    _ => {}
-                }
+                    StopReason::RequiresApproval if speechless => {
+                        Some(RunError::new("requires_approval", "it waits for a decision on a tool call"))
+                    }
+                    _ => None,
+                });
+                turn.error = error.map(|error| tally.failed(name.clone(), error));
             }
         }
     }

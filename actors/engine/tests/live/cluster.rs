@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_domain::{RunStatus, StopReason};
-use engram_engine::{Command, CommandError, CommandOutcome};
+use engram_engine::{Command, CommandError, CommandOutcome, Pending};
 
 use crate::{
     house::{House, all, listen, send},
@@ -65,7 +65,8 @@ async fn a_command_reaches_the_owner() {
     assert!(matches!(done, CommandOutcome::Done));
     assert_eq!(house.db.with(|t| t.world.messages.len()), 1);
     assert_eq!((a.engine.live(), b.engine.live()), (1, 0));
-    assert!(matches!(b.engine.command(house.conversation(), Command::DenyPending).await, Err(CommandError::NotFound)));
+    let deny = Command::DenyPending(Pending::Group("nobody's".into()));
+    assert!(matches!(b.engine.command(house.conversation(), deny).await, Err(CommandError::NotFound)));
     house.check();
 }
 

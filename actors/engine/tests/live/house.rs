@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeCard, StoreError, ToolContext,
-    ToolEffect, ToolExecutor, ToolOutcome, llm::ChatMessage,
+    ChatReply, ChatRequest, CompanyStore, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeCard, StoreError,
+    ToolContext, ToolEffect, ToolExecutor, ToolOutcome, company::NoCompany, llm::ChatMessage,
 };
 use engram_domain::{
     AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, Tool, ToolCall, run::InputMessage,
@@ -188,6 +188,8 @@ impl ToolExecutor for Brain {
 pub struct House {
     pub db: Arc<Db>,
     pub brain: Arc<Brain>,
+    /// What agents do together, on the nodes that start from now on.
+    pub company: Arc<dyn CompanyStore>,
     net: Arc<Net>,
 }
 
@@ -200,7 +202,7 @@ pub struct Node {
 impl House {
     pub fn new() -> Self {
         let db = Arc::new(Db::new(World::new(AgentType::LettaV1Agent, 32_000)));
-        Self { db, brain: Arc::default(), net: Arc::default() }
+        Self { db, brain: Arc::default(), company: Arc::new(NoCompany), net: Arc::default() }
     }
 
     /// Starts a node. One of the same name takes the place of the one before.
@@ -223,7 +225,7 @@ impl House {
             store: port.clone(),
             llm: self.brain.clone(),
             tools: self.brain.clone(),
-            company: Arc::new(engram_core::ports::company::NoCompany),
+            company: self.company.clone(),
             peers: Arc::new(Wire { net: self.net.clone(), me: switch.clone() }),
             clock: port.clone(),
             ids: port,

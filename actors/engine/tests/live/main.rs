@@ -14,6 +14,7 @@ mod net;
 mod port;
 mod runs;
 mod takeover;
+mod ticker;
 #[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../../../core/tests/turns/world.rs"]
 mod world;

@@ -5,10 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use engram_core::ports::NewRun;
 use engram_domain::{
-    Part, Role, Run, RunId, RunInput, StopReason,
+    MessageId, Part, Role, Run, RunId, RunInput, StopReason,
     run::{Decision, InputMessage},
 };
-use engram_engine::{Command, CommandError, RunStream, SubmitError};
+use engram_engine::{Command, CommandError, Pending, RunStream, SubmitError};
 use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
 
@@ -234,13 +234,12 @@ async fn listen(sim: &Sim, node: &Node, mut stream: RunStream, mut view: View) -
 async fn listen_on(sim: &Sim, first: Option<(Arc<Node>, RunStream)>, mut view: View) {
     let mut place = first;
     loop {
-        let (node, stream) = match place.take() {
-            Some(place) => place,
-            None => {
-                let node = some_node(sim).await;
-                let stream = node.engine.follow(&row(sim, view.run), view.position());
-                (node, stream)
-            }
+        let (node, stream) = if let Some(place) = place.take() {
+            place
+        } else {
+            let node = some_node(sim).await;
+            let stream = node.engine.follow(&row(sim, view.run), view.position());
+            (node, stream)
         };
         match listen(sim, &node, stream, view).await {
             Ok(()) => return,
@@ -295,9 +294,10 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
         Word::Command => {
             let conversation = sim.db.with(|t| t.world.conversation.id);
             // Whether an answer that never came was its own, it must see for itself: the command has no name.
-            while waits(sim, asked_by) {
+            while let Some(request) = waits(sim, asked_by) {
                 let node = some_node(sim).await;
-                let denied = over(&node, node.engine.command(conversation, Command::DenyPending)).await;
+                let deny = Command::DenyPending(Pending::Request(request));
+                let denied = over(&node, node.engine.command(conversation, deny)).await;
                 if matches!(denied, Some(Ok(_) | Err(CommandError::NotFound))) {
                     break;
                 }
@@ -309,11 +309,12 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
     Some(RunInput { decisions, ..RunInput::default() })
 }
 
-/// Whether a run's request for approval has no answer.
-fn waits(sim: &Sim, run: RunId) -> bool {
+/// A run's request for approval, as long as it has no answer.
+fn waits(sim: &Sim, run: RunId) -> Option<MessageId> {
     sim.db.with(|t| {
-        let last = t.world.messages.values().next_back();
-        last.is_some_and(|m| m.role == Role::Approval && m.run_id == Some(run) && !m.content.calls().is_empty())
+        let last = t.world.messages.values().next_back()?;
+        let asks = last.role == Role::Approval && last.run_id == Some(run) && !last.content.calls().is_empty();
+        asks.then_some(last.id)
     })
 }
 

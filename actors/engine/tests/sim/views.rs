@@ -96,7 +96,8 @@ impl View {
                     let said = pieces.remove(&m.id).unwrap_or_default();
                     let text = m.content.plain_text();
                     // Whoever came in the middle of a message has its rest.
-                    if !text.starts_with(&said) && !(self.after > 0 && text.contains(&said)) {
+                    let fits = text.starts_with(&said) || self.after > 0 && text.contains(&said);
+                    if !fits {
                         return Err(format!("pieces of {}: {said:?} of {text:?}", m.id));
                     }
                 }

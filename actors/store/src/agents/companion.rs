@@ -69,6 +69,7 @@ impl Store {
     /// of anybody else. Blocks stay. Nothing happens where there are none.
     pub async fn remove_companions(&self, main: AgentId) -> Result<()> {
         let mut tx = self.pool.begin().await.map_err(db)?;
+        lock_with_companions(&mut tx, main).await?;
         sqlx::query(concat!(
             "WITH doomed AS (SELECT id FROM agents a WHERE ",
             companion_of_nobody_else!(),
@@ -85,6 +86,8 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(db)?;
+        // A voice agent keeps a longer context without them.
+        bump(&mut tx, &[main.0]).await?;
         tx.commit().await.map_err(db)
     }
 }

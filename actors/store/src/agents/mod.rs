@@ -6,11 +6,12 @@
 //! never a message's content.
 //!
 //! Where to look: `create`, `modify`, `list` for the row; `attach` for what hangs on it; `companion` for the
-//! agent that works on its memory in the background; `relations` for reading that for many agents at once.
+//! agent that works on its memory in the background, `ephemeral` for one that does so once; `relations` for reading that for many agents at once.
 
 mod attach;
 mod companion;
 mod create;
+mod ephemeral;
 mod list;
 mod modify;
 mod relations;
@@ -24,12 +25,14 @@ pub(crate) use attach::link_archive;
 pub use companion::NewCompanion;
 use companion::companion_of_nobody_else;
 pub use create::NewAgent;
+pub use ephemeral::NewEphemeral;
 pub use list::{AgentFilter, AgentSort};
 pub use modify::AgentPatch;
 pub use relations::{Relations, Wanted};
 
 use crate::{
     Result, Store,
+    again::again,
     error::db,
     rows::{AgentRow, EnvRow, agent_columns},
 };
@@ -84,16 +87,19 @@ impl Store {
     /// manages, and the companions that work in those on its memory and in no other group. Blocks and
     /// archives stay: others may use them. False when there is no such agent.
     pub async fn delete_agent(&self, id: AgentId) -> Result<bool> {
-        let deleted: Vec<Uuid> = sqlx::query_scalar(concat!(
-            "WITH doomed AS (SELECT id FROM agents a WHERE a.id = $1 OR ",
-            companion_of_nobody_else!(),
-            " ORDER BY id FOR UPDATE)
-             DELETE FROM agents WHERE id IN (SELECT id FROM doomed) RETURNING id"
-        ))
-        .bind(id.0)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(db)?;
+        let deleted: Vec<Uuid> = again(|| async {
+            sqlx::query_scalar(concat!(
+                "WITH doomed AS (SELECT id FROM agents a WHERE a.id = $1 OR ",
+                companion_of_nobody_else!(),
+                " ORDER BY id FOR UPDATE)
+                 DELETE FROM agents WHERE id IN (SELECT id FROM doomed) RETURNING id"
+            ))
+            .bind(id.0)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)
+        })
+        .await?;
         Ok(deleted.contains(&id.0))
     }
 }

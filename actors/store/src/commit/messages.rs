@@ -125,9 +125,19 @@ pub(super) async fn delete_from(conn: &mut PgConnection, conversation: Conversat
     sqlx::query("DELETE FROM messages WHERE conversation_id = $1 AND seq >= $2")
         .bind(conversation.0)
         .bind(from)
-        .execute(conn)
+        .execute(&mut *conn)
         .await
         .map_err(db)?;
+    // Other messages get their places, and nobody has heard of those.
+    sqlx::query(
+        "UPDATE groups SET evicted_seq = $2
+         WHERE manager_agent_id = $1 AND manager_type = 'voice_sleeptime' AND evicted_seq > $2",
+    )
+    .bind(conversation.0)
+    .bind(from)
+    .execute(conn)
+    .await
+    .map_err(db)?;
     Ok(())
 }
 

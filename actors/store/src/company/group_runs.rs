@@ -1,11 +1,14 @@
 //! Messages to groups whose agents speak in turns.
 //!
-//! Whoever drives one may be two for a moment: what they do is named by the turn, and only one of them ends it. A group
-//! hears one message at a time.
+//! A group hears one message at a time, the oldest first. Whoever drives one may be two for a moment (a node that was
+//! taken for dead): what they do is named by the turn, and only one of them ends it.
 
 use engram_core::{
     group::Member,
-    ports::{GroupRun, GroupScene, company::Claim},
+    ports::{
+        GroupRun, GroupScene,
+        company::{Claim, GroupAccepted},
+    },
 };
 use engram_domain::{AgentId, Group, GroupId, NodeId, RunId, RunInput, StopReason, Time};
 use serde::{Deserialize, Serialize};
@@ -21,7 +24,8 @@ use crate::{
 
 #[derive(FromRow)]
 struct Waiting {
-    group_id: Uuid,
+    id: Uuid,
+    key: Option<String>,
     input: RawJson,
     state: RawJson,
     created_at: Time,
@@ -48,64 +52,92 @@ impl From<MemberRow> for Member {
 }
 
 impl Store {
-    pub(super) async fn store_group_run(&self, run: &GroupRun, node: NodeId) -> Result<bool> {
-        let done = sqlx::query(
-            "INSERT INTO group_runs (id, group_id, status, input, state, owner, created_at, updated_at)
-             SELECT $1, g.id, 'created', $3, 'null', $4, $5, $5 FROM groups g WHERE g.id = $2",
+    pub(super) async fn store_group_run(&self, run: &GroupRun, max_queue: i64, node: NodeId) -> Result<GroupAccepted> {
+        let stored = sqlx::query(
+            "INSERT INTO group_runs (id, group_id, status, input, state, owner, key, created_at, updated_at)
+             SELECT $1, g.id, 'created', $3, 'null', $4, $6, $5, $5 FROM groups g
+             WHERE g.id = $2
+               AND (SELECT count(*) FROM group_runs o
+                    WHERE o.group_id = g.id AND o.status IN ('created', 'running')) < $7
+             ON CONFLICT (group_id, key) WHERE key IS NOT NULL DO NOTHING",
         )
         .bind(run.id.0)
         .bind(run.group_id.0)
         .bind(AsJson(&run.input))
         .bind(node.0)
         .bind(run.created_at)
+        .bind(run.key.as_deref())
+        .bind(max_queue)
         .execute(&self.pool)
         .await
         .map_err(db)?;
-        Ok(done.rows_affected() > 0)
+        if stored.rows_affected() > 0 {
+            return Ok(GroupAccepted::Stored);
+        }
+        // A statement of its own, so that it sees what another request has stored under the name meanwhile.
+        let known: Option<(Option<Uuid>, Option<RawJson>)> = sqlx::query_as(
+            "SELECT r.id, r.input FROM groups g LEFT JOIN group_runs r ON r.group_id = g.id AND r.key = $2
+             WHERE g.id = $1",
+        )
+        .bind(run.group_id.0)
+        .bind(run.key.as_deref())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(match known {
+            None => GroupAccepted::NotFound,
+            Some((Some(id), Some(input))) => {
+                GroupAccepted::Known(RunId(id), Box::new(input.parse("group_runs", "input", RunId(id))?))
+            }
+            Some(_) => GroupAccepted::Full,
+        })
     }
 
-    pub(super) async fn open_group_runs(&self, limit: i64) -> Result<Vec<RunId>> {
+    pub(super) async fn groups_to_drive(&self, node: NodeId, limit: i64) -> Result<Vec<GroupId>> {
         let ids = sqlx::query_scalar(concat!(
-            "SELECT r.id FROM group_runs r
+            "SELECT DISTINCT r.group_id FROM group_runs r
              WHERE r.status IN ('created', 'running')
-               AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = r.owner AND ",
+               AND (r.owner = $1 OR NOT EXISTS (SELECT FROM nodes n WHERE n.id = r.owner AND ",
             alive!(),
-            ") ORDER BY r.created_at LIMIT $1"
+            ")) LIMIT $2"
         ))
+        .bind(node.0)
         .bind(limit)
         .fetch_all(&self.pool)
         .await
         .map_err(db)?;
-        Ok(ids.into_iter().map(RunId).collect())
+        Ok(ids.into_iter().map(GroupId).collect())
     }
 
-    pub(super) async fn take_group_run(&self, id: RunId, node: NodeId) -> Result<Claim> {
+    pub(super) async fn take_group_run(&self, group_id: GroupId, node: NodeId) -> Result<Claim> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        let row = sqlx::query_as::<_, Waiting>(
-            "SELECT r.group_id, r.input, r.state, r.created_at FROM group_runs r
-             WHERE r.id = $1 AND r.status IN ('created', 'running')",
-        )
-        .bind(id.0)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(db)?;
-        let Some(row) = row else { return Ok(Claim::Over) };
         // Who takes one of a group's messages is alone with it, so that two of them never begin at once.
-        sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
-            .bind(row.group_id)
+        let there = sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
+            .bind(group_id.0)
             .execute(&mut *tx)
             .await
             .map_err(db)?;
+        if there.rows_affected() == 0 {
+            return Ok(Claim::Nothing);
+        }
+        let row = sqlx::query_as::<_, Waiting>(
+            "SELECT r.id, r.key, r.input, r.state, r.created_at FROM group_runs r
+             WHERE r.group_id = $1 AND r.status IN ('created', 'running')
+             ORDER BY r.status = 'running' DESC, r.created_at, r.id LIMIT 1",
+        )
+        .bind(group_id.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?;
+        let Some(row) = row else { return Ok(Claim::Nothing) };
+        let id = RunId(row.id);
         let taken = sqlx::query(concat!(
-            "UPDATE group_runs r SET owner = $2, epoch = r.epoch + 1, status = 'running', updated_at = now()
+            "UPDATE group_runs r SET owner = $2, status = 'running', updated_at = now()
              WHERE r.id = $1 AND r.status IN ('created', 'running')
                AND (r.owner IS NULL OR r.owner = $2 OR NOT EXISTS (
                    SELECT FROM nodes n WHERE n.id = r.owner AND ",
             alive!(),
-            ")) AND NOT EXISTS (
-                   SELECT FROM group_runs o WHERE o.group_id = r.group_id AND o.id <> r.id
-                     AND (o.status = 'running'
-                          OR o.status = 'created' AND (o.created_at, o.id) < (r.created_at, r.id)))"
+            "))"
         ))
         .bind(id.0)
         .bind(node.0)
@@ -115,7 +147,7 @@ impl Store {
         if taken.rows_affected() == 0 {
             return Ok(Claim::Later);
         }
-        let Some(group) = crate::groups::read(&mut tx, GroupId(row.group_id)).await? else { return Ok(Claim::Over) };
+        let Some(group) = crate::groups::read(&mut tx, group_id).await? else { return Ok(Claim::Nothing) };
         let cast: Option<Cast> = row.state.parse("group_runs", "state", id)?;
         let cast = match cast {
             Some(cast) => cast,
@@ -123,8 +155,38 @@ impl Store {
         };
         tx.commit().await.map_err(db)?;
         let input: RunInput = row.input.parse("group_runs", "input", id)?;
-        let run = GroupRun { id, group_id: group.id, input, created_at: row.created_at };
+        let run = GroupRun { id, group_id: group.id, input, key: row.key, created_at: row.created_at };
         Ok(Claim::Taken(Box::new(GroupScene { run, group, members: cast.members, manager: cast.manager })))
+    }
+
+    pub(super) async fn is_group_run_open(&self, id: RunId) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM group_runs WHERE id = $1 AND status IN ('created', 'running'))")
+            .bind(id.0)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(db)
+    }
+
+    /// Forgets what was said to a group in messages that are over.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn forget_group_runs(&self, group: GroupId) -> Result<()> {
+        sqlx::query("DELETE FROM group_runs WHERE group_id = $1 AND completed_at IS NOT NULL")
+            .bind(group.0)
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(())
+    }
+
+    pub(super) async fn drop_group_runs(&self, before: Time) -> Result<u64> {
+        let done = sqlx::query("DELETE FROM group_runs WHERE completed_at < $1")
+            .bind(before)
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(done.rows_affected())
     }
 
     pub(super) async fn end_open_group_run(

@@ -3,28 +3,42 @@
 
 mod group_runs;
 mod sleep;
+mod voice;
 
 use async_trait::async_trait;
 use engram_core::ports::{
     CompanyStore, GroupRun, Ids, StoreError,
-    company::{Begun, Claim},
+    company::{Begun, Claim, GroupAccepted},
 };
-use engram_domain::{NodeId, RunId, StopReason, Time};
+use engram_domain::{GroupId, NodeId, RunId, StopReason, Time};
 
 use crate::Store;
 
 #[async_trait]
 impl CompanyStore for Store {
-    async fn insert_group_run(&self, run: &GroupRun, node: NodeId) -> Result<bool, StoreError> {
-        self.store_group_run(run, node).await
+    async fn insert_group_run(
+        &self,
+        run: &GroupRun,
+        max_queue: i64,
+        node: NodeId,
+    ) -> Result<GroupAccepted, StoreError> {
+        self.store_group_run(run, max_queue, node).await
     }
 
-    async fn stranded_group_runs(&self, limit: i64) -> Result<Vec<RunId>, StoreError> {
-        self.open_group_runs(limit).await
+    async fn stranded_groups(&self, node: NodeId, limit: i64) -> Result<Vec<GroupId>, StoreError> {
+        self.groups_to_drive(node, limit).await
     }
 
-    async fn claim_group_run(&self, id: RunId, node: NodeId) -> Result<Claim, StoreError> {
-        self.take_group_run(id, node).await
+    async fn claim_group_run(&self, group: GroupId, node: NodeId) -> Result<Claim, StoreError> {
+        self.take_group_run(group, node).await
+    }
+
+    async fn group_run_is_open(&self, id: RunId) -> Result<bool, StoreError> {
+        self.is_group_run_open(id).await
+    }
+
+    async fn prune_group_runs(&self, before: Time) -> Result<u64, StoreError> {
+        self.drop_group_runs(before).await
     }
 
     async fn end_group_run(
@@ -43,6 +57,12 @@ impl CompanyStore for Store {
     }
 
     async fn begin_sleep(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
-        self.begin_sleep_runs(now, limit, ids).await
+        let mut begun = self.begin_sleep_runs(now, limit, ids).await?;
+        begun.extend(self.begin_voice_runs(now, limit, ids).await?);
+        Ok(begun)
+    }
+
+    async fn sweep_ephemeral(&self, now: Time, limit: i64) -> Result<u64, StoreError> {
+        Self::sweep_ephemeral(self, now, limit).await
     }
 }

@@ -1,9 +1,11 @@
 //! Sleep-time companions: after every so many committed turns of an agent they are told what was said, and work it
-//! into its memory.
+//! into its memory. A group may also wish for that when its agent has been idle for a while, or at times: then all
+//! turns that are pending become one run, however few, and none where there are none.
 //!
 //! Turns are counted by the commit that ends them (`commit/turn.rs`). Here a group's row is locked, its companions'
 //! runs are stored, and the turns they cover are marked as worked on, all in one transaction: for every full number of
-//! turns exactly one run of each companion, however often and wherever this is asked, and whatever crashes.
+//! turns exactly one run of each companion, however often and wherever this is asked, and whatever crashes. A time of
+//! the group's own is moved to the next one in the same transaction.
 //!
 //! A turn is a run in the agent's own conversation that was completed. None are: a run that failed or was cancelled,
 //! one that only waits for an approval, and what a companion does here, so that two agents that look after each other
@@ -13,7 +15,7 @@
 use chrono::TimeDelta;
 use engram_core::{
     ports::{Ids, NewRun, company::Begun},
-    transcript,
+    schedule, transcript,
 };
 use engram_domain::{
     AgentId, GroupId, Message, MessageId, NodeId, Part, Role, RunId, RunInput, Time,
@@ -25,23 +27,77 @@ use uuid::Uuid;
 use crate::{
     Result, Store, StoreError, accept,
     error::db,
-    rows::{MessageRow, message_columns},
+    rows::{MessageRow, WhenRow, message_columns},
 };
 
 /// `run_type` of a companion's runs. The commit that counts turns knows it too (`commit/turn.rs`).
-const RUN_TYPE: &str = "sleeptime";
+pub(super) const RUN_TYPE: &str = "sleeptime";
 /// Messages of the agent that one run is told of at most: the latest.
-const MOST_MESSAGES: i64 = 2_000;
+pub(super) const MOST_MESSAGES: i64 = 2_000;
 
 #[derive(FromRow)]
 struct DueGroup {
     id: Uuid,
     manager_agent_id: Uuid,
-    frequency: i64,
-    due: i64,
+    /// None where turns are not what the companions wait for.
+    frequency: Option<i64>,
+    /// Turns that they were not told of.
+    pending: i64,
     worked: i64,
     last: Option<Uuid>,
     companions: Vec<Uuid>,
+    /// Whether the agent has been idle for so long as the group wishes.
+    idle: bool,
+    /// The group's own time, where that has come.
+    due_at: Option<Time>,
+    #[sqlx(flatten)]
+    when: WhenRow,
+}
+
+/// What a group's companions wait for besides a number of turns.
+macro_rules! idle {
+    () => {
+        // Seldom more than a few groups have turns pending, so this is looked up for few.
+        "coalesce(g.idle_ms IS NOT NULL AND g.turns_counter + 1 > g.turns_worked
+             AND NOT EXISTS (SELECT FROM runs r WHERE r.conversation_id = g.manager_agent_id
+                             AND r.status IN ('created', 'running'))
+             AND EXISTS (SELECT FROM conversations c WHERE c.id = g.manager_agent_id
+                         AND greatest(c.last_run_completion, c.last_message_at)
+                             <= $2 - g.idle_ms * interval '1 millisecond'), false)"
+    };
+}
+
+/// After how many turns the companions work; null where a group only has other wishes.
+macro_rules! frequency {
+    () => {
+        "(CASE WHEN g.sleeptime_agent_frequency IS NOT NULL OR g.idle_ms IS NULL AND g.kind IS NULL
+               THEN greatest(coalesce(g.sleeptime_agent_frequency, 1), 1) END)::bigint"
+    };
+}
+
+/// Groups that are due, a few for each reason. The reasons are asked for one by one and in the words of their indexes
+/// (`migrations/0007_groups_again.sql`), because all of them in one condition would look at every group. One is begun at a
+/// time, so a few are enough: they are only more than one because other nodes may have them locked.
+macro_rules! due {
+    () => {
+        concat!(
+            "(SELECT g.id FROM groups g
+              WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1)
+                AND g.turns_counter + 1 - g.turns_worked >= ",
+            frequency!(),
+            " ORDER BY g.updated_at LIMIT 64)
+             UNION ALL
+             (SELECT g.id FROM groups g
+              WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1) AND g.next_sleep_at <= $2
+              ORDER BY g.next_sleep_at LIMIT 64)
+             UNION ALL
+             (SELECT g.id FROM groups g
+              WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1)
+                AND g.idle_ms IS NOT NULL AND g.turns_counter + 1 > g.turns_worked AND ",
+            idle!(),
+            " ORDER BY g.updated_at LIMIT 64)"
+        )
+    };
 }
 
 impl Store {
@@ -70,19 +126,29 @@ impl Store {
         ids: &dyn Ids,
     ) -> Result<Option<(Uuid, Result<Vec<Begun>>)>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        let group = sqlx::query_as::<_, DueGroup>(
-            "SELECT g.id, g.manager_agent_id, greatest(coalesce(g.sleeptime_agent_frequency, 1), 1)::bigint AS frequency,
-                    g.turns_counter + 1 - g.turns_worked AS due, g.turns_worked AS worked,
-                    g.last_processed_message_id AS last,
-                    ARRAY(SELECT ga.agent_id FROM group_agents ga
+        let group = sqlx::query_as::<_, DueGroup>(concat!(
+            "SELECT g.id, g.manager_agent_id, coalesce(g.turns_counter + 1 - g.turns_worked, 0) AS pending,
+                    g.turns_worked AS worked, g.last_processed_message_id AS last, g.kind, g.scheduled_at, g.cron,
+                    g.timezone, g.every_seconds,
+                    CASE WHEN g.next_sleep_at <= $2 THEN g.next_sleep_at END AS due_at, ",
+            frequency!(),
+            " AS frequency, ",
+            idle!(),
+            " AS idle, ARRAY(SELECT ga.agent_id FROM group_agents ga
                           WHERE ga.group_id = g.id AND ga.agent_id <> g.manager_agent_id
                           ORDER BY ga.position) AS companions
              FROM groups g
-             WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1)
-               AND g.turns_counter + 1 - g.turns_worked >= greatest(coalesce(g.sleeptime_agent_frequency, 1), 1)
-             ORDER BY g.updated_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
-        )
+             WHERE g.manager_type = 'sleeptime' AND g.id IN (",
+            due!(),
+            // Once more, of the row as it is when it is locked.
+            ") AND (g.turns_counter + 1 - g.turns_worked >= ",
+            frequency!(),
+            " OR g.next_sleep_at <= $2 OR ",
+            idle!(),
+            ") ORDER BY g.updated_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+        ))
         .bind(passed_over)
+        .bind(now)
         .fetch_optional(&mut *tx)
         .await
         .map_err(db)?;
@@ -115,27 +181,61 @@ async fn begin_all(
     ids: &dyn Ids,
 ) -> Result<Vec<Begun>> {
     let mut begun = Vec::new();
-    while group.due >= group.frequency && count(&begun) < limit {
-        // Each a moment later than the one before: a queue goes by the time of creation.
-        let moment = TimeDelta::microseconds(count(&begun));
-        begun.extend(begin(conn, group, now + moment, ids).await?);
+    // Each a moment later than the one before: a queue goes by the time of creation.
+    let moment = |begun: &[Begun]| now + TimeDelta::microseconds(count(begun));
+    while let Some(turns) = group.frequency.filter(|n| group.pending >= *n && count(&begun) < limit) {
+        begun.extend(begin(conn, group, turns, moment(&begun), ids).await?);
     }
-    sqlx::query("UPDATE groups SET turns_worked = $2, last_processed_message_id = $3 WHERE id = $1")
-        .bind(group.id)
-        .bind(group.worked)
-        .bind(group.last)
-        .execute(conn)
-        .await
-        .map_err(db)?;
+    // Where there was no room for all, the rest comes with the next look.
+    let room = count(&begun) < limit;
+    if room && group.pending > 0 && (group.idle || group.due_at.is_some()) {
+        begun.extend(begin(conn, group, group.pending, moment(&begun), ids).await?);
+    }
+    let due_at = group.due_at.filter(|_| room);
+    sqlx::query(
+        "UPDATE groups SET turns_worked = $2, last_processed_message_id = $3,
+                next_sleep_at = CASE WHEN $4 THEN $5 ELSE next_sleep_at END WHERE id = $1",
+    )
+    .bind(group.id)
+    .bind(group.worked)
+    .bind(group.last)
+    .bind(due_at.is_some())
+    .bind(due_at.and_then(|due| next_time(group, due, now)))
+    .execute(conn)
+    .await
+    .map_err(db)?;
     Ok(begun)
 }
 
-/// One run of each companion, for the next full number of turns.
-async fn begin(conn: &mut PgConnection, group: &mut DueGroup, now: Time, ids: &dyn Ids) -> Result<Vec<Begun>> {
-    let messages = unworked(conn, group).await?;
+/// When a group's own clock calls again. One that cannot be read or reckoned with any more calls no more: it must not
+/// be looked at for ever.
+fn next_time(group: &DueGroup, due: Time, now: Time) -> Option<Time> {
+    let id = GroupId(group.id);
+    match group.when.clone().some("groups", group.id) {
+        Ok(Some(when)) => schedule::following(&when, due, now).unwrap_or_else(|error| {
+            tracing::error!(group = %id, %error, "its companions have no next time");
+            None
+        }),
+        Ok(None) => None,
+        Err(error) => {
+            tracing::error!(group = %id, %error, "the times of its companions cannot be read");
+            None
+        }
+    }
+}
+
+/// One run of each companion, for the next so many turns.
+async fn begin(
+    conn: &mut PgConnection,
+    group: &mut DueGroup,
+    turns: i64,
+    now: Time,
+    ids: &dyn Ids,
+) -> Result<Vec<Begun>> {
+    let messages = unworked(conn, group, turns).await?;
     group.last = messages.last().map(|message| message.id.0).or(group.last);
-    group.worked += group.frequency;
-    group.due -= group.frequency;
+    group.worked += turns;
+    group.pending -= turns;
     let text = transcript::for_sleep(&transcript::lines(&messages));
     let mut begun = Vec::new();
     for companion in &group.companions {
@@ -150,11 +250,11 @@ async fn begin(conn: &mut PgConnection, group: &mut DueGroup, now: Time, ids: &d
 }
 
 /// Messages of the agent since the last one that was worked on, or where that is not known since the turn before the first
-/// that is due, up to the end of the last turn that is to be worked on now.
+/// that is pending, up to the end of the last of the so many turns that are to be worked on now.
 ///
 /// A conversation that was emptied gives the same places to other messages, so a turn's messages are those in its range
 /// that name its run.
-async fn unworked(conn: &mut PgConnection, group: &DueGroup) -> Result<Vec<Message>> {
+async fn unworked(conn: &mut PgConnection, group: &DueGroup, turns: i64) -> Result<Vec<Message>> {
     let rows = sqlx::query_as::<_, MessageRow>(concat!(
         "WITH turns AS (
             SELECT r.id, r.first_seq, r.end_seq, row_number() OVER (ORDER BY r.created_at DESC, r.id DESC) > $4 + $3
@@ -178,8 +278,8 @@ async fn unworked(conn: &mut PgConnection, group: &DueGroup) -> Result<Vec<Messa
     ))
     .bind(group.manager_agent_id)
     .bind(group.last)
-    .bind(group.frequency)
-    .bind(group.due - group.frequency)
+    .bind(turns)
+    .bind(group.pending - turns)
     .bind(MOST_MESSAGES)
     .bind(RUN_TYPE)
     .fetch_all(conn)

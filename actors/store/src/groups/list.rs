@@ -53,7 +53,8 @@ fn push_where(q: &mut QueryBuilder<Postgres>, f: &GroupFilter) {
     push_equals(q, "g.manager_type", f.manager_type.map(ManagerType::as_str));
     push_equals(q, "g.project_id", f.project_id.as_deref());
     if let Some(agent) = f.agent_id {
-        q.push(" AND (g.manager_agent_id = ").push_bind(agent.0);
-        q.push(" OR g.id IN (SELECT group_id FROM group_agents WHERE agent_id = ").push_bind(agent.0).push("))");
+        // Not an OR: that would look at every group.
+        q.push(" AND g.id IN (SELECT id FROM groups WHERE manager_agent_id = ").push_bind(agent.0);
+        q.push(" UNION ALL SELECT group_id FROM group_agents WHERE agent_id = ").push_bind(agent.0).push(")");
     }
 }

@@ -3,7 +3,8 @@
 //! Invariants: every agent of a group, its manager too, has the group's shared blocks among its own
 //! (`agent_blocks`); a group goes with its manager, an agent that goes leaves its groups. An agent
 //! that leaves a group keeps the blocks, and so do all when the group is deleted: nobody loses memory
-//! that was not asked for. A block that is detached from the group is taken from all of them.
+//! that was not asked for. A block that is detached from the group is taken from all of them
+//! that do not share it in another group.
 
 mod list;
 mod modify;
@@ -11,7 +12,8 @@ mod share;
 
 use std::collections::HashMap;
 
-use engram_domain::{AgentId, Group, GroupId};
+use engram_core::schedule;
+use engram_domain::{AgentId, Group, GroupId, Time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -19,9 +21,10 @@ pub use list::GroupFilter;
 pub use modify::GroupPatch;
 
 use crate::{
-    Result, Store,
+    Result, Store, StoreError,
+    again::again,
     error::db,
-    rows::{GroupRow, ManagerColumns, group_columns},
+    rows::{GroupRow, ManagerColumns, WhenRow, group_columns},
 };
 
 impl Store {
@@ -31,25 +34,33 @@ impl Store {
         read(&mut conn, id).await
     }
 
-    /// Creates a group and gives its shared blocks to its agents. [`crate::StoreError::Conflict`] when
+    /// Creates a group and gives its shared blocks to its agents. [`StoreError::Conflict`] when
     /// one of them has another block with a shared one's label.
     pub async fn create_group(&self, group: &Group) -> Result<()> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        insert(&mut tx, group).await?;
-        tx.commit().await.map_err(db)
+        again(async || {
+            let mut tx = self.pool.begin().await.map_err(db)?;
+            insert(&mut tx, group).await?;
+            tx.commit().await.map_err(db)
+        })
+        .await
     }
 
     /// Deletes a group. Its agents stay, and keep their blocks. False when there is no such group.
     pub async fn delete_group(&self, id: GroupId) -> Result<bool> {
+        again(|| self.try_delete_group(id)).await
+    }
+
+    async fn try_delete_group(&self, id: GroupId) -> Result<bool> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // Before the group: whoever deletes the agent locks them in this order, too.
-        let manager: Option<Uuid> =
-            sqlx::query_scalar("SELECT manager_agent_id FROM groups WHERE id = $1 AND manager_type = 'supervisor'")
-                .bind(id.0)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(db)?
-                .flatten();
+        let manager: Option<Uuid> = sqlx::query_scalar(
+            "SELECT manager_agent_id FROM groups WHERE id = $1 AND manager_type IN ('supervisor', 'voice_sleeptime')",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?
+        .flatten();
         crate::agents::bump(&mut tx, manager.as_slice()).await?;
         let done = sqlx::query("DELETE FROM groups WHERE id = $1").bind(id.0).execute(&mut *tx).await.map_err(db)?;
         tx.commit().await.map_err(db)?;
@@ -88,11 +99,14 @@ pub(crate) async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<
 /// Inserts a group with its members and its blocks, for whoever creates one among other things.
 pub(crate) async fn insert(conn: &mut PgConnection, g: &Group) -> Result<()> {
     let manager = ManagerColumns::from(&g.manager);
+    let when = manager.when.map(WhenRow::from).unwrap_or_default();
     sqlx::query(
         "INSERT INTO groups (id, manager_type, description, manager_agent_id, termination_token, max_turns, \
          sleeptime_agent_frequency, max_message_buffer_length, min_message_buffer_length, turns_counter, \
-         last_processed_message_id, project_id, template_id, base_template_id, hidden, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         last_processed_message_id, project_id, template_id, base_template_id, hidden, created_at, updated_at, \
+         idle_ms, kind, cron, timezone, every_seconds, next_sleep_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+         $23)",
     )
     .bind(g.id.0)
     .bind(g.manager.manager_type().as_str())
@@ -111,11 +125,24 @@ pub(crate) async fn insert(conn: &mut PgConnection, g: &Group) -> Result<()> {
     .bind(g.hidden)
     .bind(g.created_at)
     .bind(g.updated_at)
+    .bind(manager.idle_ms)
+    .bind(when.kind)
+    .bind(when.cron)
+    .bind(when.timezone)
+    .bind(when.every_seconds)
+    .bind(first_time(&manager, g.created_at)?)
     .execute(&mut *conn)
     .await
     .map_err(db)?;
     share::set_members(conn, g).await?;
     share::set_blocks(conn, g).await?;
     share::give(conn, g).await?;
-    share::tell_supervisors(conn, &[&g.manager]).await
+    share::begin_at_context(conn, g).await?;
+    share::tell_managers(conn, &[&g.manager]).await
+}
+
+/// When a group's own clock calls its companions for the first time.
+fn first_time(manager: &ManagerColumns<'_>, now: Time) -> Result<Option<Time>> {
+    let first = manager.when.map(|when| schedule::first(when, now)).transpose();
+    first.map_err(|error| StoreError::Invalid(error.to_string()))
 }

@@ -1,10 +1,17 @@
 //! Changing a group.
 
+use std::convert::Infallible;
+
 use engram_domain::{AgentId, BlockId, Group, GroupId, ManagerConfig, Time};
 use sqlx::PgConnection;
 
-use super::{read, share};
-use crate::{Result, Store, error::db, rows::ManagerColumns};
+use super::{first_time, read, share};
+use crate::{
+    Result, Store,
+    again::again,
+    error::db,
+    rows::{ManagerColumns, WhenRow},
+};
 
 /// Changes of a group; what is none stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +38,27 @@ impl Store {
     /// Changes a group and returns what it is now, or none when there is no such group.
     /// [`crate::StoreError::Conflict`] as for its creation.
     pub async fn modify_group(&self, id: GroupId, patch: &GroupPatch, now: Time) -> Result<Option<Group>> {
+        let Ok(group) = self.change_group(id, now, |_| Ok::<_, Infallible>(patch.clone())).await?;
+        Ok(group)
+    }
+
+    /// As [`Self::modify_group`], with changes that are made from the group as it is when nobody else can change it. The
+    /// inner error is theirs; nothing happens then.
+    pub async fn change_group<E>(
+        &self,
+        id: GroupId,
+        now: Time,
+        changes: impl Fn(&Group) -> std::result::Result<GroupPatch, E>,
+    ) -> Result<std::result::Result<Option<Group>, E>> {
+        again(|| self.try_change_group(id, now, &changes)).await
+    }
+
+    async fn try_change_group<E>(
+        &self,
+        id: GroupId,
+        now: Time,
+        changes: impl Fn(&Group) -> std::result::Result<GroupPatch, E>,
+    ) -> Result<std::result::Result<Option<Group>, E>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // A statement of its own, so that the next one sees what the former holder of the lock has done.
         sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
@@ -38,13 +66,16 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(db)?;
-        let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
-        let mut after = apply(before.clone(), patch);
+        let Some(before) = read(&mut tx, id).await? else { return Ok(Ok(None)) };
+        let mut after = match changes(&before) {
+            Ok(patch) => apply(before.clone(), &patch),
+            Err(error) => return Ok(Err(error)),
+        };
         if after == before {
-            return Ok(Some(before));
+            return Ok(Ok(Some(before)));
         }
         after.updated_at = now;
-        update(&mut tx, &after).await?;
+        update(&mut tx, &before, &after).await?;
         if after.agent_ids != before.agent_ids {
             share::set_members(&mut tx, &after).await?;
         }
@@ -56,10 +87,13 @@ impl Store {
         }
         share::give(&mut tx, &after).await?;
         if after.manager != before.manager {
-            share::tell_supervisors(&mut tx, &[&before.manager, &after.manager]).await?;
+            share::tell_managers(&mut tx, &[&before.manager, &after.manager]).await?;
+            if after.manager.manager_agent_id() != before.manager.manager_agent_id() {
+                share::begin_at_context(&mut tx, &after).await?;
+            }
         }
         tx.commit().await.map_err(db)?;
-        Ok(Some(after))
+        Ok(Ok(Some(after)))
     }
 }
 
@@ -90,13 +124,17 @@ fn apply(mut g: Group, p: &GroupPatch) -> Group {
     g
 }
 
-async fn update(conn: &mut PgConnection, g: &Group) -> Result<()> {
+async fn update(conn: &mut PgConnection, before: &Group, g: &Group) -> Result<()> {
     let manager = ManagerColumns::from(&g.manager);
+    let when = manager.when.map(WhenRow::from).unwrap_or_default();
+    // A clock that stays as it is keeps its beat.
+    let anew = manager.when != ManagerColumns::from(&before.manager).when;
     sqlx::query(
         "UPDATE groups SET manager_type = $2, description = $3, manager_agent_id = $4, termination_token = $5, \
          max_turns = $6, sleeptime_agent_frequency = $7, max_message_buffer_length = $8, \
-         min_message_buffer_length = $9, turns_counter = $10, project_id = $11, hidden = $12, updated_at = $13 \
-         WHERE id = $1",
+         min_message_buffer_length = $9, turns_counter = $10, project_id = $11, hidden = $12, updated_at = $13, \
+         idle_ms = $14, kind = $15, cron = $16, timezone = $17, every_seconds = $18, \
+         next_sleep_at = CASE WHEN $19 THEN $20 ELSE next_sleep_at END WHERE id = $1",
     )
     .bind(g.id.0)
     .bind(g.manager.manager_type().as_str())
@@ -111,6 +149,13 @@ async fn update(conn: &mut PgConnection, g: &Group) -> Result<()> {
     .bind(&g.project_id)
     .bind(g.hidden)
     .bind(g.updated_at)
+    .bind(manager.idle_ms)
+    .bind(when.kind)
+    .bind(when.cron)
+    .bind(when.timezone)
+    .bind(when.every_seconds)
+    .bind(anew)
+    .bind(if anew { first_time(&manager, g.updated_at)? } else { None })
     .execute(conn)
     .await
     .map_err(db)?;

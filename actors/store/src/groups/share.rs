@@ -95,27 +95,52 @@ pub(super) async fn give(conn: &mut PgConnection, g: &Group) -> Result<()> {
     Ok(())
 }
 
-/// Agents that supervise a group, or did until now, have one tool more, or less: they are told to load again.
-pub(super) async fn tell_supervisors(conn: &mut PgConnection, managers: &[&ManagerConfig]) -> Result<()> {
+/// Agents that supervise a group, or did until now, have one tool more, or less, and those of a voice group a context of
+/// another length: they are told to load again.
+pub(super) async fn tell_managers(conn: &mut PgConnection, managers: &[&ManagerConfig]) -> Result<()> {
     let ids = managers.iter().filter_map(|manager| match manager {
-        ManagerConfig::Supervisor { manager_agent_id } => Some(manager_agent_id.0),
+        ManagerConfig::Supervisor { manager_agent_id } | ManagerConfig::VoiceSleeptime { manager_agent_id, .. } => {
+            Some(manager_agent_id.0)
+        }
         _ => None,
     });
     crate::agents::bump(conn, &ids.collect::<Vec<Uuid>>()).await
 }
 
-/// Takes blocks from all of the group's agents.
+/// What left the manager's context before the group was there, or was its, is none of the companions' business
+/// (`company/voice.rs`).
+pub(super) async fn begin_at_context(conn: &mut PgConnection, g: &Group) -> Result<()> {
+    let ManagerConfig::VoiceSleeptime { manager_agent_id, .. } = g.manager else { return Ok(()) };
+    sqlx::query("UPDATE groups g SET evicted_seq = c.context_from FROM conversations c WHERE g.id = $1 AND c.id = $2")
+        .bind(g.id.0)
+        .bind(manager_agent_id.0)
+        .execute(conn)
+        .await
+        .map_err(db)?;
+    Ok(())
+}
+
+/// Takes blocks from all of the group's agents, but not those that another group shares with them.
 pub(super) async fn take(conn: &mut PgConnection, g: &Group, blocks: &[BlockId]) -> Result<()> {
     let (agents, blocks) = (agents(g), blocks.iter().map(|b| b.0).collect::<Vec<_>>());
     if agents.is_empty() || blocks.is_empty() {
         return Ok(());
     }
     lock(conn, &agents, &blocks).await?;
-    sqlx::query("DELETE FROM agent_blocks WHERE agent_id = ANY($1) AND block_id = ANY($2)")
-        .bind(agents)
-        .bind(blocks)
-        .execute(conn)
-        .await
-        .map_err(db)?;
+    sqlx::query(
+        "DELETE FROM agent_blocks ab WHERE ab.agent_id = ANY($1) AND ab.block_id = ANY($2) AND NOT EXISTS (
+            SELECT FROM group_blocks gb JOIN groups g ON g.id = gb.group_id
+            WHERE gb.block_id = ab.block_id AND g.id <> $3 AND (
+                g.manager_agent_id = ab.agent_id
+                OR EXISTS (SELECT FROM group_agents ga WHERE ga.group_id = g.id AND ga.agent_id = ab.agent_id)
+            )
+         )",
+    )
+    .bind(agents)
+    .bind(blocks)
+    .bind(g.id.0)
+    .execute(conn)
+    .await
+    .map_err(db)?;
     Ok(())
 }

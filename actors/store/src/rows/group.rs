@@ -1,9 +1,12 @@
 //! `groups`, with `group_agents` and `group_blocks`.
 
-use engram_domain::{AgentId, BlockId, Group, ManagerConfig, ManagerType, MessageId, Time};
+use engram_domain::{
+    AgentId, BlockId, Group, ManagerConfig, ManagerType, MessageId, Time, group::SleepTriggers, schedule::When,
+};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::WhenRow;
 use crate::{StoreError, json::corrupt};
 
 /// Columns of [`GroupRow`], for `FROM groups g`.
@@ -12,7 +15,7 @@ macro_rules! group_columns {
         "g.id, g.manager_type, g.description, g.manager_agent_id, g.termination_token, g.max_turns, \
          g.sleeptime_agent_frequency, g.max_message_buffer_length, g.min_message_buffer_length, g.turns_counter, \
          g.last_processed_message_id, g.project_id, g.template_id, g.base_template_id, g.hidden, g.created_at, \
-         g.updated_at, \
+         g.updated_at, g.idle_ms, g.kind, g.scheduled_at, g.cron, g.timezone, g.every_seconds, \
          ARRAY(SELECT ga.agent_id FROM group_agents ga WHERE ga.group_id = g.id ORDER BY ga.position) AS agent_ids, \
          ARRAY(SELECT gb.block_id FROM group_blocks gb WHERE gb.group_id = g.id ORDER BY gb.position) AS block_ids"
     };
@@ -38,6 +41,9 @@ pub(crate) struct GroupRow {
     hidden: Option<bool>,
     created_at: Time,
     updated_at: Time,
+    idle_ms: Option<i64>,
+    #[sqlx(flatten)]
+    when: WhenRow,
     agent_ids: Vec<Uuid>,
     block_ids: Vec<Uuid>,
 }
@@ -60,9 +66,11 @@ impl GroupRow {
                 termination_token: self.termination_token.clone(),
                 max_turns: self.max_turns,
             },
-            ManagerType::Sleeptime => {
-                ManagerConfig::Sleeptime { manager_agent_id: manager()?, frequency: self.sleeptime_agent_frequency }
-            }
+            ManagerType::Sleeptime => ManagerConfig::Sleeptime {
+                manager_agent_id: manager()?,
+                frequency: self.sleeptime_agent_frequency,
+                also: SleepTriggers { idle_ms: self.idle_ms, when: self.when.clone().some("groups", self.id)? },
+            },
             ManagerType::VoiceSleeptime => ManagerConfig::VoiceSleeptime {
                 manager_agent_id: manager()?,
                 max_message_buffer_length: self.max_message_buffer_length,
@@ -103,6 +111,8 @@ pub(crate) struct ManagerColumns<'a> {
     pub frequency: Option<i32>,
     pub max_buffer: Option<i32>,
     pub min_buffer: Option<i32>,
+    pub idle_ms: Option<i64>,
+    pub when: Option<&'a When>,
 }
 
 impl<'a> From<&'a ManagerConfig> for ManagerColumns<'a> {
@@ -115,7 +125,11 @@ impl<'a> From<&'a ManagerConfig> for ManagerColumns<'a> {
                 out.termination_token = termination_token.as_deref();
                 out.max_turns = *max_turns;
             }
-            ManagerConfig::Sleeptime { frequency, .. } => out.frequency = *frequency,
+            ManagerConfig::Sleeptime { frequency, also, .. } => {
+                out.frequency = *frequency;
+                out.idle_ms = also.idle_ms;
+                out.when = also.when.as_ref();
+            }
             ManagerConfig::VoiceSleeptime { max_message_buffer_length, min_message_buffer_length, .. } => {
                 out.max_buffer = *max_message_buffer_length;
                 out.min_buffer = *min_message_buffer_length;

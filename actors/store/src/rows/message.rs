@@ -14,8 +14,8 @@ use crate::{
 /// Version of the content's shape that this build writes.
 const VERSION: u32 = 1;
 
-/// The tool that searches messages.
-const SEARCH_TOOL: &str = "conversation_search";
+/// The tools that search messages.
+const SEARCH_TOOLS: [&str; 2] = ["conversation_search", "search_memory"];
 
 /// Columns of [`MessageRow`], for `FROM messages m`.
 macro_rules! message_columns {
@@ -111,9 +111,9 @@ pub(crate) fn search_text(message: &Message) -> String {
     let silent = match &message.content {
         Content::Parts { .. } if message.role == Role::System => message.seq == 0,
         Content::Parts { parts } => is_hidden(&parts_text(parts)),
-        Content::Assistant { calls, .. } => calls.iter().any(|call| call.name == SEARCH_TOOL),
+        Content::Assistant { calls, .. } => calls.iter().any(|call| SEARCH_TOOLS.contains(&call.name.as_str())),
         // That a message was sent tells nothing; what was sent stands in the call.
-        Content::ToolReturn(result) => result.name == SEARCH_TOOL || result.name == "send_message",
+        Content::ToolReturn(result) => SEARCH_TOOLS.contains(&result.name.as_str()) || result.name == "send_message",
         Content::Decisions { .. } | Content::Summary { .. } => false,
     };
     if silent { String::new() } else { without_nul(message.content.plain_text()) }

@@ -34,10 +34,10 @@ pub(crate) struct ScheduleRow {
     created_at: Time,
 }
 
-/// `kind` and the columns that go with it.
-#[derive(FromRow)]
+/// `kind` and the columns that go with it. In `groups` all of them may be empty.
+#[derive(Debug, Clone, Default, FromRow)]
 pub(crate) struct WhenRow {
-    pub kind: String,
+    pub kind: Option<String>,
     pub scheduled_at: Option<Time>,
     pub cron: Option<String>,
     pub timezone: Option<String>,
@@ -45,22 +45,26 @@ pub(crate) struct WhenRow {
 }
 
 impl WhenRow {
-    /// When. `id` is the schedule's, for the error.
-    pub fn when(self, id: Uuid) -> Result<When, StoreError> {
-        let kind = self.kind.as_str();
+    /// When. `table` and `id` are for the error.
+    pub fn when(self, table: &'static str, id: Uuid) -> Result<When, StoreError> {
+        let kind = self.kind.as_deref().unwrap_or_default();
         match (kind, self.scheduled_at, self.cron, self.timezone, self.every_seconds) {
             ("one-time", Some(at), ..) => Ok(When::OneTime { at }),
             ("recurring", _, Some(cron), Some(timezone), _) => Ok(When::Recurring { cron, timezone }),
             ("interval", .., Some(every_seconds)) => Ok(When::Interval { every_seconds }),
-            _ => Err(corrupt("schedules", "kind", id, format!("no such kind, or its column is empty: {kind}"))),
+            _ => Err(corrupt(table, "kind", id, format!("no such kind, or its column is empty: {kind}"))),
         }
+    }
+
+    /// When, where it may be never.
+    pub fn some(self, table: &'static str, id: Uuid) -> Result<Option<When>, StoreError> {
+        self.kind.is_some().then(|| self.when(table, id)).transpose()
     }
 }
 
 impl From<&When> for WhenRow {
     fn from(when: &When) -> Self {
-        let mut out =
-            Self { kind: when.kind().to_owned(), scheduled_at: None, cron: None, timezone: None, every_seconds: None };
+        let mut out = Self { kind: Some(when.kind().to_owned()), ..Self::default() };
         match when {
             When::OneTime { at } => out.scheduled_at = Some(*at),
             When::Recurring { cron, timezone } => {
@@ -82,7 +86,7 @@ impl TryFrom<ScheduleRow> for Schedule {
             agent_id: row.agent_id.into(),
             input: row.input.parse("schedules", "input", row.id)?,
             callback_url: row.callback_url,
-            when: row.when.when(row.id)?,
+            when: row.when.when("schedules", row.id)?,
             next_at: row.next_at,
             last_at: row.last_at,
             last_run_id: row.last_run_id.map(RunId),

@@ -71,7 +71,7 @@ impl Store {
 /// A schedule that cannot be read or reckoned with any more is due for the last time: it must not keep
 /// the others waiting.
 fn due(row: Row, now: Time, ids: &dyn Ids) -> Due {
-    let next_at = match row.when.when(row.id) {
+    let next_at = match row.when.when("schedules", row.id) {
         Ok(when) => schedule::following(&when, row.next_at, now).unwrap_or_else(|error| {
             tracing::error!(schedule = %row.id, %error, "a schedule has no next time");
             None

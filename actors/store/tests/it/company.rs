@@ -1,6 +1,9 @@
 //! Sleep-time companions: for every full number of turns one run, whatever happens in between.
 
+mod ephemeral;
 mod pairs;
+mod triggers;
+mod voice;
 
 use std::{
     sync::{
@@ -12,7 +15,8 @@ use std::{
 
 use engram_core::ports::{Commit, CommitOutcome, CompanyStore, EngineStore, Fence, NewRun, company::Begun};
 use engram_domain::{
-    AgentId, Content, Group, GroupId, ManagerConfig, Message, Role, Run, RunStatus, StopReason, message::parts_text,
+    AgentId, Content, Group, GroupId, ManagerConfig, Message, Role, Run, RunStatus, StopReason, group::SleepTriggers,
+    message::parts_text,
 };
 use engram_store::{Page, Store, groups::GroupPatch, runs::RunFilter};
 use uuid::Uuid;
@@ -79,7 +83,8 @@ impl Main {
 }
 
 fn new_group(main: AgentId, companions: &[AgentId], frequency: i32) -> Group {
-    let manager = ManagerConfig::Sleeptime { manager_agent_id: main, frequency: Some(frequency) };
+    let manager =
+        ManagerConfig::Sleeptime { manager_agent_id: main, frequency: Some(frequency), also: SleepTriggers::default() };
     Group {
         id: GroupId(Uuid::new_v4()),
         description: String::new(),
@@ -221,7 +226,11 @@ async fn another_frequency_holds_from_now_on() {
     main.turns(&db, &["1", "2", "3"]).await;
     assert_eq!(begin(&db).await, []);
     let set = async |frequency| {
-        let manager = ManagerConfig::Sleeptime { manager_agent_id: main.id, frequency: Some(frequency) };
+        let manager = ManagerConfig::Sleeptime {
+            manager_agent_id: main.id,
+            frequency: Some(frequency),
+            also: SleepTriggers::default(),
+        };
         let patch = GroupPatch { manager: Some(manager), ..GroupPatch::default() };
         db.modify_group(group, &patch, at(5)).await.unwrap().unwrap().turns_counter
     };

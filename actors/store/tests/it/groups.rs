@@ -1,6 +1,8 @@
 //! Groups: who is in them, what they share, and what goes with what.
 
-use engram_domain::{Agent, AgentId, AgentType, Block, Group, GroupId, ManagerConfig, ManagerType, MessageId, Role};
+use engram_domain::{
+    Agent, AgentId, AgentType, Block, Group, GroupId, ManagerConfig, ManagerType, MessageId, Role, group::SleepTriggers,
+};
 use engram_store::{
     Page, Store, StoreError,
     agents::{NewAgent, Wanted},
@@ -33,7 +35,10 @@ fn round_robin(agents: &[&Agent]) -> Group {
 }
 
 fn sleeptime(manager: &Agent, agents: &[&Agent]) -> Group {
-    group(ManagerConfig::Sleeptime { manager_agent_id: manager.id, frequency: Some(5) }, agents)
+    group(
+        ManagerConfig::Sleeptime { manager_agent_id: manager.id, frequency: Some(5), also: SleepTriggers::default() },
+        agents,
+    )
 }
 
 async fn companion(db: &Store, agent_type: AgentType) -> Agent {
@@ -71,7 +76,7 @@ async fn every_kind_is_read_as_it_was_stored() {
         ManagerConfig::RoundRobin { max_turns: None },
         ManagerConfig::Supervisor { manager_agent_id: lead },
         ManagerConfig::Dynamic { manager_agent_id: lead, termination_token: Some("STOP".into()), max_turns: Some(4) },
-        ManagerConfig::Sleeptime { manager_agent_id: lead, frequency: None },
+        ManagerConfig::Sleeptime { manager_agent_id: lead, frequency: None, also: SleepTriggers::default() },
         ManagerConfig::VoiceSleeptime {
             manager_agent_id: lead,
             max_message_buffer_length: Some(30),
@@ -174,10 +179,13 @@ async fn shared_blocks_go_to_every_agent_and_are_taken_from_every_agent() {
 async fn a_change_keeps_what_it_does_not_name() {
     let Some(db) = test_db().await else { return };
     let (a, b) = (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
-    let g = group(ManagerConfig::Sleeptime { manager_agent_id: a.id, frequency: None }, &[&b]);
+    let g = group(
+        ManagerConfig::Sleeptime { manager_agent_id: a.id, frequency: None, also: SleepTriggers::default() },
+        &[&b],
+    );
     db.create_group(&g).await.unwrap();
     assert_eq!(g.turns_counter, None);
-    let often = ManagerConfig::Sleeptime { manager_agent_id: a.id, frequency: Some(2) };
+    let often = ManagerConfig::Sleeptime { manager_agent_id: a.id, frequency: Some(2), also: SleepTriggers::default() };
     let patch = GroupPatch { manager: Some(often.clone()), hidden: Some(true), ..GroupPatch::default() };
     let changed = db.modify_group(g.id, &patch, at(9)).await.unwrap().unwrap();
     let expected =

@@ -20,6 +20,7 @@ mod conversations;
 #[cfg(feature = "embedded-postgres")]
 mod embedded;
 mod groups;
+mod groups_again;
 mod load;
 mod messages;
 mod nodes;

@@ -1,6 +1,6 @@
 //! What an administrator is shown of live agents.
 
-use engram_core::ports::{CompanyStore, GroupRun};
+use engram_core::ports::{CompanyStore, GroupRun, company::GroupAccepted};
 use engram_domain::{
     AgentId, ConversationId, Group, GroupId, ManagerConfig, RunId, RunInput, Schedule, ScheduleId, schedule::When,
 };
@@ -50,8 +50,8 @@ async fn names_and_groups() {
     assert_eq!(lively(&[b.id, c.id], 9).await, [(led.id, 0), (round.id, 0)], "a member is");
     assert_eq!(lively(&[b.id], 1).await, [(led.id, 0)]);
     assert!(lively(&[], 9).await.is_empty());
-    let run = GroupRun { id: RunId(Uuid::new_v4()), group_id: round.id, input: RunInput::default(), created_at: at(3) };
-    assert!(db.insert_group_run(&run, node()).await.unwrap());
+    let run = GroupRun { id: RunId(Uuid::new_v4()), group_id: round.id, input: RunInput::default(), key: None, created_at: at(3) };
+    assert_eq!(db.insert_group_run(&run, 100, node()).await.unwrap(), GroupAccepted::Stored);
     assert_eq!(lively(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
     db.drop_database().await;
 }

@@ -41,7 +41,6 @@ async fn what_cannot_be_executed_says_so() {
         tool("github", ToolKind::Mcp),
         builtin_tool("run_code"),
         builtin_tool("open_files"),
-        builtin_tool("search_memory"),
         builtin_tool("core_memory_append"),
     ] {
         let args = [("label", "a"), ("content", "b")].map(|(k, v)| (k.to_owned(), json!(v)));
@@ -55,7 +54,6 @@ async fn what_cannot_be_executed_says_so() {
     'github' is a tool of another service, which this server does not call yet
     'run_code' is not available on this server yet
     'open_files' is not available on this server yet
-    'search_memory' is not available on this server yet
     'core_memory_append' edits memory blocks and can only be called by an agent in its turn
     "#);
 }

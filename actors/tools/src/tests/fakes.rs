@@ -12,7 +12,7 @@ use engram_core::{
     builtin,
     ports::{
         Clock, EmbedError, Embedder, Ids, MessageQuery, PassageQuery, StoreError, ToolContext, ToolExecutor,
-        ToolOutcome, ToolStore,
+        ToolOutcome, ToolStore, tools::Told,
     },
 };
 use engram_domain::{
@@ -36,6 +36,7 @@ pub struct World {
     pub messages: Vec<Message>,
     pub broken: bool,
     pub others: Vec<AgentId>,
+    pub told: Option<Told>,
     pub passage_queries: Mutex<Vec<(Vec<ArchiveId>, PassageQuery)>>,
     pub message_queries: Mutex<Vec<MessageQuery>>,
     pub embedded_with: Mutex<Vec<String>>,
@@ -50,6 +51,10 @@ impl ToolStore for World {
 
     async fn agents_by_tags(&self, _: &[String], _: &[String], _: i64) -> Result<Vec<AgentId>, StoreError> {
         Ok(self.others.clone())
+    }
+
+    async fn told(&self, _: RunId) -> Result<Option<Told>, StoreError> {
+        Ok(self.told.clone())
     }
 
     async fn supervised_by(&self, _: AgentId) -> Result<Vec<AgentId>, StoreError> {

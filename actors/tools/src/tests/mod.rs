@@ -6,3 +6,4 @@ mod dispatch;
 mod fakes;
 mod multi_agent;
 mod texts;
+mod voice;

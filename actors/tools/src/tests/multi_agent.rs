@@ -1,6 +1,12 @@
 //! Messages to other agents, over agents that answer what they were told.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use engram_core::ports::{AgentMessage, Agents, AskError, ToolContext, ToolExecutor, ToolOutcome, Write};
@@ -90,6 +96,34 @@ async fn a_broadcast_gathers_what_it_can() {
         json!({"message": "x", "match_all": ["a"], "match_some": []}),
     );
     assert!(nobody.await.text.contains("no other agent has these tags"));
+}
+
+/// Nobody answers; who was asked is counted.
+#[derive(Default)]
+struct Silent(AtomicUsize);
+
+#[async_trait]
+impl Agents for Silent {
+    async fn ask(&self, m: AgentMessage, patience: Duration, _: CancellationToken) -> Result<Vec<String>, AskError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(patience).await;
+        Err(AskError::Late { to: m.to, seconds: patience.as_secs() })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_turn_does_not_come_in_time_is_not_asked() {
+    let world = Arc::new(World { others: (100..140).map(agent).collect(), ..World::default() });
+    let (tools, silent) = (executors(&world), Arc::new(Silent::default()));
+    tools.connect(silent.clone());
+    let tool = builtin_tool("send_message_to_all_agents_in_group");
+    let Json::Object(args) = json!({"message": "go"}) else { panic!("an object") };
+    let outcome = tools.run(context("m"), tool, args, CancellationToken::new()).await;
+    let answers: Vec<Json> = serde_json::from_str(&outcome.text).expect("JSON");
+    let late = |a: &&Json| a["error"].as_str().is_some_and(|e| e.contains("did not answer within 120 seconds"));
+    let not_asked = |a: &&Json| a["error"].as_str().is_some_and(|e| e.starts_with("it was not asked"));
+    assert_eq!((answers.iter().filter(late).count(), answers.iter().filter(not_asked).count()), (32, 8), "{answers:?}");
+    assert_eq!(silent.0.load(Ordering::SeqCst), 32);
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use engram_domain::Json;
-use engram_engine::RunError;
+use engram_domain::{Json, MessageId, StopReason};
+use engram_engine::RunEnd;
 use serde_json::json;
 
 use crate::http::error::ApiError;
@@ -31,21 +31,41 @@ impl ChatError {
         Self { inner: ApiError::new(StatusCode::NOT_FOUND, detail), code: Some("model_not_found") }
     }
 
+    /// Why a run that is over is no answer: it failed, or it waits for a person's word on the calls in `asked`. Who
+    /// listens would hear nothing, now and in every request until then.
+    pub fn of_run(end: &RunEnd, asked: Option<MessageId>) -> Option<Self> {
+        match (&end.error, end.stop_reason) {
+            (Some(error), _) => Some(ApiError::run(error).into()),
+            (None, StopReason::RequiresApproval) => {
+                let waits = || ApiError::conflict("The agent waits for approval of a tool call.");
+                Some(Self {
+                    inner: asked.map_or_else(waits, ApiError::pending_approval),
+                    code: Some("PENDING_APPROVAL"),
+                })
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// What is said of it in a stream that has begun.
+    pub fn frame(&self) -> Json {
+        json!({ "error": self.error() })
+    }
+
+    fn error(&self) -> Json {
+        let body = self.inner.body();
+        error_object(self.inner.status(), &message(body), self.code.or_else(|| code(body)))
+    }
+
     /// Its body.
     pub fn body(&self) -> Json {
         let body = self.inner.body();
-        let mut error = error_object(self.inner.status(), &message(body), self.code.or_else(|| code(body)));
+        let mut error = self.error();
         if let Some(ours) = body["error"].as_object() {
             error["detail"] = ours.get("detail").cloned().unwrap_or_default();
         }
         json!({ "error": error, "detail": body["detail"] })
     }
-}
-
-/// A run that failed in the middle of a stream.
-pub fn run_failed(error: &RunError) -> Json {
-    let status = ApiError::run(error).status();
-    json!({ "error": error_object(status, &error.message, Some(&error.kind)) })
 }
 
 fn error_object(status: StatusCode, message: &str, code: Option<&str>) -> Json {

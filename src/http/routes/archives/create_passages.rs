@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use engram_domain::{ArchiveId, Passage, PassageId};
 
-use super::{embedding::embed, retrieve::find};
+use super::{absorb, embedding::embed, retrieve::find};
 use crate::http::{
     dto::passages::{CreatePassage, CreatePassages, PassageDto},
     error::ApiError,
@@ -12,7 +12,8 @@ use crate::http::{
     state::AppState,
 };
 
-/// Stores several passages in an archive, each whole; all of them or none.
+/// Stores several passages in an archive, each whole; all of them or none. With `sleeptime` they are worked into a block
+/// as well.
 #[utoipa::path(post, path = "/v1/archives/{archive_id}/passages/batch", tag = "archives",
     params(("archive_id" = String, Path)), request_body = CreatePassages,
     responses((status = 200, body = Vec<PassageDto>)))]
@@ -21,13 +22,19 @@ pub async fn create_passages(
     PathId(id): PathId<ArchiveId>,
     ApiJson(request): ApiJson<CreatePassages>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
+    let sleeps = request.sleeptime == Some(true);
+    let readers = if sleeps { absorb::readers(&state, id).await? } else { vec![] };
     let placed = request
         .passages
         .into_iter()
         .enumerate()
         .map(|(i, p)| (p, vec!["body".to_owned(), "passages".to_owned(), i.to_string()]))
         .collect();
-    store(&state, id, placed).await.map(Json)
+    let stored = store(&state, id, placed).await?;
+    for reader in readers {
+        absorb::absorb(&state, id, &reader, stored.iter().map(|p| p.text.as_str())).await?;
+    }
+    Ok(Json(stored))
 }
 
 /// Embeds and stores passages; each comes with its place in the request.

@@ -3,6 +3,7 @@
 //! `embedding` cuts and embeds texts, for every route that stores or searches passages. To add an
 //! endpoint: its file, and a line in [`router`].
 
+mod absorb;
 mod agents;
 mod create;
 mod create_passage;

@@ -56,8 +56,8 @@ async fn whole(mut events: RunStream, head: &Head) -> Result<Response, ChatError
     while let Some((_, event)) = events.next().await {
         said.push_str(&words.of(&event));
         if let StreamEvent::Ended(end) = event {
-            if let Some(error) = &end.error {
-                return Err(ApiError::run(error).into());
+            if let Some(error) = words.refusal(&end) {
+                return Err(error);
             }
             return Ok(Json(Completion::new(head, said, end.stop_reason, end.usage)).into_response());
         }

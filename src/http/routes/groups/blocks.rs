@@ -16,6 +16,7 @@ pub async fn attach_block(
     PathId((id, block)): PathId<(GroupId, BlockId)>,
 ) -> Result<Json<GroupDto>, ApiError> {
     check::blocks(&state, &[block]).await?;
+    check::room(&find(&state, id).await?, block)?;
     change(&state, id, GroupPatch { add_block: Some(block), ..GroupPatch::default() }).await
 }
 

@@ -19,12 +19,15 @@ pub async fn create(
     State(state): State<AppState>,
     ApiJson(request): ApiJson<CreateGroup>,
 ) -> Result<Json<GroupDto>, ApiError> {
-    let manager = request.manager_config.unwrap_or_default().create()?;
+    let now = state.clock.now();
+    let mut config = request.manager_config.unwrap_or_default();
+    let leader = config.manager_agent_id;
+    check::zone(&state, &mut config, leader).await?;
+    let manager = config.create(now)?;
     let shared_block_ids = request.shared_block_ids.unwrap_or_default();
     check::members(&state, &request.agent_ids).await?;
     check::manager(&state, &manager).await?;
     check::blocks(&state, &shared_block_ids).await?;
-    let now = state.clock.now();
     let group = Group {
         id: GroupId(state.ids.uuid()),
         description: request.description,

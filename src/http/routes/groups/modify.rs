@@ -1,7 +1,7 @@
 //! `PATCH /v1/groups/{group_id}`
 
 use axum::{Json, extract::State};
-use engram_domain::GroupId;
+use engram_domain::{Group, GroupId};
 use engram_store::groups::GroupPatch;
 
 use super::{check, retrieve::find};
@@ -21,9 +21,12 @@ pub async fn modify(
     ApiJson(request): ApiJson<UpdateGroup>,
 ) -> Result<Json<GroupDto>, ApiError> {
     let group = find(&state, id).await?;
-    let manager = request.manager_config.map(|config| config.update(group.manager)).transpose()?;
-    if let Some(manager) = &manager {
-        check::manager(&state, manager).await?;
+    let now = state.clock.now();
+    let mut config = request.manager_config;
+    if let Some(config) = &mut config {
+        let leader = config.manager_agent_id.or(group.manager.manager_agent_id());
+        check::zone(&state, config, leader).await?;
+        check::manager(&state, &config.clone().update(group.manager, now)?).await?;
     }
     if let Some(ids) = &request.agent_ids {
         check::members(&state, ids).await?;
@@ -33,7 +36,7 @@ pub async fn modify(
     }
     let patch = GroupPatch {
         description: request.description,
-        manager,
+        manager: None,
         agent_ids: request.agent_ids,
         shared_block_ids: request.shared_block_ids,
         add_block: None,
@@ -41,6 +44,11 @@ pub async fn modify(
         project_id: request.project_id,
         hidden: request.hidden,
     };
-    let group = state.store.modify_group(id, &patch, state.clock.now()).await?;
+    // Settings that the request does not name stay as they are then, not as they were above.
+    let changes = |group: &Group| {
+        let manager = config.clone().map(|config| config.update(group.manager.clone(), now)).transpose()?;
+        Ok::<_, ApiError>(GroupPatch { manager, ..patch.clone() })
+    };
+    let group = state.store.change_group(id, now, changes).await??;
     group.map(|g| Json(g.into())).ok_or_else(|| ApiError::not_found("Group", id))
 }

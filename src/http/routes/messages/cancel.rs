@@ -2,7 +2,7 @@
 
 use axum::{Json as AxumJson, extract::State};
 use engram_domain::{AgentId, Conversation, Json, JsonMap, Message, Run, RunId};
-use engram_engine::{Command, CommandError};
+use engram_engine::{Command, CommandError, Pending};
 use engram_store::{Page, runs::RunFilter};
 use serde::Deserialize;
 use serde_json::json;
@@ -99,7 +99,8 @@ impl Results {
     /// Denies requests for approval. The run that asked is over; to its caller it is cancelled all the same.
     async fn deny(&mut self, state: &AppState, requests: impl IntoIterator<Item = Message>) -> Result<(), ApiError> {
         for request in requests {
-            match state.engine.command(request.conversation_id, Command::DenyPending).await {
+            let deny = Command::DenyPending(Pending::Request(request.id));
+            match state.engine.command(request.conversation_id, deny).await {
                 Ok(_) => {
                     self.any = true;
                     if let Some(run) = request.run_id {

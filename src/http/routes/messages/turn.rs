@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engram_core::ports::NewRun;
-use engram_domain::{AgentId, ConversationId, Json, Message, RunId, RunInput};
+use engram_domain::{AgentId, BusyPolicy, ConversationId, Json, Message, RunId, RunInput};
 use engram_engine::{RunEnd, RunStream, StreamEvent};
 use engram_store::messages::MessagePageError;
 use serde_json::json;
@@ -56,6 +56,8 @@ pub fn new_run(
     manner: Manner<'_>,
 ) -> Result<NewRun, ApiError> {
     let input: RunInput = request.run_input()?;
+    // A word on pending calls is what everything else waits for.
+    let answers = (!input.decisions.is_empty()).then_some(BusyPolicy::Queue);
     Ok(NewRun {
         id: RunId(state.ids.uuid()),
         agent_id: target.agent_id,
@@ -66,7 +68,7 @@ pub fn new_run(
         metadata: json!({}),
         callback_url: request.callback_url.clone(),
         keys: request.keys(manner.key),
-        busy_policy: request.busy_policy,
+        busy_policy: request.busy_policy.or(answers),
         max_queue: state.settings.limits.queue,
         created_at: state.clock.now(),
     })

@@ -1,12 +1,15 @@
 //! The agent that works on another one's memory in the background, and the group that ties the two.
 
+mod ephemeral;
+
 use engram_core::{builtin, ports::Ids, prompts};
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BlockId, BusyPolicy, Group, GroupId, JsonMap, ManagerConfig, Time, Tool, block,
-    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER},
+    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER, SleepTriggers},
 };
 use engram_store::agents::NewCompanion;
 
+pub use self::ephemeral::reader;
 use super::{find_tools, models, newborn, plan::Plan};
 use crate::http::{dto::agents::CreateAgent, error::ApiError, state::AppState};
 
@@ -102,7 +105,11 @@ fn group(main: &Agent, companion: AgentId, now: Time, ids: &dyn Ids) -> Group {
             max_message_buffer_length: Some(DEFAULT_MAX_BUFFER),
             min_message_buffer_length: Some(DEFAULT_MIN_BUFFER),
         },
-        _ => ManagerConfig::Sleeptime { manager_agent_id: main.id, frequency: Some(FREQUENCY) },
+        _ => ManagerConfig::Sleeptime {
+            manager_agent_id: main.id,
+            frequency: Some(FREQUENCY),
+            also: SleepTriggers::default(),
+        },
     };
     Group {
         id: GroupId(ids.uuid()),

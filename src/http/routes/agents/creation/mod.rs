@@ -22,7 +22,7 @@ use engram_domain::{Agent, AgentId, AgentType, Json, run::InputMessage};
 use engram_store::agents::NewAgent;
 use serde_json::json;
 
-pub use self::companion::companion;
+pub use self::companion::{companion, reader};
 use self::{
     models::{EmbeddingWish, LlmWish},
     plan::{Found, Plan},
@@ -69,6 +69,7 @@ fn newborn(plan: Plan, initial: Option<&[InputMessage]>, ids: &dyn Ids) -> NewAg
         archives: Arc::new(vec![]),
         archival_count: 0,
         archival_tags: vec![],
+        buffer: None,
     };
     let conversation = snapshot.agent.id.default_conversation();
     let (messages, prompt_meta) =
@@ -82,9 +83,12 @@ fn refuse(r: &CreateAgent, agent_type: AgentType) -> Result<(), ApiError> {
     if agent_type == AgentType::SplitThreadAgent {
         return Err(ApiError::bad_request(format!("Invalid agent type: {}", agent_type.as_str())));
     }
+    if agent_type == AgentType::VoiceConvoAgent && r.enable_sleeptime != Some(true) {
+        let expected = "expected true: a voice agent leaves its memory to a companion";
+        return Err(ApiError::invalid(&["body", "enable_sleeptime"], expected, json!(r.enable_sleeptime)));
+    }
     let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|l| !l.is_empty());
     let unbuilt = [
-        ("voice agents", matches!(agent_type, AgentType::VoiceConvoAgent | AgentType::VoiceSleeptimeAgent)),
         ("`from_template`", r.from_template.is_some()),
         ("`template`", r.template == Some(true)),
         ("`identity_ids`", some(&r.identity_ids)),

@@ -25,7 +25,7 @@ pub async fn create_schedule(
 ) -> Result<(StatusCode, Json<ScheduleCreated>), ApiError> {
     let agent = state.store.agent(agent_id).await?.ok_or_else(|| ApiError::not_found("Agent", agent_id))?;
     let now = state.clock.now();
-    let (when, first) = request.schedule.clone().read(&agent.timezone, now)?;
+    let (when, first) = request.schedule.clone().read(&["body", "schedule"], &agent.timezone, now)?;
     let schedule = Schedule {
         id: ScheduleId(state.ids.uuid()),
         agent_id,

@@ -24,7 +24,8 @@ pub async fn reset_messages(State(state): State<AppState>, PathId(id): PathId<Gr
     let forgotten = stream::iter(conversations)
         .map(|conversation| state.engine.command(conversation, command.clone()))
         .buffer_unordered(AT_ONCE);
-    let failures: Vec<CommandError> = forgotten.filter_map(async |done| done.err()).collect().await;
+    let failures: Vec<CommandError> = forgotten.filter_map(|done| std::future::ready(done.err())).collect().await;
+    state.store.forget_group_runs(id).await?;
     // Who was deleted meanwhile has nothing to forget.
     match failures.into_iter().find(|error| !matches!(error, CommandError::NotFound)) {
         Some(error) => Err(error.into()),

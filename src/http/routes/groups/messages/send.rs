@@ -60,7 +60,7 @@ async fn tell(
     let group = find(state, id).await?;
     let request = in_group(request, id);
     if speaks_in_turns(&group) {
-        let stream = play(state, &group, &request).await?;
+        let stream = play(state, &group, &request, key).await?;
         if streaming {
             let converter = Converter::new(stream.run_id(), caller, request.options());
             return Ok(sse::respond(state, stream, converter, life(request.include_pings, caller)));
@@ -90,7 +90,12 @@ fn in_group(mut request: MessageRequest, id: GroupId) -> MessageRequest {
     request
 }
 
-async fn play(state: &AppState, group: &Group, request: &MessageRequest) -> Result<RunStream, ApiError> {
+async fn play(
+    state: &AppState,
+    group: &Group,
+    request: &MessageRequest,
+    key: &IdempotencyKey,
+) -> Result<RunStream, ApiError> {
     let input = request.run_input()?;
     let refuse = |member: &str, text: &str| ApiError::invalid(&["body", member], text, json!(null));
     if !input.decisions.is_empty() {
@@ -102,8 +107,15 @@ async fn play(state: &AppState, group: &Group, request: &MessageRequest) -> Resu
     if !input.client_tools.is_empty() {
         return Err(refuse("client_tools", "expected none: agents that speak in turns have no client"));
     }
-    let run = GroupRun { id: RunId(state.ids.uuid()), group_id: group.id, input, created_at: state.clock.now() };
-    state.engine.submit_to_group(run).await.map_err(|error| match error {
+    let run = GroupRun {
+        id: RunId(state.ids.uuid()),
+        group_id: group.id,
+        input,
+        // The header before the messages' own names: it speaks for the whole request.
+        key: request.keys(key.0.as_deref()).into_iter().next(),
+        created_at: state.clock.now(),
+    };
+    state.engine.submit_to_group(run, state.settings.limits.queue).await.map_err(|error| match error {
         SubmitError::NotFound => ApiError::not_found("Group", group.id),
         other => other.into(),
     })

@@ -1,0 +1,149 @@
+//! Groups that have something in common, and changes that get in each other's way.
+
+use std::time::Duration;
+
+use engram_core::ports::CompanyStore;
+use engram_domain::{Agent, AgentId, Block, Group, GroupId, ManagerConfig, group::SleepTriggers};
+use engram_store::{
+    Page, Store,
+    agents::Wanted,
+    groups::{GroupFilter, GroupPatch},
+};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::support::*;
+
+fn group(manager: ManagerConfig, agents: &[&Agent], blocks: &[&Block]) -> Group {
+    Group {
+        id: GroupId(Uuid::new_v4()),
+        description: "a team".into(),
+        turns_counter: manager.first_turns_counter(),
+        manager,
+        agent_ids: agents.iter().map(|a| a.id).collect(),
+        shared_block_ids: blocks.iter().map(|b| b.id).collect(),
+        last_processed_message_id: None,
+        project_id: None,
+        template_id: None,
+        base_template_id: None,
+        hidden: None,
+        created_at: at(1),
+        updated_at: at(1),
+    }
+}
+
+const TURNS: ManagerConfig = ManagerConfig::RoundRobin { max_turns: None };
+
+async fn labels(db: &Store, agent: AgentId) -> Vec<String> {
+    let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
+    found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
+}
+
+#[tokio::test]
+async fn a_block_goes_with_the_last_group_that_shares_it() {
+    let Some(db) = test_db().await else { return };
+    let [lead, both, one] =
+        [store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await];
+    let goal = block("goal", "v");
+    db.create_block(&goal).await.unwrap();
+    let first = group(TURNS, &[&lead, &both, &one], &[&goal]);
+    // Neither its agents nor its block concern the agent that is in the first group only.
+    let second = group(ManagerConfig::Supervisor { manager_agent_id: lead.id }, &[&both], &[&goal]);
+    for g in [&first, &second] {
+        db.create_group(g).await.unwrap();
+    }
+    let remove = GroupPatch { remove_block: Some(goal.id), ..GroupPatch::default() };
+    db.modify_group(first.id, &remove, at(2)).await.unwrap().unwrap();
+    assert_eq!(labels(&db, one.id).await, [""; 0]);
+    assert_eq!((labels(&db, both.id).await, labels(&db, lead.id).await), (vec!["goal".into()], vec!["goal".into()]));
+    db.modify_group(second.id, &remove, at(3)).await.unwrap().unwrap();
+    assert_eq!(labels(&db, both.id).await, [""; 0]);
+    assert_eq!(labels(&db, lead.id).await, [""; 0]);
+    db.drop_database().await;
+}
+
+/// Somebody holds `first` and, when the change waits for that, wants `then`, which the change holds. The change has waited
+/// for longer, so it is the one that the database breaks off.
+async fn in_the_way<T>(mut raw: PgConnection, [first, then]: [String; 2], change: impl Future<Output = T>) -> T {
+    sqlx::raw_sql(AssertSqlSafe(format!("BEGIN; {first}"))).execute(&mut raw).await.unwrap();
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        sqlx::raw_sql(AssertSqlSafe(format!("{then}; COMMIT"))).execute(&mut raw).await.unwrap();
+    };
+    tokio::join!(change, other).0
+}
+
+#[tokio::test]
+async fn of_two_that_wait_for_each_other_the_one_that_is_broken_off_comes_again() {
+    let Some(db) = test_db().await else { return };
+    let row = |table: &str, id: Uuid| format!("SELECT FROM {table} WHERE id = '{id}' FOR UPDATE");
+    let world = async || {
+        let lead = store_agent(&db, vec![]).await;
+        let g = group(ManagerConfig::Supervisor { manager_agent_id: lead.id }, &[], &[]);
+        db.create_group(&g).await.unwrap();
+        (lead.id, g.id)
+    };
+    let (one, two, three) = (world().await, world().await, world().await);
+    let goal = block("goal", "v");
+    db.create_block(&goal).await.unwrap();
+    let add = GroupPatch { add_block: Some(goal.id), ..GroupPatch::default() };
+    let agent_first = |(agent, g): (AgentId, GroupId)| [row("agents", agent.0), row("groups", g.0)];
+    let group_first = |(agent, g): (AgentId, GroupId)| [row("groups", g.0), row("agents", agent.0)];
+    let (changed, group_gone, agent_gone) = tokio::join!(
+        in_the_way(db.raw().await, agent_first(one), db.modify_group(one.1, &add, at(2))),
+        in_the_way(db.raw().await, group_first(two), db.delete_group(two.1)),
+        in_the_way(db.raw().await, group_first(three), db.delete_agent(three.0)),
+    );
+    assert_eq!(changed.unwrap().unwrap().shared_block_ids, [goal.id]);
+    assert!(group_gone.unwrap() && agent_gone.unwrap());
+    assert_eq!(labels(&db, one.0).await, ["goal"]);
+    assert_eq!((db.group(two.1).await.unwrap(), db.group(three.1).await.unwrap()), (None, None));
+    db.drop_database().await;
+}
+
+/// Groups that were looked at, as the database counts when all its connections are closed.
+async fn looked_at(raw: &mut PgConnection) -> i64 {
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'";
+    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *raw).await.unwrap() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'groups'";
+    sqlx::query_scalar(rows).fetch_one(raw).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_asked_often_does_not_look_at_every_group() {
+    let Some(db) = test_db().await else { return };
+    let [lead, mate, crowd] =
+        [store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await];
+    let mut raw = db.raw().await;
+    // Each with another reason to be due, and none of them is.
+    let fill = "INSERT INTO groups (id, manager_type, description, manager_agent_id, sleeptime_agent_frequency,
+                                    turns_counter, turns_worked, idle_ms, kind, every_seconds, next_sleep_at, created_at,
+                                    updated_at)
+                SELECT gen_random_uuid(), 'sleeptime', '', $1, CASE n % 3 WHEN 0 THEN 5 END, 102,
+                       CASE n % 3 WHEN 1 THEN 103 ELSE 99 END, CASE n % 3 WHEN 1 THEN 1000 END,
+                       CASE n % 3 WHEN 2 THEN 'interval' END, CASE n % 3 WHEN 2 THEN 60 END,
+                       CASE n % 3 WHEN 2 THEN $2 END, $3, $3 FROM generate_series(1, 6000) n";
+    sqlx::query(fill).bind(crowd.id.0).bind(at(9_000)).bind(at(0)).execute(&mut raw).await.unwrap();
+    let also = SleepTriggers::default();
+    let manager = ManagerConfig::Sleeptime { manager_agent_id: lead.id, frequency: None, also };
+    let g = Group { turns_counter: Some(0), created_at: at(5), ..group(manager, &[&mate], &[]) };
+    db.create_group(&g).await.unwrap();
+    sqlx::raw_sql("ANALYZE groups, group_agents").execute(&mut raw).await.unwrap();
+
+    let begun = db.begin_sleep(at(10), 100, &RandomIds).await.unwrap();
+    assert_eq!(
+        begun.iter().map(|(conversation, _)| *conversation).collect::<Vec<_>>(),
+        [mate.id.default_conversation()]
+    );
+    let filter = GroupFilter { agent_id: Some(mate.id), ..GroupFilter::default() };
+    assert_eq!(db.groups(&filter, Page::oldest(9)).await.unwrap().len(), 1);
+    assert_eq!(db.lively_groups(&[lead.id, mate.id], 9).await.unwrap().len(), 1);
+    db.close().await;
+    let looked_at = looked_at(&mut raw).await;
+    assert!(looked_at < 500, "{looked_at}");
+    raw.close().await.unwrap();
+    db.drop_database().await;
+}

@@ -1,0 +1,80 @@
+//! The agent that reads a data source for another one, and is gone when it has.
+
+use engram_core::{absorb, ports::NewRun};
+use engram_domain::{
+    Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json, Part, Role, RunId, RunInput, run::InputMessage,
+};
+use engram_store::agents::NewEphemeral;
+use serde_json::json;
+
+use super::{about_itself, find_tools, newborn, plan};
+use crate::http::{dto::agents::CreateAgent, error::ApiError, routes::agents::creation::plan::Plan, state::AppState};
+
+/// `run_type` of what it does: work in the background, as that of a companion.
+const RUN_TYPE: &str = "sleeptime";
+
+/// An agent that works passages of a source into a block of `main`, which has the blocks `have`.
+pub async fn reader(
+    state: &AppState,
+    main: &Agent,
+    have: &[Block],
+    source: &Archive,
+    passages: impl Iterator<Item = &str>,
+) -> Result<NewEphemeral, ApiError> {
+    let tools = find_tools(state, &CreateAgent::default(), AgentType::SleeptimeAgent).await?;
+    let (now, ids) = (state.clock.now(), state.ids.as_ref());
+    let label = absorb::label(&source.name);
+    let description = source.description.as_deref();
+    let text_block = |label: &str, value: String, description: String| Block {
+        id: BlockId(ids.uuid()),
+        label: label.to_owned(),
+        value,
+        description: Some(description),
+        ..about_itself(main, now, ids)
+    };
+    let known = have.iter().find(|b| b.label == label).cloned();
+    let fresh = known.is_none();
+    let block = known
+        .unwrap_or_else(|| text_block(&label, String::new(), absorb::block_description(&source.name, description)));
+    let instructions = absorb::instructions(&label, &source.name, description);
+    let instructions = text_block(absorb::INSTRUCTIONS, instructions, "What you are here for.".to_owned());
+    let shared = [block.clone()];
+    let Plan { mut agent, tools, .. } = plan(main, AgentType::SleeptimeAgent, &shared, tools, now, ids);
+    agent.name = format!("{}-sleeptime-{label}", main.name);
+    agent.description = Some(format!("Reads \"{}\" and is gone when it has.", source.name));
+    let facts = json!({"primary_agent_id": main.id, "archive_id": source.id, "block_label": label});
+    if let Json::Object(facts) = &facts {
+        agent.metadata.clone_from(facts);
+    }
+    let id = agent.id;
+    let plan = Plan { agent, new_blocks: vec![instructions.clone()], blocks: vec![block.clone(), instructions], tools };
+    let told = absorb::messages(&label, passages);
+    let runs = told.into_iter().enumerate().map(|(n, text)| NewRun {
+        id: RunId(ids.uuid()),
+        agent_id: id,
+        conversation_id: id.default_conversation(),
+        input: RunInput { messages: vec![message(main, text)], ..RunInput::default() },
+        background: false,
+        run_type: RUN_TYPE.to_owned(),
+        metadata: facts.clone(),
+        callback_url: None,
+        keys: vec![format!("absorb:{id}:{n}")],
+        busy_policy: Some(BusyPolicy::Queue),
+        max_queue: i64::MAX,
+        // A queue goes by the time of creation.
+        created_at: now + chrono::TimeDelta::microseconds(i64::try_from(n).unwrap_or(i64::MAX)),
+    });
+    let runs = runs.collect();
+    Ok(NewEphemeral { main: main.id, block, fresh, agent: newborn(plan, None, ids), runs })
+}
+
+fn message(main: &Agent, text: String) -> InputMessage {
+    InputMessage {
+        role: Role::User,
+        content: vec![Part::text(text)],
+        name: None,
+        otid: None,
+        sender_id: Some(main.id.to_string()),
+        group_id: None,
+    }
+}

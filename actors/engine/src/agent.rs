@@ -331,6 +331,10 @@ impl Live {
         }
         if run.status == RunStatus::Running {
             insight::recovered(1);
+            if !run.background {
+                // Whoever listens here since it was accepted has not heard what it said in its life elsewhere.
+                self.inner.hub.leave(id);
+            }
         }
         if !self.open_log(&run).await {
             return;

@@ -72,6 +72,20 @@ impl Live {
 
     /// Carries a command out.
     pub(crate) async fn command(&mut self, command: Command) {
+        // Its answer may be that there is nothing to do, and then no commit would tell that another node has taken over.
+        match self.inner.ports.store.holds(self.fence).await {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Some(reply) = self.answer_to.take() {
+                    let _ = reply.send(Err(CommandError::Elsewhere));
+                }
+                return self.die();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "whether a conversation is still ours could not be read");
+                return self.die();
+            }
+        }
         // A command looks at the configuration as it is now.
         self.refresh().await;
         if self.dead {

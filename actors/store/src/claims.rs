@@ -46,6 +46,16 @@ impl Store {
         Ok(epoch.map(|epoch| Fence { conversation_id: id, epoch }))
     }
 
+    /// Whether nobody has taken a conversation since it was ours.
+    pub(crate) async fn holds_conversation(&self, fence: Fence) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM conversations WHERE id = $1 AND epoch = $2)")
+            .bind(fence.conversation_id.0)
+            .bind(fence.epoch)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(db)
+    }
+
     /// Gives a conversation back, if it is still ours.
     pub(crate) async fn release_conversation(&self, fence: Fence) -> Result<()> {
         sqlx::query("UPDATE conversations SET owner = NULL WHERE id = $1 AND epoch = $2")

@@ -43,6 +43,10 @@ impl EngineStore for Store {
         self.claim_conversation(conversation, node).await
     }
 
+    async fn holds(&self, fence: Fence) -> Result<bool, StoreError> {
+        self.holds_conversation(fence).await
+    }
+
     async fn release(&self, fence: Fence) -> Result<(), StoreError> {
         self.release_conversation(fence).await
     }

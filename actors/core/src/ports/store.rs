@@ -292,6 +292,9 @@ pub trait EngineStore: Send + Sync + 'static {
     /// it does not exist.
     async fn claim(&self, conversation: ConversationId, node: NodeId) -> Result<Option<Fence>, StoreError>;
 
+    /// Whether it was taken by nobody else since.
+    async fn holds(&self, fence: Fence) -> Result<bool, StoreError>;
+
     /// Gives it back.
     async fn release(&self, fence: Fence) -> Result<(), StoreError>;
 

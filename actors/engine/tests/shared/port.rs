@@ -105,6 +105,9 @@ impl EngineStore for Port {
     async fn claim(&self, conversation: ConversationId, node: NodeId) -> Result<Option<Fence>, StoreError> {
         self.write("claim", |db| db.claim(conversation, node)).await
     }
+    async fn holds(&self, fence: Fence) -> Result<bool, StoreError> {
+        self.read("holds", |db| db.with(|t| t.epoch == fence.epoch)).await
+    }
     async fn release(&self, fence: Fence) -> Result<(), StoreError> {
         self.write("release", |db| db.release(fence)).await
     }

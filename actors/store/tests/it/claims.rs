@@ -17,6 +17,7 @@ async fn only_one_live_node_has_a_conversation() {
     assert_eq!(db.claim(conversation, b).await.unwrap(), None);
     let again = db.claim(conversation, a).await.unwrap().unwrap();
     assert_eq!(again.epoch, first.epoch + 1, "a claim of one's own fences the former self");
+    assert_eq!((db.holds(first).await.unwrap(), db.holds(again).await.unwrap()), (false, true));
     db.release(first).await.unwrap();
     assert_eq!(db.claim(conversation, b).await.unwrap(), None, "a stale release does nothing");
     db.release(again).await.unwrap();

@@ -3,10 +3,11 @@
 import concurrent.futures
 import time
 
-from conftest import Stream, call, clear_error, spoken
+from conftest import NEW, Api, Stream, call, clear_error, spoken
 from test_agent_messages import ASK, ASYNC, eventually, results
-from test_approval import ask, careful, word
+from test_approval import INSERT, ask, careful, pending, word
 from test_groups_messages import cast, group, heard, runs, script, tell, told, words
+from testkit.server import EngramServer
 
 
 def test_a_message_that_is_sent_again_is_heard_once(new):
@@ -86,6 +87,34 @@ def test_messages_of_agents_wait_for_a_person_s_word(new):
     eventually(lambda: [text for text in heard(new, agent) if text.endswith("\none")])
     eventually(lambda: all(run["status"] in ("completed", "cancelled") for run in runs(new, agent)))
     assert not any(text.endswith("\ntwo") for text in heard(new, agent))
+
+
+def test_no_queue_is_too_full_for_the_word_that_it_waits_for(tmp_path):
+    with (
+        EngramServer(data_dir=tmp_path, env={"ENGRAM_MAX_QUEUE": "2"}) as server,
+        Api(server.url, NEW) as new,
+    ):
+        agent, writer = careful(new), new.agent(tools=[ASYNC])
+        request = ask(new, agent)
+        for text in ("one", "two", "three"):
+            new.tell(writer, call(ASYNC, message=text, other_agent_id=agent))
+        assert new.tell(agent, "hello?").status_code == 429
+        assert word(new, agent, request, True).status_code == 200
+        eventually(lambda: [text for text in heard(new, agent) if text.endswith("\nthree")])
+
+
+def test_a_forgotten_group_takes_denied_calls_along(new):
+    member = careful(new, agent_type="letta_v1_agent")
+    club = group(new, [member])
+    tell(new, club, INSERT + " noted")
+    assert pending(new, member)
+    new.ok("POST", f"/v1/agents/{member}/messages/cancel", json={})
+    assert not pending(new, member)
+    kinds = [m["message_type"] for m in new.messages(member)]
+    assert "tool_return_message" in kinds
+    new.ok("PATCH", f"/v1/groups/{club}/reset-messages")
+    assert not {m["message_type"] for m in new.messages(member)} & {"tool_return_message", "approval_request_message"}
+    new.still_answers(member)
 
 
 def test_two_that_ask_each_other_at_once_are_told(new):

@@ -311,7 +311,8 @@ impl Live {
             }
             None => match self.inner.ports.store.run(id).await {
                 Ok(Some(run)) => (Box::new(run), Span::none()),
-                Ok(None) => return,
+                // Deleted: whoever listens finds that out.
+                Ok(None) => return self.inner.hub.leave(id),
                 Err(error) => {
                     tracing::warn!(%error, run = %id, "a run could not be read; it is tried again");
                     self.die();

@@ -35,7 +35,7 @@ async fn tick(inner: &Arc<Inner>) -> Result<bool, StoreError> {
         0 => {}
         agents => tracing::info!(agents, "agents that have done their work are gone"),
     }
-    for group in company.stranded_groups(inner.settings.card.id, BATCH).await? {
+    for group in company.stranded_groups(inner.settings.card.id).await? {
         groups::drive(inner, group, None);
     }
     Ok(scheduled || slept)

@@ -69,8 +69,8 @@ pub trait CompanyStore: Send + Sync + 'static {
     async fn insert_group_run(&self, run: &GroupRun, max_queue: i64, node: NodeId)
     -> Result<GroupAccepted, StoreError>;
 
-    /// Groups with open messages that no other node alive drives, at most `limit`.
-    async fn stranded_groups(&self, node: NodeId, limit: i64) -> Result<Vec<GroupId>, StoreError>;
+    /// Groups with open messages that no other node alive drives: what this one drives, and what nobody does.
+    async fn stranded_groups(&self, node: NodeId) -> Result<Vec<GroupId>, StoreError>;
 
     /// Takes a group's oldest open message for this node, if nobody else alive has it: they are taken one after the
     /// other, in the order in which they were acknowledged.
@@ -111,7 +111,7 @@ impl CompanyStore for NoCompany {
         Ok(GroupAccepted::NotFound)
     }
 
-    async fn stranded_groups(&self, _: NodeId, _: i64) -> Result<Vec<GroupId>, StoreError> {
+    async fn stranded_groups(&self, _: NodeId) -> Result<Vec<GroupId>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -177,6 +177,7 @@ pub(super) fn deny(state: &mut State, request: &Arc<Message>, why: &str, env: &E
     let content = Content::Decisions { request_id: Some(request.id), decisions };
     let mut answer = state.draft(Role::Approval, content, request.step_id, env);
     answer.tokens = 0;
+    answer.group_id.clone_from(&request.group_id);
     let mut fresh = vec![state.push(answer)];
     for call in request.content.calls() {
         let result = ToolReturn {
@@ -187,7 +188,7 @@ pub(super) fn deny(state: &mut State, request: &Arc<Message>, why: &str, env: &E
             stdout: vec![],
             stderr: vec![],
         };
-        fresh.push(state.push_return(result, request.step_id, env));
+        fresh.push(state.push_loss(result, request, env));
     }
     fresh
 }
@@ -286,11 +287,8 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     // Calls are carried out one after the other, and what came before a call outside was committed before it
     // ran: so only the first open one can have been running.
     let mut todo = calls;
-    let lost: Vec<ToolCall> = if todo.first().is_some_and(|call| was_outside(state, call, env)) {
-        vec![todo.remove(0)]
-    } else {
-        Vec::new()
-    };
+    let lost: Vec<ToolCall> =
+        if todo.first().is_some_and(|call| was_outside(state, call, env)) { vec![todo.remove(0)] } else { Vec::new() };
     let mut fresh = Vec::new();
     for call in lost {
         let result = ToolReturn {

@@ -161,7 +161,7 @@ pub(super) fn close_open_calls(state: &mut State, why: &str, env: &Env<'_>) -> V
                 stdout: vec![],
                 stderr: vec![],
             };
-            state.push_return(result, assistant.step_id, env)
+            state.push_loss(result, &assistant, env)
         })
         .collect()
 }

@@ -359,4 +359,14 @@ impl State {
         message.name = Some(name);
         self.push(message)
     }
+
+    /// A result that nobody has: of a call that is denied or lost. It belongs where the call was made, whoever gives it:
+    /// a group that is forgotten takes both along.
+    pub(super) fn push_loss(&mut self, result: ToolReturn, asked: &Message, env: &Env<'_>) -> Arc<Message> {
+        let name = result.name.clone();
+        let mut message = self.draft(Role::Tool, Content::ToolReturn(result), asked.step_id, env);
+        message.name = Some(name);
+        message.group_id.clone_from(&asked.group_id);
+        self.push(message)
+    }
 }

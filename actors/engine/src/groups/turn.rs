@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use engram_core::{
     group::{self, Turn},
-    ports::{
-        GroupScene, NewRun, StoreError,
-        agents::{MAX_QUEUE, said},
-    },
+    ports::{GroupScene, NewRun, StoreError, agents::said},
     step::RunError,
 };
 use engram_domain::{AgentId, Content, Message, Role, RunId, RunInput, StopReason, Usage, run::BusyPolicy};
@@ -42,7 +39,8 @@ fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input
         callback_url: None,
         keys: vec![format!("group:{}:{turn}", scene.run.id)],
         busy_policy: Some(BusyPolicy::Queue),
-        max_queue: MAX_QUEUE,
+        // The message to the group is accepted: a turn of it is not refused.
+        max_queue: i64::MAX,
         created_at: inner.ports.clock.now(),
     }
 }

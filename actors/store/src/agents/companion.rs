@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{NewAgent, bump, create, touch};
-use crate::{Result, Store, error::db, groups};
+use crate::{Result, Store, again::again, error::db, groups};
 
 /// Conditions on an agent `a`: it is a companion in a background group that `$1` leads, and in no group of
 /// anybody else.
@@ -68,6 +68,10 @@ impl Store {
     /// Deletes the background groups that an agent leads, and the companions in them that are in no group
     /// of anybody else. Blocks stay. Nothing happens where there are none.
     pub async fn remove_companions(&self, main: AgentId) -> Result<()> {
+        again(|| self.try_remove_companions(main)).await
+    }
+
+    async fn try_remove_companions(&self, main: AgentId) -> Result<()> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         lock_with_companions(&mut tx, main).await?;
         sqlx::query(concat!(

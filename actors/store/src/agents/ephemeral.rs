@@ -15,7 +15,7 @@ use super::{
     create::{attach_blocks, insert},
     touch,
 };
-use crate::{Result, Store, accept, error::db};
+use crate::{Result, Store, accept, again::again, error::db};
 
 /// How long one whose run failed stays, so that somebody can read why.
 const KEPT_AFTER_FAILURE: TimeDelta = TimeDelta::hours(1);
@@ -39,6 +39,10 @@ impl Store {
     /// Stores all of it. False, and nothing is stored, when the agent is gone, or has meanwhile got or lost a block with
     /// this label: look again.
     pub async fn create_ephemeral(&self, new: &NewEphemeral, now: Time) -> Result<bool> {
+        again(|| self.try_create_ephemeral(new, now)).await
+    }
+
+    async fn try_create_ephemeral(&self, new: &NewEphemeral, now: Time) -> Result<bool> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         let companions = lock_with_companions(&mut tx, new.main).await?;
         if !touch(&mut tx, new.main, now).await? {

@@ -130,8 +130,9 @@ pub(super) async fn delete_from(conn: &mut PgConnection, conversation: Conversat
         .map_err(db)?;
     // Other messages get their places, and nobody has heard of those.
     sqlx::query(
-        "UPDATE groups SET evicted_seq = $2
-         WHERE manager_agent_id = $1 AND manager_type = 'voice_sleeptime' AND evicted_seq > $2",
+        // Whatever the mark is: who moves it at this moment is waited for.
+        "UPDATE groups SET evicted_seq = least(evicted_seq, $2)
+         WHERE manager_agent_id = $1 AND manager_type = 'voice_sleeptime'",
     )
     .bind(conversation.0)
     .bind(from)

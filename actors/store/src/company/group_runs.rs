@@ -93,16 +93,15 @@ impl Store {
         })
     }
 
-    pub(super) async fn groups_to_drive(&self, node: NodeId, limit: i64) -> Result<Vec<GroupId>> {
+    pub(super) async fn groups_to_drive(&self, node: NodeId) -> Result<Vec<GroupId>> {
         let ids = sqlx::query_scalar(concat!(
             "SELECT DISTINCT r.group_id FROM group_runs r
              WHERE r.status IN ('created', 'running')
                AND (r.owner = $1 OR NOT EXISTS (SELECT FROM nodes n WHERE n.id = r.owner AND ",
             alive!(),
-            ")) LIMIT $2"
+            "))"
         ))
         .bind(node.0)
-        .bind(limit)
         .fetch_all(&self.pool)
         .await
         .map_err(db)?;

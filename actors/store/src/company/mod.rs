@@ -25,8 +25,8 @@ impl CompanyStore for Store {
         self.store_group_run(run, max_queue, node).await
     }
 
-    async fn stranded_groups(&self, node: NodeId, limit: i64) -> Result<Vec<GroupId>, StoreError> {
-        self.groups_to_drive(node, limit).await
+    async fn stranded_groups(&self, node: NodeId) -> Result<Vec<GroupId>, StoreError> {
+        self.groups_to_drive(node).await
     }
 
     async fn claim_group_run(&self, group: GroupId, node: NodeId) -> Result<Claim, StoreError> {

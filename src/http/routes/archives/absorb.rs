@@ -48,6 +48,6 @@ pub(super) async fn absorb(
         }
     }
     Err(ApiError::bad_request(format!(
-        "{main} is being changed by somebody else: its block for {archive} was not made"
+        "the passages are stored, but {main} is being changed by somebody else: its block for {archive} was not made"
     )))
 }

@@ -30,11 +30,15 @@ pub async fn create_passages(
         .enumerate()
         .map(|(i, p)| (p, vec!["body".to_owned(), "passages".to_owned(), i.to_string()]))
         .collect();
-    let stored = store(&state, id, placed).await?;
-    for reader in readers {
-        absorb::absorb(&state, id, &reader, stored.iter().map(|p| p.text.as_str())).await?;
-    }
-    Ok(Json(stored))
+    // A task of its own: a client that goes away in the middle must not keep some of the readers from their work.
+    let work = tokio::spawn(async move {
+        let stored = store(&state, id, placed).await?;
+        for reader in readers {
+            absorb::absorb(&state, id, &reader, stored.iter().map(|p| p.text.as_str())).await?;
+        }
+        Ok(Json(stored))
+    });
+    work.await.unwrap_or_else(|error| Err(ApiError::internal(&error.to_string())))
 }
 
 /// Embeds and stores passages; each comes with its place in the request.

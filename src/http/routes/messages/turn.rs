@@ -56,8 +56,9 @@ pub fn new_run(
     manner: Manner<'_>,
 ) -> Result<NewRun, ApiError> {
     let input: RunInput = request.run_input()?;
-    // A word on pending calls is what everything else waits for.
+    // A word on pending calls is what everything else waits for: it is no new message, and no queue is too full for it.
     let answers = (!input.decisions.is_empty()).then_some(BusyPolicy::Queue);
+    let max_queue = if answers.is_some() { i64::MAX } else { state.settings.limits.queue };
     Ok(NewRun {
         id: RunId(state.ids.uuid()),
         agent_id: target.agent_id,
@@ -69,7 +70,7 @@ pub fn new_run(
         callback_url: request.callback_url.clone(),
         keys: request.keys(manner.key),
         busy_policy: request.busy_policy.or(answers),
-        max_queue: state.settings.limits.queue,
+        max_queue,
         created_at: state.clock.now(),
     })
 }

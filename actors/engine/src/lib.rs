@@ -119,6 +119,9 @@ impl EngineSettings {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
+/// Pauses between tries of the first heartbeat.
+const START_PATIENCE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
+
 pub(crate) struct Inner {
     pub(crate) ports: Ports,
     pub(crate) settings: EngineSettings,
@@ -158,6 +161,18 @@ impl Inner {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// As [`Inner::heartbeat`], when the node starts: a connection that breaks in this very moment is no reason to give up.
+    async fn first_heartbeat(&self) -> Result<(), StoreError> {
+        for pause in START_PATIENCE {
+            match self.heartbeat().await {
+                Err(StoreError::Unavailable(why)) => tracing::warn!(why, "the first heartbeat failed, trying again"),
+                result => return result,
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.heartbeat().await
+    }
+
     /// Tells the database that this node lives.
     pub(crate) async fn heartbeat(&self) -> Result<(), StoreError> {
         let live = self.registry.len();
@@ -195,7 +210,7 @@ impl Engine {
             heard_ns: AtomicI64::new(0),
             tasks: TaskTracker::new(),
         });
-        inner.heartbeat().await?;
+        inner.first_heartbeat().await?;
         reconcile::spawn(&inner);
         Ok(Self(inner))
     }

@@ -25,7 +25,7 @@ impl CompanyStore for Due {
     async fn insert_group_run(&self, _: &GroupRun, _: i64, _: NodeId) -> Result<GroupAccepted, StoreError> {
         Ok(GroupAccepted::NotFound)
     }
-    async fn stranded_groups(&self, _: NodeId, _: i64) -> Result<Vec<GroupId>, StoreError> {
+    async fn stranded_groups(&self, _: NodeId) -> Result<Vec<GroupId>, StoreError> {
         Ok(Vec::new())
     }
     async fn claim_group_run(&self, _: GroupId, _: NodeId) -> Result<Claim, StoreError> {

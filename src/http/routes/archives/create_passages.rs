@@ -38,7 +38,7 @@ pub async fn create_passages(
         }
         Ok(Json(stored))
     });
-    work.await.unwrap_or_else(|error| Err(ApiError::internal(&error.to_string())))
+    work.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
 }
 
 /// Embeds and stores passages; each comes with its place in the request.

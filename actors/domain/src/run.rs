@@ -184,6 +184,20 @@ pub struct InputMessage {
     pub group_id: Option<String>,
 }
 
+impl InputMessage {
+    /// Words to an agent, of nobody in particular.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self {
+            role: Role::User,
+            content: vec![Part::text(text)],
+            name: None,
+            otid: None,
+            sender_id: None,
+            group_id: None,
+        }
+    }
+}
+
 /// The client's word on one pending tool call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     executors::{Executors, Failure},
-    recall::{excerpt, limit, offset, shown_text, words},
+    recall::{limit, offset, shown, words},
     when,
 };
 
@@ -44,17 +44,7 @@ pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap
     };
     let found = tools.store.search_messages(context.agent.id, None, &query).await?;
     let now = tools.clock.now();
-    let results: Vec<Json> = found
-        .iter()
-        .map(|message| {
-            json!({
-                "timestamp": when::stamp(message.created_at, zone),
-                "time_ago": when::ago(message.created_at, now),
-                "role": message.role.as_str(),
-                "content": excerpt(&shown_text(message), &query),
-            })
-        })
-        .collect();
+    let results: Vec<Json> = found.iter().map(|message| shown(message, &query, zone, now)).collect();
     if results.is_empty() {
         return Ok(ToolOutcome::ok("No results found."));
     }

@@ -1,7 +1,11 @@
 //! From a query to what the store looks for, and from a message to what the model is shown of it.
 
+use chrono_tz::Tz;
 use engram_core::ports::MessageQuery;
-use engram_domain::{Content, Json, JsonMap, Message, ToolCall};
+use engram_domain::{Content, Json, JsonMap, Message, Time, ToolCall};
+use serde_json::json;
+
+use crate::when;
 
 /// Words of a query that are looked for; more only make it slower.
 const MAX_WORDS: usize = 16;
@@ -68,8 +72,18 @@ fn integer(args: &JsonMap, name: &str) -> Option<i64> {
     }
 }
 
+/// A message that was found, as the model is shown it.
+pub(crate) fn shown(message: &Message, query: &MessageQuery, zone: Tz, now: Time) -> Json {
+    json!({
+        "timestamp": when::stamp(message.created_at, zone),
+        "time_ago": when::ago(message.created_at, now),
+        "role": message.role.as_str(),
+        "content": excerpt(&shown_text(message), query),
+    })
+}
+
 /// The words of a message: what was said, and other calls as `name(arguments)`.
-pub(crate) fn shown_text(message: &Message) -> String {
+fn shown_text(message: &Message) -> String {
     let Content::Assistant { text, calls, .. } = &message.content else {
         return message.content.plain_text();
     };

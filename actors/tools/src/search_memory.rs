@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     executors::{Executors, Failure},
-    recall::{excerpt, shown_text, words},
+    recall::{shown, words},
     when,
 };
 
@@ -50,17 +50,7 @@ pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap
     };
     let (messages, memories) =
         tokio::join!(tools.store.search_messages(context.agent.id, None, &query), memories(tools, context, &query));
-    let messages: Vec<Json> = messages?
-        .iter()
-        .map(|message| {
-            json!({
-                "timestamp": when::stamp(message.created_at, zone),
-                "time_ago": when::ago(message.created_at, now),
-                "role": message.role.as_str(),
-                "content": excerpt(&shown_text(message), &query),
-            })
-        })
-        .collect();
+    let messages: Vec<Json> = messages?.iter().map(|message| shown(message, &query, zone, now)).collect();
     let memories: Vec<Json> = memories?
         .iter()
         .map(|memory| {

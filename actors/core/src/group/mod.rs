@@ -11,7 +11,7 @@ mod round_robin;
 
 pub use dynamic::{CHOOSE, farewell};
 use engram_domain::{
-    AgentId, GroupId, Part, Role, ToolCall,
+    AgentId, GroupId, ToolCall,
     run::{ClientTool, Decision, InputMessage},
 };
 use serde::{Deserialize, Serialize};
@@ -136,12 +136,9 @@ impl Play {
         let mut out = if last.is_none() { self.input.clone() } else { Vec::new() };
         for turn in self.turns.iter().skip(last.map_or(0, |at| at + 1)).filter(|turn| self.is_member(turn.agent)) {
             out.extend(turn.said.iter().map(|words| InputMessage {
-                role: Role::User,
-                content: vec![Part::text(words.clone())],
                 name: Some(self.name_of(turn.agent).to_owned()),
-                otid: None,
                 sender_id: Some(turn.agent.to_string()),
-                group_id: None,
+                ..InputMessage::user(words.clone())
             }));
         }
         for message in &mut out {
@@ -162,14 +159,7 @@ impl Play {
 
 /// A word of the group itself.
 fn note(play: &Play, text: impl Into<String>) -> InputMessage {
-    InputMessage {
-        role: Role::User,
-        content: vec![Part::text(text)],
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: Some(play.group.to_string()),
-    }
+    InputMessage { group_id: Some(play.group.to_string()), ..InputMessage::user(text) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engram_domain::{
-    Agent, AgentId, Content, Json, Message, Part, Role, RunId, RunInput, Time, run::BusyPolicy, run::InputMessage,
+    Agent, AgentId, Content, Json, Message, RunId, RunInput, Time, run::BusyPolicy, run::InputMessage,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,12 +37,9 @@ impl AgentMessage {
     pub fn into_run(self, id: RunId, now: Time) -> NewRun {
         let text = format!("{}\n{}", receipt(self.from.id, !self.chain.is_empty()), self.text);
         let message = InputMessage {
-            role: Role::User,
-            content: vec![Part::text(text)],
             name: Some(self.from.name.clone()),
-            otid: None,
             sender_id: Some(self.from.id.to_string()),
-            group_id: None,
+            ..InputMessage::user(text)
         };
         NewRun {
             id,
@@ -141,7 +138,7 @@ pub trait Agents: Send + Sync + 'static {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{ConversationId, MessageId, ToolCall};
+    use engram_domain::{ConversationId, MessageId, Role, ToolCall};
     use uuid::Uuid;
 
     use super::*;

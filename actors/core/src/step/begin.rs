@@ -180,15 +180,8 @@ pub(super) fn deny(state: &mut State, request: &Arc<Message>, why: &str, env: &E
     answer.group_id.clone_from(&request.group_id);
     let mut fresh = vec![state.push(answer)];
     for call in request.content.calls() {
-        let result = ToolReturn {
-            tool_call_id: call.id.clone(),
-            name: call.name.clone(),
-            status: ToolStatus::Error,
-            text: format!("Error: request to call tool denied. {why}"),
-            stdout: vec![],
-            stderr: vec![],
-        };
-        fresh.push(state.push_loss(result, request, env));
+        let why = format!("Error: request to call tool denied. {why}");
+        fresh.push(state.push_loss(call, why, request, env));
     }
     fresh
 }

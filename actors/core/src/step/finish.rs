@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason, ToolReturn, ToolStatus};
+use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason};
 
 use super::{
     Effect, Env, RunEnd, RunError, State, begin, buffer, shrink,
@@ -150,20 +150,7 @@ pub(super) fn close_open_calls(state: &mut State, why: &str, env: &Env<'_>) -> V
     if assistant.role == Role::Approval && state.pending_approval().is_some() {
         return Vec::new();
     }
-    calls
-        .into_iter()
-        .map(|call| {
-            let result = ToolReturn {
-                tool_call_id: call.id,
-                name: call.name,
-                status: ToolStatus::Error,
-                text: why.to_owned(),
-                stdout: vec![],
-                stderr: vec![],
-            };
-            state.push_loss(result, &assistant, env)
-        })
-        .collect()
+    calls.iter().map(|call| state.push_loss(call, why.to_owned(), &assistant, env)).collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call site for each kind of end; a struct would only rename them")]

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use engram_domain::{
     Content, Conversation, LlmConfig, Message, MessageId, Role, Run, RunId, RunInput, RunStatus, StepId, Time,
-    ToolCall, ToolReturn, ToolRule, Usage, run::ClientTool,
+    ToolCall, ToolReturn, ToolRule, ToolStatus, Usage, run::ClientTool,
 };
 
 use super::{Env, toolbox::Toolbox, window::Window};
@@ -360,12 +360,19 @@ impl State {
         self.push(message)
     }
 
-    /// A result that nobody has: of a call that is denied or lost. It belongs where the call was made, whoever gives it:
-    /// a group that is forgotten takes both along.
-    pub(super) fn push_loss(&mut self, result: ToolReturn, asked: &Message, env: &Env<'_>) -> Arc<Message> {
-        let name = result.name.clone();
+    /// The result of a call that is denied or lost. It belongs where the call was made, whoever gives it: a group that is
+    /// forgotten takes both along.
+    pub(super) fn push_loss(&mut self, call: &ToolCall, why: String, asked: &Message, env: &Env<'_>) -> Arc<Message> {
+        let result = ToolReturn {
+            tool_call_id: call.id.clone(),
+            name: call.name.clone(),
+            status: ToolStatus::Error,
+            text: why,
+            stdout: vec![],
+            stderr: vec![],
+        };
         let mut message = self.draft(Role::Tool, Content::ToolReturn(result), asked.step_id, env);
-        message.name = Some(name);
+        message.name = Some(call.name.clone());
         message.group_id.clone_from(&asked.group_id);
         self.push(message)
     }

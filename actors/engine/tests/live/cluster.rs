@@ -6,7 +6,7 @@ use engram_domain::{RunStatus, StopReason};
 use engram_engine::{Command, CommandError, CommandOutcome, Pending};
 
 use crate::{
-    house::{House, all, listen, send},
+    house::{House, LONG, all, listen, send},
     world::{ONCE, READ},
 };
 
@@ -67,6 +67,15 @@ async fn a_command_reaches_the_owner() {
     assert_eq!((a.engine.live(), b.engine.live()), (1, 0));
     let deny = Command::DenyPending(Pending::Group("nobody's".into()));
     assert!(matches!(b.engine.command(house.conversation(), deny).await, Err(CommandError::NotFound)));
+    house.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_starts_though_its_first_connections_break() {
+    let house = House::new();
+    let node = house.node_whose_start_breaks("a", LONG, 2).await;
+    listen(send(&node, house.say("one")).await).await;
+    assert!(node.switch.count("heartbeat") >= 3);
     house.check();
 }
 

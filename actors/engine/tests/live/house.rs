@@ -36,6 +36,8 @@ pub struct Switch {
     pub down: AtomicBool,
     /// The database takes no commit, for what is in it.
     pub refuses: AtomicBool,
+    /// Heartbeats whose connection breaks, from now on.
+    breaks: AtomicUsize,
     /// The process is stopped.
     stopped: watch::Sender<bool>,
     /// It is dead.
@@ -44,10 +46,11 @@ pub struct Switch {
 }
 
 impl Switch {
-    fn new() -> Self {
+    fn new(breaks: usize) -> Self {
         Self {
             down: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
+            breaks: AtomicUsize::new(breaks),
             stopped: watch::Sender::new(false),
             dead: CancellationToken::new(),
             calls: Mutex::default(),
@@ -85,7 +88,9 @@ impl Weather for Switch {
     async fn before(&self, call: &'static str, _: bool) -> Fate {
         self.running().await;
         self.calls.lock().push(call);
-        if self.down.load(Ordering::SeqCst) {
+        let less = |left: usize| left.checked_sub(1);
+        let breaks = call == "heartbeat" && self.breaks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+        if breaks || self.down.load(Ordering::SeqCst) {
             Fate::Fails(StoreError::Unavailable("switched off".into()))
         } else if call == "commit" && self.refuses.load(Ordering::SeqCst) {
             Fate::Fails(StoreError::Database("refused".into()))
@@ -211,7 +216,12 @@ impl House {
     }
 
     pub async fn node_that_sleeps(&self, name: &str, idle_after: Duration) -> Node {
-        let switch = Arc::new(Switch::new());
+        self.node_whose_start_breaks(name, idle_after, 0).await
+    }
+
+    /// A node of which the first heartbeats fail.
+    pub async fn node_whose_start_breaks(&self, name: &str, idle_after: Duration, breaks: usize) -> Node {
+        let switch = Arc::new(Switch::new(breaks));
         let port = Arc::new(Port { db: self.db.clone(), weather: switch.clone() });
         let id = NodeId(self.db.uuid());
         let card = NodeCard {

@@ -1,6 +1,7 @@
 //! What agents do together or by the clock: the store's side of [`CompanyStore`]. Each method is a line here and a
 //! statement in the file of its subject.
 
+mod companions;
 mod group_runs;
 mod sleep;
 mod voice;

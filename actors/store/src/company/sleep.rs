@@ -14,24 +14,20 @@
 
 use chrono::TimeDelta;
 use engram_core::{
-    ports::{Ids, NewRun, company::Begun},
+    ports::{Ids, company::Begun},
     schedule, transcript,
 };
-use engram_domain::{
-    AgentId, GroupId, Message, MessageId, NodeId, Part, Role, RunId, RunInput, Time,
-    run::{BusyPolicy, InputMessage},
-};
+use engram_domain::{AgentId, GroupId, Message, MessageId, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::companions::{self, RUN_TYPE, Task};
 use crate::{
-    Result, Store, StoreError, accept,
+    Result, Store, StoreError,
     error::db,
     rows::{MessageRow, WhenRow, message_columns},
 };
 
-/// `run_type` of a companion's runs. The commit that counts turns knows it too (`commit/turn.rs`).
-pub(super) const RUN_TYPE: &str = "sleeptime";
 /// Messages of the agent that one run is told of at most: the latest.
 pub(super) const MOST_MESSAGES: i64 = 2_000;
 
@@ -236,17 +232,14 @@ async fn begin(
     group.last = messages.last().map(|message| message.id.0).or(group.last);
     group.worked += turns;
     group.pending -= turns;
-    let text = transcript::for_sleep(&transcript::lines(&messages));
-    let mut begun = Vec::new();
-    for companion in &group.companions {
-        let run = companion_run(group, AgentId(*companion), text.clone(), now, ids);
-        let row = accept::insert(&run, NodeId(Uuid::nil()), false, &mut *conn).await.map_err(db)?;
-        // None when the companion was deleted in this very moment.
-        if row.is_some_and(|row| row.stored) {
-            begun.push((run.conversation_id, run.id));
-        }
-    }
-    Ok(begun)
+    let task = Task {
+        group: GroupId(group.id),
+        main: AgentId(group.manager_agent_id),
+        text: transcript::for_sleep(&transcript::lines(&messages)),
+        last: group.last.map(MessageId),
+        name: group.worked.to_string(),
+    };
+    companions::tell(conn, &group.companions, &task, now, ids).await
 }
 
 /// Messages of the agent since the last one that was worked on, or where that is not known since the turn before the first
@@ -286,34 +279,4 @@ async fn unworked(conn: &mut PgConnection, group: &DueGroup, turns: i64) -> Resu
     .await
     .map_err(db)?;
     rows.into_iter().rev().map(Message::try_from).collect()
-}
-
-fn companion_run(group: &DueGroup, to: AgentId, text: String, now: Time, ids: &dyn Ids) -> NewRun {
-    let message = InputMessage {
-        role: Role::User,
-        content: vec![Part::text(text)],
-        name: None,
-        otid: None,
-        sender_id: Some(AgentId(group.manager_agent_id).to_string()),
-        group_id: None,
-    };
-    let group_id = GroupId(group.id);
-    NewRun {
-        id: RunId(ids.uuid()),
-        agent_id: to,
-        conversation_id: to.default_conversation(),
-        input: RunInput { messages: vec![message], ..RunInput::default() },
-        background: false,
-        run_type: RUN_TYPE.into(),
-        metadata: serde_json::json!({
-            "group_id": group_id,
-            "primary_agent_id": AgentId(group.manager_agent_id),
-            "last_processed_message_id": group.last.map(MessageId),
-        }),
-        callback_url: None,
-        keys: vec![format!("sleep:{group_id}:{}", group.worked)],
-        busy_policy: Some(BusyPolicy::Queue),
-        max_queue: i64::MAX,
-        created_at: now,
-    }
 }

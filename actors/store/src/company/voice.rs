@@ -10,20 +10,19 @@
 //! group is made or gets another manager (`groups/share.rs`).
 
 use engram_core::{
-    ports::{Ids, NewRun, company::Begun, tools::Told},
+    ports::{Ids, company::Begun, tools::Told},
     transcript,
 };
-use engram_domain::{
-    AgentId, GroupId, Json, Message, MessageId, NodeId, Part, Role, RunId, RunInput, Time,
-    message::parts_text,
-    run::{BusyPolicy, InputMessage},
-};
+use engram_domain::{AgentId, GroupId, Json, Message, RunId, Time, message::parts_text};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::sleep::{MOST_MESSAGES, RUN_TYPE};
+use super::{
+    companions::{self, RUN_TYPE, Task},
+    sleep::MOST_MESSAGES,
+};
 use crate::{
-    Result, Store, StoreError, accept,
+    Result, Store, StoreError,
     error::db,
     json::RawJson,
     rows::{MessageRow, message_columns},
@@ -110,15 +109,15 @@ async fn begin(conn: &mut PgConnection, group: Uuid, now: Time, ids: &dyn Ids) -
     let mut begun = Vec::new();
     // Heartbeats and the like are nothing to work on.
     if let Some(last) = last.filter(|_| !lines.is_empty()) {
-        let text = transcript::for_voice(&lines);
-        for companion in &leaving.companions {
-            let run = companion_run(group, leaving.manager_agent_id, AgentId(*companion), last, text.clone(), now, ids);
-            let row = accept::insert(&run, NodeId(Uuid::nil()), false, &mut *conn).await.map_err(db)?;
-            // None when the companion was deleted in this very moment.
-            if row.is_some_and(|row| row.stored) {
-                begun.push((run.conversation_id, run.id));
-            }
-        }
+        let task = Task {
+            group: GroupId(group),
+            main: AgentId(leaving.manager_agent_id),
+            text: transcript::for_voice(&lines),
+            last: Some(last),
+            // Not a place in the conversation: those come again when it is emptied.
+            name: last.to_string(),
+        };
+        begun = companions::tell(conn, &leaving.companions, &task, now, ids).await?;
     }
     sqlx::query(
         "UPDATE groups SET evicted_seq = $2, last_processed_message_id = coalesce($3, last_processed_message_id)
@@ -167,43 +166,4 @@ async fn messages(conn: &mut PgConnection, leaving: &Leaving) -> Result<Vec<Mess
     .await
     .map_err(db)?;
     rows.into_iter().rev().map(Message::try_from).collect()
-}
-
-/// Named after the last message that it is told of: places in a conversation come again when it is emptied.
-fn companion_run(
-    group: Uuid,
-    main: Uuid,
-    to: AgentId,
-    last: MessageId,
-    text: String,
-    now: Time,
-    ids: &dyn Ids,
-) -> NewRun {
-    let (group_id, main) = (GroupId(group), AgentId(main));
-    let message = InputMessage {
-        role: Role::User,
-        content: vec![Part::text(text)],
-        name: None,
-        otid: None,
-        sender_id: Some(main.to_string()),
-        group_id: None,
-    };
-    NewRun {
-        id: RunId(ids.uuid()),
-        agent_id: to,
-        conversation_id: to.default_conversation(),
-        input: RunInput { messages: vec![message], ..RunInput::default() },
-        background: false,
-        run_type: RUN_TYPE.into(),
-        metadata: serde_json::json!({
-            "group_id": group_id,
-            "primary_agent_id": main,
-            "last_processed_message_id": last,
-        }),
-        callback_url: None,
-        keys: vec![format!("sleep:{group_id}:{last}")],
-        busy_policy: Some(BusyPolicy::Queue),
-        max_queue: i64::MAX,
-        created_at: now,
-    }
 }

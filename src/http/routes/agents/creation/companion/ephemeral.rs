@@ -1,9 +1,7 @@
 //! The agent that reads a data source for another one, and is gone when it has.
 
 use engram_core::{absorb, ports::NewRun};
-use engram_domain::{
-    Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json, Part, Role, RunId, RunInput, run::InputMessage,
-};
+use engram_domain::{Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json, RunId, RunInput, run::InputMessage};
 use engram_store::agents::NewEphemeral;
 use serde_json::json;
 
@@ -69,12 +67,5 @@ pub async fn reader(
 }
 
 fn message(main: &Agent, text: String) -> InputMessage {
-    InputMessage {
-        role: Role::User,
-        content: vec![Part::text(text)],
-        name: None,
-        otid: None,
-        sender_id: Some(main.id.to_string()),
-        group_id: None,
-    }
+    InputMessage { sender_id: Some(main.id.to_string()), ..InputMessage::user(text) }
 }

@@ -1,0 +1,68 @@
+//! A run for each companion of a group, with what it is told.
+
+use engram_core::ports::{Ids, NewRun, company::Begun};
+use engram_domain::{
+    AgentId, GroupId, MessageId, NodeId, RunId, RunInput, Time,
+    run::{BusyPolicy, InputMessage},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Result, accept, error::db};
+
+/// `run_type` of a companion's runs. The commit that counts turns knows it too (`commit/turn.rs`).
+pub(super) const RUN_TYPE: &str = "sleeptime";
+
+/// What the companions of a group are told.
+pub(super) struct Task {
+    pub(super) group: GroupId,
+    /// Whose companions they are.
+    pub(super) main: AgentId,
+    pub(super) text: String,
+    /// The last message that the text speaks of.
+    pub(super) last: Option<MessageId>,
+    /// What names this task among those of the group: a companion is told it once.
+    pub(super) name: String,
+}
+
+/// Stores the runs, in the caller's transaction.
+pub(super) async fn tell(
+    conn: &mut PgConnection,
+    companions: &[Uuid],
+    task: &Task,
+    now: Time,
+    ids: &dyn Ids,
+) -> Result<Vec<Begun>> {
+    let mut begun = Vec::new();
+    for companion in companions {
+        let run = run(AgentId(*companion), task, now, ids);
+        let row = accept::insert(&run, NodeId(Uuid::nil()), false, &mut *conn).await.map_err(db)?;
+        // None when the companion was deleted in this very moment.
+        if row.is_some_and(|row| row.stored) {
+            begun.push((run.conversation_id, run.id));
+        }
+    }
+    Ok(begun)
+}
+
+fn run(to: AgentId, task: &Task, now: Time, ids: &dyn Ids) -> NewRun {
+    let message = InputMessage { sender_id: Some(task.main.to_string()), ..InputMessage::user(task.text.clone()) };
+    NewRun {
+        id: RunId(ids.uuid()),
+        agent_id: to,
+        conversation_id: to.default_conversation(),
+        input: RunInput { messages: vec![message], ..RunInput::default() },
+        background: false,
+        run_type: RUN_TYPE.into(),
+        metadata: serde_json::json!({
+            "group_id": task.group,
+            "primary_agent_id": task.main,
+            "last_processed_message_id": task.last,
+        }),
+        callback_url: None,
+        keys: vec![format!("sleep:{}:{}", task.group, task.name)],
+        busy_policy: Some(BusyPolicy::Queue),
+        max_queue: i64::MAX,
+        created_at: now,
+    }
+}

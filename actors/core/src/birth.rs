@@ -74,10 +74,8 @@ pub fn first_messages(
 /// time: an example of how to speak, and the news that somebody is there.
 fn boot_sequence(snapshot: &AgentSnapshot, now: Time, ids: &dyn Ids) -> Vec<(Role, Content, Option<String>)> {
     let agent = &snapshot.agent;
-    if !matches!(
-        agent.agent_type,
-        AgentType::MemgptAgent | AgentType::MemgptV2Agent | AgentType::VoiceConvoAgent
-    ) || !snapshot.tools.contains_key("send_message")
+    if !matches!(agent.agent_type, AgentType::MemgptAgent | AgentType::MemgptV2Agent | AgentType::VoiceConvoAgent)
+        || !snapshot.tools.contains_key("send_message")
     {
         return Vec::new();
     }

@@ -14,18 +14,18 @@
 //! blocks) or as an executor in `engram-tools`.
 
 pub mod absorb;
-pub mod ports;
 pub mod birth;
+pub mod builtin;
 pub mod chain;
 pub mod compact;
-pub mod package;
-pub mod prompt;
-pub mod rules;
-pub mod schedule;
-pub mod tokens;
-pub mod transcript;
-pub mod builtin;
 pub mod group;
 pub mod memory;
+pub mod package;
+pub mod ports;
+pub mod prompt;
 pub mod prompts;
+pub mod rules;
+pub mod schedule;
 pub mod step;
+pub mod tokens;
+pub mod transcript;

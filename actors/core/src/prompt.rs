@@ -9,7 +9,11 @@ use std::fmt::Write as _;
 
 use engram_domain::{AgentType, Block, ConversationId};
 
-use crate::{package, ports::store::{AgentSnapshot, PromptMeta}, rules};
+use crate::{
+    package,
+    ports::store::{AgentSnapshot, PromptMeta},
+    rules,
+};
 
 /// Where the memory section goes when the instructions say so; otherwise after them.
 const PLACEHOLDER: &str = "{CORE_MEMORY}";
@@ -33,12 +37,7 @@ pub fn compile(snapshot: &AgentSnapshot, conversation: ConversationId, meta: &Pr
 }
 
 /// As [`compile`], with other instructions than the agent's.
-pub fn compile_with(
-    system: &str,
-    snapshot: &AgentSnapshot,
-    conversation: ConversationId,
-    meta: &PromptMeta,
-) -> String {
+pub fn compile_with(system: &str, snapshot: &AgentSnapshot, conversation: ConversationId, meta: &PromptMeta) -> String {
     let parts = parts(snapshot, conversation, meta);
     let sections: Vec<&str> =
         [parts.memory.as_str(), &parts.rules, &parts.metadata].into_iter().filter(|s| !s.is_empty()).collect();

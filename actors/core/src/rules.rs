@@ -31,11 +31,7 @@ pub struct Allowed {
 }
 
 /// Which of the `attached` tools may be called after `history`.
-pub fn allowed<'a>(
-    rules: &[ToolRule],
-    attached: impl Iterator<Item = &'a str> + Clone,
-    history: &[Called],
-) -> Allowed {
+pub fn allowed<'a>(rules: &[ToolRule], attached: impl Iterator<Item = &'a str> + Clone, history: &[Called]) -> Allowed {
     let all: BTreeSet<String> = attached.map(str::to_owned).collect();
     if history.is_empty() {
         let first: BTreeSet<String> = rules
@@ -104,7 +100,8 @@ fn same_output(key: &str, text: &str) -> bool {
     if let (Ok(a), Ok(b)) = (key.parse::<f64>(), text.parse::<f64>()) {
         return (a - b).abs() < f64::EPSILON;
     }
-    let boolean = |s: &str| s.eq_ignore_ascii_case("true").then_some(true).or(s.eq_ignore_ascii_case("false").then_some(false));
+    let boolean =
+        |s: &str| s.eq_ignore_ascii_case("true").then_some(true).or(s.eq_ignore_ascii_case("false").then_some(false));
     matches!((boolean(key), boolean(text)), (Some(a), Some(b)) if a == b)
 }
 

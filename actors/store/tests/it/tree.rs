@@ -50,7 +50,13 @@ async fn names_and_groups() {
     assert_eq!(lively(&[b.id, c.id], 9).await, [(led.id, 0), (round.id, 0)], "a member is");
     assert_eq!(lively(&[b.id], 1).await, [(led.id, 0)]);
     assert!(lively(&[], 9).await.is_empty());
-    let run = GroupRun { id: RunId(Uuid::new_v4()), group_id: round.id, input: RunInput::default(), key: None, created_at: at(3) };
+    let run = GroupRun {
+        id: RunId(Uuid::new_v4()),
+        group_id: round.id,
+        input: RunInput::default(),
+        key: None,
+        created_at: at(3),
+    };
     assert_eq!(db.insert_group_run(&run, 100, node()).await.unwrap(), GroupAccepted::Stored);
     assert_eq!(lively(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
     db.drop_database().await;

@@ -111,16 +111,15 @@ async fn execute(
         return Ok(ToolOutcome::error(text));
     }
     let env: BTreeMap<String, String> = snapshot.agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
-    let context =
-        ToolContext {
-            agent: snapshot.agent.clone(),
-            conversation_id: id.default_conversation(),
-            run_id: None,
-            // Nobody sends this very call again.
-            call_id: state.ids.uuid().to_string(),
-            chain: Vec::new(),
-            env,
-        };
+    let context = ToolContext {
+        agent: snapshot.agent.clone(),
+        conversation_id: id.default_conversation(),
+        run_id: None,
+        // Nobody sends this very call again.
+        call_id: state.ids.uuid().to_string(),
+        chain: Vec::new(),
+        env,
+    };
     // A caller that goes away takes its call with it: the guard fires when this future is dropped.
     let cancel = CancellationToken::new();
     let _guard = cancel.clone().drop_guard();

@@ -10,6 +10,7 @@
 //! To add a command: a variant in [`cli`]; a setting: a member in [`config`]; an endpoint: see [`http`].
 
 pub mod ambient;
+pub mod app;
 pub mod boot;
 pub mod cli;
 pub mod config;

@@ -22,6 +22,7 @@ pub mod rule;
 pub mod run;
 pub mod schedule;
 pub mod step;
+pub mod tenant;
 pub mod tool;
 
 pub use agent::{Agent, AgentType, EnvVar};
@@ -36,6 +37,7 @@ pub use rule::ToolRule;
 pub use run::{BusyPolicy, Run, RunInput, RunStatus, StopReason, Usage};
 pub use schedule::{Schedule, When};
 pub use step::{Step, StepStatus};
+pub use tenant::{DEFAULT_ORGANIZATION, DEFAULT_USER, Scope};
 pub use tool::{Tool, ToolKind};
 
 /// A point in time, always UTC. Postgres keeps microseconds, so nothing finer is promised.

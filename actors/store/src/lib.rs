@@ -46,6 +46,7 @@ pub(crate) mod rows;
 mod run_events;
 pub mod runs;
 pub mod schedules;
+mod scoped;
 pub mod search;
 pub mod steps;
 pub mod tags;
@@ -61,6 +62,7 @@ pub use claims::LEASE;
 pub use connect::PoolSettings;
 pub use engram_core::ports::StoreError;
 pub use page::Page;
+pub use scoped::ScopedStore;
 
 /// A handle on the database. Cheap to clone.
 #[derive(Debug, Clone)]

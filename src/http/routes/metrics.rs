@@ -2,13 +2,13 @@
 //! of models are nobody else's business.
 
 use axum::{
-    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
 use engram_engine::insight;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::app::App;
 use crate::{http::state::AppState, telemetry::prometheus};
 
 /// Just this one.
@@ -21,7 +21,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Text format, version 0.0.4", content_type = "text/plain", body = String))
 )]
-async fn metrics(State(state): State<AppState>) -> Response {
-    insight::live(state.engine.live());
+async fn metrics(app: App) -> Response {
+    insight::live(app.engine.live());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus::render()).into_response()
 }

@@ -26,7 +26,8 @@ use engram_engine::{RunStream, StreamEvent};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use tokio::time::{Instant, interval_at};
 
-use crate::http::state::AppState;
+use crate::app::App;
+
 pub use convert::Converter;
 
 /// How a stream shows that it lives.
@@ -48,14 +49,14 @@ pub trait Convert: Send + 'static {
 }
 
 /// The answer to a streaming request.
-pub fn respond(state: &AppState, source: RunStream, converter: impl Convert, life: Life) -> Response {
+pub fn respond(app: &App, source: RunStream, converter: impl Convert, life: Life) -> Response {
     let run = source.run_id();
-    let (clock, ids) = (state.clock.clone(), state.ids.clone());
+    let (clock, ids) = (app.clock.clone(), app.ids.clone());
     let sign = move || match life {
         Life::Comments => Bytes::from_static(frames::COMMENT.as_bytes()),
         Life::Pings => frames::ping(run, clock.now(), ids.uuid()),
     };
-    let frames = stream(events(source), converter, sign, state.settings.server.keepalive);
+    let frames = stream(events(source), converter, sign, app.settings.server.keepalive);
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),

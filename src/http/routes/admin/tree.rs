@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, Group, NodeId};
 use engram_engine::{Activity, LiveConversation, NodeCensus};
 use engram_store::{nodes::NodeRow, tree::AgentCard};
@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState,
+    ApiError, ApiQuery,
     dto::{
         nodes::{NodeDto, NodeState},
         tree::{TreeAgent, TreeConversation, TreeDto, TreeGroup, TreeNode, TreeSchedule},
@@ -34,17 +35,14 @@ pub struct TreeQuery {
 
 /// See the live agents of all nodes: what they do, how many runs wait, in which groups they are, what is scheduled.
 #[utoipa::path(get, path = "/v1/admin/tree", tag = "admin", params(TreeQuery), responses((status = 200, body = TreeDto)))]
-pub async fn tree(
-    State(state): State<AppState>,
-    ApiQuery(query): ApiQuery<TreeQuery>,
-) -> Result<Json<TreeDto>, ApiError> {
+pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json<TreeDto>, ApiError> {
     let limit = limit(query.limit)?;
     let rows = i64::try_from(limit).unwrap_or(i64::MAX);
-    let census = state.engine.census_of_all().await?;
-    let mut nodes = nodes(&state.store.nodes().await?, &census);
+    let census = app.engine.census_of_all().await?;
+    let mut nodes = nodes(&app.store.nodes().await?, &census);
     let (live, not_shown) = busiest(census, limit);
     let ids: Vec<_> = live.iter().map(|(_, live)| live.conversation).collect();
-    let owners: HashMap<_, _> = state.store.agents_of(&ids).await?.into_iter().collect();
+    let owners: HashMap<_, _> = app.store.agents_of(&ids).await?.into_iter().collect();
     let mut scene = Scene::default();
     for (node, live) in &live {
         if let Some(agent) = owners.get(&live.conversation) {
@@ -55,15 +53,15 @@ pub async fn tree(
             node.live = node.live.map(|live| live.saturating_sub(1));
         }
     }
-    for schedule in state.store.coming_schedules(rows).await? {
+    for schedule in app.store.coming_schedules(rows).await? {
         scene.schedules.entry(schedule.agent_id).or_default().push((&schedule).into());
     }
     let lively: Vec<AgentId> =
         scene.conversations.keys().chain(scene.schedules.keys()).copied().collect::<HashSet<_>>().into_iter().collect();
-    let groups = state.store.lively_groups(&lively, rows).await?;
+    let groups = app.store.lively_groups(&lively, rows).await?;
     let named: HashSet<AgentId> =
         lively.iter().copied().chain(groups.iter().flat_map(|(group, _)| everybody(group))).collect();
-    scene.cards = state.store.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
+    scene.cards = app.store.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
     Ok(Json(scene.draw(nodes, &groups, not_shown)))
 }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/agents/{agent_id}/context`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_core::{
     ports::{
         EngineStore,
@@ -13,11 +13,11 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
     dto::context::{ContextDto, raw_message},
     error::ApiError,
     extract::{ApiQuery, PathId},
-    state::AppState,
 };
 
 /// Query parameters.
@@ -34,18 +34,18 @@ pub struct ContextQuery {
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/context", tag = "agents",
     params(ContextQuery, ("agent_id" = String, Path)), responses((status = 200, body = ContextDto)))]
 pub async fn context(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiQuery(query): ApiQuery<ContextQuery>,
 ) -> Result<Json<ContextDto>, ApiError> {
     let conversation = query.conversation_id.unwrap_or(id.default_conversation());
-    let loaded = state
+    let loaded = app
         .store
         .load(conversation)
         .await?
         .filter(|l| l.snapshot.agent.id == id)
         .ok_or_else(|| ApiError::not_found("Agent", id))?;
-    Ok(Json(overview(&loaded, state.clock.now())))
+    Ok(Json(overview(&loaded, app.clock.now())))
 }
 
 /// Counts. Messages carry the counts they were stored with; the parts of the prompt are counted here,

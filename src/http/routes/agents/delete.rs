@@ -1,11 +1,12 @@
 //! `DELETE /v1/agents/{agent_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{error::ApiError, extract::PathId, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, extract::PathId};
 
 /// That it is done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,8 +19,8 @@ pub struct Deleted {
 /// this moment ends at its next commit, which finds nothing to commit to.
 #[utoipa::path(delete, path = "/v1/agents/{agent_id}", tag = "agents", params(("agent_id" = String, Path)),
     responses((status = 200, body = Deleted)))]
-pub async fn delete(State(state): State<AppState>, PathId(id): PathId<AgentId>) -> Result<Json<Deleted>, ApiError> {
-    if !state.store.delete_agent(id).await? {
+pub async fn delete(app: App, PathId(id): PathId<AgentId>) -> Result<Json<Deleted>, ApiError> {
+    if !app.store.delete_agent(id).await? {
         return Err(ApiError::not_found("Agent", id));
     }
     Ok(Json(Deleted { message: format!("Agent id={id} successfully deleted") }))

@@ -1,12 +1,13 @@
 //! `GET /v1/agents/{agent_id}/files`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::states::require;
-use crate::http::{error::ApiError, extract::PathId, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, extract::PathId};
 
 /// A page of files in an agent's context.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,7 +26,7 @@ pub struct Files {
 /// The files in an agent's context. There are none yet.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/files", tag = "agents", params(("agent_id" = String, Path)),
     responses((status = 200, body = Files)))]
-pub async fn files(State(state): State<AppState>, PathId(id): PathId<AgentId>) -> Result<Json<Files>, ApiError> {
-    require(&state, id).await?;
+pub async fn files(app: App, PathId(id): PathId<AgentId>) -> Result<Json<Files>, ApiError> {
+    require(&app, id).await?;
     Ok(Json(Files { items: vec![], next_cursor: None, has_more: false }))
 }

@@ -1,18 +1,16 @@
 //! `GET /v1/agents/{agent_id}/folders`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 
 use super::states::require;
-use crate::http::{error::ApiError, extract::PathId, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, extract::PathId};
 
 /// The folders of an agent. There are none yet.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/folders", tag = "agents", params(("agent_id" = String, Path)),
     responses((status = 200, body = Vec<Object>)))]
-pub async fn folders(
-    State(state): State<AppState>,
-    PathId(id): PathId<AgentId>,
-) -> Result<Json<Vec<engram_domain::Json>>, ApiError> {
-    require(&state, id).await?;
+pub async fn folders(app: App, PathId(id): PathId<AgentId>) -> Result<Json<Vec<engram_domain::Json>>, ApiError> {
+    require(&app, id).await?;
     Ok(Json(vec![]))
 }

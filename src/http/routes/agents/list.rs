@@ -1,27 +1,26 @@
 //! `GET /v1/agents/`
 
-use axum::{Json, extract::State};
+use axum::Json;
 
 use super::{
     paging::{DEFAULT_LIMIT, page},
     query::{AgentQuery, RelationQuery, sort},
     states::agent_states,
 };
-use crate::http::{
-    dto::agents::AgentStateDto, error::ApiError, extract::ApiQuery, pagination::PageQuery, state::AppState,
-};
+use crate::app::App;
+use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::ApiQuery, pagination::PageQuery};
 
 /// Lists agents, the newest first unless the caller says otherwise. Hidden ones are left out.
 #[utoipa::path(get, path = "/v1/agents", tag = "agents", params(AgentQuery, RelationQuery, PageQuery),
     responses((status = 200, body = Vec<AgentStateDto>)))]
 pub async fn list(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(query): ApiQuery<AgentQuery>,
     ApiQuery(relations): ApiQuery<RelationQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
     let page = page(&paging, DEFAULT_LIMIT, false)?;
     let Some(filter) = query.filter()? else { return Ok(Json(vec![])) };
-    let agents = state.store.agents(&filter, sort(paging.sort()), page).await?;
-    agent_states(&state, agents, relations.wanted()).await.map(Json)
+    let agents = app.store.agents(&filter, sort(paging.sort()), page).await?;
+    agent_states(&app, agents, relations.wanted()).await.map(Json)
 }

@@ -1,6 +1,6 @@
 //! `PATCH /v1/agents/{agent_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{Agent, AgentId, MessageId};
 use engram_engine::Command;
 use engram_store::agents::{AgentPatch, Wanted};
@@ -15,13 +15,13 @@ use super::{
     },
     states::agent_state,
 };
+use crate::app::App;
 use crate::http::{
     caller::Caller,
     dto::agents::{AgentStateDto, UpdateAgent},
     error::ApiError,
     extract::{ApiJson, PathId},
     routes::passages::search::moment,
-    state::AppState,
 };
 
 /// Changes an agent. Absent members stay as they are. `enable_sleeptime` gives it a companion, if it has none, or
@@ -29,46 +29,46 @@ use crate::http::{
 #[utoipa::path(patch, path = "/v1/agents/{agent_id}", tag = "agents", params(("agent_id" = String, Path)),
     request_body = UpdateAgent, responses((status = 200, body = AgentStateDto)))]
 pub async fn modify(
-    State(state): State<AppState>,
+    app: App,
     caller: Caller,
     PathId(id): PathId<AgentId>,
     ApiJson(request): ApiJson<UpdateAgent>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    let agent = state.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
     refuse(&request)?;
     // Looked at before anything is changed, so that a request is not half done.
     let shortened = match &request.message_ids {
-        Some(wanted) => kept(&agent_state(&state, id).await?.message_ids, wanted)?,
+        Some(wanted) => kept(&agent_state(&app, id).await?.message_ids, wanted)?,
         None => None,
     };
     let sleeps = request.enable_sleeptime;
-    let patch = patch(&state, caller, &agent, request).await?;
-    if patch != AgentPatch::default() && !state.store.modify_agent(id, &patch, state.clock.now()).await? {
+    let patch = patch(&app, caller, &agent, request).await?;
+    if patch != AgentPatch::default() && !app.store.modify_agent(id, &patch, app.clock.now()).await? {
         return Err(ApiError::not_found("Agent", id));
     }
     match sleeps {
-        Some(true) => enable_sleeptime(&state, id).await?,
-        Some(false) => state.store.remove_companions(id).await?,
+        Some(true) => enable_sleeptime(&app, id).await?,
+        Some(false) => app.store.remove_companions(id).await?,
         None => {}
     }
     if let Some(keep_last) = shortened {
         let command = Command::Compact { settings: None, keep_last: Some(keep_last) };
-        state.engine.command(id.default_conversation(), command).await?;
+        app.engine.command(id.default_conversation(), command).await?;
     }
-    agent_state(&state, id).await.map(Json)
+    agent_state(&app, id).await.map(Json)
 }
 
 /// A companion for an agent that has none. Its tools stay as they are: whoever chose them may have reasons.
-async fn enable_sleeptime(state: &AppState, id: AgentId) -> Result<(), ApiError> {
-    if state.store.has_companions(id).await? {
+async fn enable_sleeptime(app: &App, id: AgentId) -> Result<(), ApiError> {
+    if app.store.has_companions(id).await? {
         return Ok(());
     }
-    let agent = state.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
-    let mut relations = state.store.relations(&[id], Wanted::default()).await?;
+    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let mut relations = app.store.relations(&[id], Wanted::default()).await?;
     let blocks = relations.remove(&id).unwrap_or_default().blocks;
-    let companion = companion(state, &agent, &blocks).await?;
+    let companion = companion(app, &agent, &blocks).await?;
     // False when another request was faster: it has what was asked for.
-    state.store.add_companion(id, &companion, state.clock.now()).await?;
+    app.store.add_companion(id, &companion, app.clock.now()).await?;
     Ok(())
 }
 
@@ -86,7 +86,7 @@ fn refuse(r: &UpdateAgent) -> Result<(), ApiError> {
     }
 }
 
-async fn patch(state: &AppState, caller: Caller, agent: &Agent, r: UpdateAgent) -> Result<AgentPatch, ApiError> {
+async fn patch(app: &App, caller: Caller, agent: &Agent, r: UpdateAgent) -> Result<AgentPatch, ApiError> {
     let llm = LlmWish {
         handle: r.model.as_deref(),
         config: r.llm_config.as_ref(),
@@ -98,14 +98,14 @@ async fn patch(state: &AppState, caller: Caller, agent: &Agent, r: UpdateAgent) 
         parallel_tool_calls: r.parallel_tool_calls,
     };
     let own_config = llm.config.is_some();
-    let mut llm = models::llm(state, caller, &llm, Some(&agent.llm)).await?;
+    let mut llm = models::llm(app, caller, &llm, Some(&agent.llm)).await?;
     if !own_config && llm.handle != agent.llm.handle {
         models::add_thoughts(&mut llm, agent.agent_type);
     }
     let embedding =
         EmbeddingWish { handle: r.embedding.as_deref(), config: r.embedding_config.as_ref(), chunk_size: None };
-    let embedding = models::embedding(state, &embedding, Some(&agent.embedding)).await?;
-    let env = r.env().map(|env| variables(env, state.ids.as_ref()));
+    let embedding = models::embedding(app, &embedding, Some(&agent.embedding)).await?;
+    let env = r.env().map(|env| variables(env, app.ids.as_ref()));
     let last_run_completion = moment("last_run_completion", r.last_run_completion.as_deref())?;
     if let Some(name) = r.name.as_ref().filter(|n| n.trim().is_empty()) {
         return Err(ApiError::invalid(&["body", "name"], "expected a name", json!(name)));

@@ -1,15 +1,15 @@
 //! `POST /v1/agents/{agent_id}/recompile`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_engine::{Command, CommandOutcome};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
     error::ApiError,
     extract::{ApiQuery, PathId},
-    state::AppState,
 };
 
 /// Query parameters.
@@ -25,28 +25,28 @@ pub struct RecompileQuery {
 #[utoipa::path(post, path = "/v1/agents/{agent_id}/recompile", tag = "agents",
     params(RecompileQuery, ("agent_id" = String, Path)), responses((status = 200, body = String)))]
 pub async fn recompile(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiQuery(query): ApiQuery<RecompileQuery>,
 ) -> Result<Json<String>, ApiError> {
-    run(&state, id, query).await
+    run(&app, id, query).await
 }
 
 /// The same under its older path.
 #[utoipa::path(post, path = "/v1/agents/{agent_id}/system-prompt/recompile", tag = "agents",
     params(RecompileQuery, ("agent_id" = String, Path)), responses((status = 200, body = String)))]
 pub async fn recompile_old(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiQuery(query): ApiQuery<RecompileQuery>,
 ) -> Result<Json<String>, ApiError> {
-    run(&state, id, query).await
+    run(&app, id, query).await
 }
 
-async fn run(state: &AppState, id: AgentId, query: RecompileQuery) -> Result<Json<String>, ApiError> {
-    super::states::require(state, id).await?;
+async fn run(app: &App, id: AgentId, query: RecompileQuery) -> Result<Json<String>, ApiError> {
+    super::states::require(app, id).await?;
     let command = Command::Recompile { dry_run: query.dry_run };
-    match state.engine.command(id.default_conversation(), command).await? {
+    match app.engine.command(id.default_conversation(), command).await? {
         CommandOutcome::Prompt(prompt) => Ok(Json(prompt)),
         other => Err(ApiError::internal(format!("a recompilation answered {other:?}"))),
     }

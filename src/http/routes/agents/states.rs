@@ -3,30 +3,26 @@
 use engram_domain::{Agent, AgentId, Message};
 use engram_store::agents::Wanted;
 
+use crate::app::App;
 use crate::http::{
     dto::{
         agents::AgentStateDto,
         messages::{Options, letta_messages},
     },
     error::ApiError,
-    state::AppState,
 };
 
 /// One agent with everything that hangs on it.
-pub async fn agent_state(state: &AppState, id: AgentId) -> Result<AgentStateDto, ApiError> {
-    let agent = state.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
-    let mut states = agent_states(state, vec![agent], Wanted::default()).await?;
+pub async fn agent_state(app: &App, id: AgentId) -> Result<AgentStateDto, ApiError> {
+    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let mut states = agent_states(app, vec![agent], Wanted::default()).await?;
     states.pop().ok_or_else(|| ApiError::not_found("Agent", id))
 }
 
 /// Agents with what hangs on them: one query a relation, however many they are.
-pub async fn agent_states(
-    state: &AppState,
-    agents: Vec<Agent>,
-    wanted: Wanted,
-) -> Result<Vec<AgentStateDto>, ApiError> {
+pub async fn agent_states(app: &App, agents: Vec<Agent>, wanted: Wanted) -> Result<Vec<AgentStateDto>, ApiError> {
     let ids: Vec<AgentId> = agents.iter().map(|a| a.id).collect();
-    let mut relations = state.store.relations(&ids, wanted).await?;
+    let mut relations = app.store.relations(&ids, wanted).await?;
     Ok(agents
         .into_iter()
         .map(|agent| {
@@ -47,6 +43,6 @@ fn pending_approval(message: &Message) -> Option<engram_domain::Json> {
 }
 
 /// Fails with 404 when there is no such agent.
-pub async fn require(state: &AppState, id: AgentId) -> Result<(), ApiError> {
-    if state.store.agent_exists(id).await? { Ok(()) } else { Err(ApiError::not_found("Agent", id)) }
+pub async fn require(app: &App, id: AgentId) -> Result<(), ApiError> {
+    if app.store.agent_exists(id).await? { Ok(()) } else { Err(ApiError::not_found("Agent", id)) }
 }

@@ -7,7 +7,8 @@ use engram_store::{
 };
 
 use super::retrieve::find;
-use crate::http::{error::ApiError, routes::agents::creation::reader, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, routes::agents::creation::reader};
 
 /// Agents of an archive at most.
 const MOST_AGENTS: i64 = 1_000;
@@ -15,12 +16,12 @@ const MOST_AGENTS: i64 = 1_000;
 const TRIES: u8 = 5;
 
 /// Agents with sleep-time that have the archive. 400 when there are none.
-pub(super) async fn readers(state: &AppState, archive: ArchiveId) -> Result<Vec<AgentId>, ApiError> {
-    find(state, archive).await?;
+pub(super) async fn readers(app: &App, archive: ArchiveId) -> Result<Vec<AgentId>, ApiError> {
+    find(app, archive).await?;
     let filter = AgentFilter { archive_id: Some(archive), ..AgentFilter::default() };
     let mut found = vec![];
-    for agent in state.store.agents(&filter, AgentSort::Created, Page::oldest(MOST_AGENTS)).await? {
-        if state.store.has_companions(agent.id).await? {
+    for agent in app.store.agents(&filter, AgentSort::Created, Page::oldest(MOST_AGENTS)).await? {
+        if app.store.has_companions(agent.id).await? {
             found.push(agent.id);
         }
     }
@@ -33,17 +34,17 @@ pub(super) async fn readers(state: &AppState, archive: ArchiveId) -> Result<Vec<
 /// Has the passages worked into the block of an agent that is named like the archive. An agent that was deleted meanwhile
 /// wants nothing any more.
 pub(super) async fn absorb(
-    state: &AppState,
+    app: &App,
     archive: ArchiveId,
     main: &AgentId,
     passages: impl Iterator<Item = &str> + Clone,
 ) -> Result<(), ApiError> {
-    let source = find(state, archive).await?;
+    let source = find(app, archive).await?;
     for _ in 0..TRIES {
-        let Some(agent) = state.store.agent(*main).await? else { return Ok(()) };
-        let blocks = state.store.relations(&[*main], Wanted::default()).await?.remove(main).unwrap_or_default().blocks;
-        let new = reader(state, &agent, &blocks, &source, passages.clone()).await?;
-        if new.runs.is_empty() || state.store.create_ephemeral(&new, state.clock.now()).await? {
+        let Some(agent) = app.store.agent(*main).await? else { return Ok(()) };
+        let blocks = app.store.relations(&[*main], Wanted::default()).await?.remove(main).unwrap_or_default().blocks;
+        let new = reader(app, &agent, &blocks, &source, passages.clone()).await?;
+        if new.runs.is_empty() || app.store.create_ephemeral(&new, app.clock.now()).await? {
             return Ok(());
         }
     }

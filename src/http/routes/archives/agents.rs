@@ -1,10 +1,11 @@
 //! `GET /v1/archives/{archive_id}/agents`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::ArchiveId;
 use engram_store::agents::{AgentFilter, AgentSort};
 
 use super::retrieve::find;
+use crate::app::App;
 use crate::http::{
     dto::agents::AgentStateDto,
     error::ApiError,
@@ -15,7 +16,6 @@ use crate::http::{
         paging::{DEFAULT_LIMIT, page},
         query::RelationQuery,
     },
-    state::AppState,
 };
 
 /// The agents that have an archive, the newest first unless the caller says otherwise.
@@ -23,14 +23,14 @@ use crate::http::{
     params(RelationQuery, PageQuery, ("archive_id" = String, Path)),
     responses((status = 200, body = Vec<AgentStateDto>)))]
 pub async fn agents(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<ArchiveId>,
     ApiQuery(relations): ApiQuery<RelationQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
     let page = page(&paging, DEFAULT_LIMIT, false)?;
-    find(&state, id).await?;
+    find(&app, id).await?;
     let filter = AgentFilter { archive_id: Some(id), ..AgentFilter::default() };
-    let agents = state.store.agents(&filter, AgentSort::Created, page).await?;
-    agent_states(&state, agents, relations.wanted()).await.map(Json)
+    let agents = app.store.agents(&filter, AgentSort::Created, page).await?;
+    agent_states(&app, agents, relations.wanted()).await.map(Json)
 }

@@ -1,32 +1,29 @@
 //! `POST /v1/archives/`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{Archive, ArchiveId};
 
+use crate::app::App;
 use crate::http::{
     dto::archives::{ArchiveDto, CreateArchive},
     error::ApiError,
     extract::ApiJson,
     routes::agents::creation::models::{self, EmbeddingWish},
-    state::AppState,
 };
 
 /// Creates an archive. Its embedding model cannot be changed later.
 #[utoipa::path(post, path = "/v1/archives", tag = "archives", request_body = CreateArchive,
     responses((status = 200, body = ArchiveDto)))]
-pub async fn create(
-    State(state): State<AppState>,
-    ApiJson(request): ApiJson<CreateArchive>,
-) -> Result<Json<ArchiveDto>, ApiError> {
+pub async fn create(app: App, ApiJson(request): ApiJson<CreateArchive>) -> Result<Json<ArchiveDto>, ApiError> {
     let wish = EmbeddingWish {
         handle: request.embedding.as_deref(),
         config: request.embedding_config.as_ref(),
         chunk_size: None,
     };
-    let embedding = models::embedding(&state, &wish, None).await?;
-    let now = state.clock.now();
+    let embedding = models::embedding(&app, &wish, None).await?;
+    let now = app.clock.now();
     let archive = Archive {
-        id: ArchiveId(state.ids.uuid()),
+        id: ArchiveId(app.ids.uuid()),
         name: request.name,
         description: request.description,
         embedding,
@@ -34,6 +31,6 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    state.store.create_archive(&archive).await?;
+    app.store.create_archive(&archive).await?;
     Ok(Json(archive.into()))
 }

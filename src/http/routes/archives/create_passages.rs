@@ -1,15 +1,15 @@
 //! `POST /v1/archives/{archive_id}/passages/batch`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{ArchiveId, Passage, PassageId};
 
 use super::{absorb, embedding::embed, retrieve::find};
+use crate::app::App;
 use crate::http::{
     dto::passages::{CreatePassage, CreatePassages, PassageDto},
     error::ApiError,
     extract::{ApiJson, PathId},
     routes::{agents::creation::plan::sorted, passages::search::parse_time},
-    state::AppState,
 };
 
 /// Stores several passages in an archive, each whole; all of them or none. With `sleeptime` they are worked into a block
@@ -18,12 +18,12 @@ use crate::http::{
     params(("archive_id" = String, Path)), request_body = CreatePassages,
     responses((status = 200, body = Vec<PassageDto>)))]
 pub async fn create_passages(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<ArchiveId>,
     ApiJson(request): ApiJson<CreatePassages>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
     let sleeps = request.sleeptime == Some(true);
-    let readers = if sleeps { absorb::readers(&state, id).await? } else { vec![] };
+    let readers = if sleeps { absorb::readers(&app, id).await? } else { vec![] };
     let placed = request
         .passages
         .into_iter()
@@ -32,9 +32,9 @@ pub async fn create_passages(
         .collect();
     // A task of its own: a client that goes away in the middle must not keep some of the readers from their work.
     let work = tokio::spawn(async move {
-        let stored = store(&state, id, placed).await?;
+        let stored = store(&app, id, placed).await?;
         for reader in readers {
-            absorb::absorb(&state, id, &reader, stored.iter().map(|p| p.text.as_str())).await?;
+            absorb::absorb(&app, id, &reader, stored.iter().map(|p| p.text.as_str())).await?;
         }
         Ok(Json(stored))
     });
@@ -43,12 +43,12 @@ pub async fn create_passages(
 
 /// Embeds and stores passages; each comes with its place in the request.
 pub async fn store(
-    state: &AppState,
+    app: &App,
     id: ArchiveId,
     requests: Vec<(CreatePassage, Vec<String>)>,
 ) -> Result<Vec<PassageDto>, ApiError> {
-    let archive = find(state, id).await?;
-    let now = state.clock.now();
+    let archive = find(app, id).await?;
+    let now = app.clock.now();
     let texts: Vec<String> = requests.iter().map(|(r, _)| r.text.clone()).collect();
     let mut passages = Vec::with_capacity(requests.len());
     for (request, mut loc) in requests {
@@ -58,7 +58,7 @@ pub async fn store(
             None => now,
         };
         passages.push(Passage {
-            id: PassageId(state.ids.uuid()),
+            id: PassageId(app.ids.uuid()),
             archive_id: id,
             source_id: None,
             text: request.text,
@@ -72,9 +72,9 @@ pub async fn store(
     if passages.is_empty() {
         return Ok(vec![]);
     }
-    for (passage, vector) in passages.iter_mut().zip(embed(state, &archive.embedding, &texts).await?) {
+    for (passage, vector) in passages.iter_mut().zip(embed(app, &archive.embedding, &texts).await?) {
         passage.embedding = vector;
     }
-    state.store.insert_passages(id, &passages).await?;
+    app.store.insert_passages(id, &passages).await?;
     Ok(passages.into_iter().map(|p| PassageDto::new(p, &archive, None)).collect())
 }

@@ -1,20 +1,21 @@
 //! `DELETE /v1/archives/{archive_id}/passages/{passage_id}`
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use engram_domain::{ArchiveId, PassageId};
 
 use super::retrieve::find;
-use crate::http::{error::ApiError, extract::PathId, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, extract::PathId};
 
 /// Deletes a passage of an archive.
 #[utoipa::path(delete, path = "/v1/archives/{archive_id}/passages/{passage_id}", tag = "archives",
     params(("archive_id" = String, Path), ("passage_id" = String, Path)), responses((status = 204)))]
 pub async fn delete_passage(
-    State(state): State<AppState>,
+    app: App,
     PathId((id, passage)): PathId<(ArchiveId, PassageId)>,
 ) -> Result<StatusCode, ApiError> {
-    find(&state, id).await?;
-    if !state.store.delete_passage(&[id], passage).await? {
+    find(&app, id).await?;
+    if !app.store.delete_passage(&[id], passage).await? {
         return Err(ApiError::not_found("Passage", passage));
     }
     Ok(StatusCode::NO_CONTENT)

@@ -7,7 +7,8 @@ use engram_core::{ports::EmbedError, tokens};
 use engram_domain::{Archive, ArchiveId, EmbeddingConfig, Passage};
 use engram_store::passages::PassageFilter;
 
-use crate::http::{error::ApiError, state::AppState};
+use crate::app::App;
+use crate::http::error::ApiError;
 
 /// Cuts a text into pieces of at most `max` tokens, between words where it can. Nothing is lost but
 /// white space at the cuts.
@@ -51,8 +52,8 @@ pub fn chunks(text: &str, max: i32) -> Vec<String> {
 }
 
 /// One vector a text.
-pub async fn embed(state: &AppState, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, ApiError> {
-    state.embedder.embed(config, texts).await.map_err(|error| match error {
+pub async fn embed(app: &App, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, ApiError> {
+    app.embedder.embed(config, texts).await.map_err(|error| match error {
         EmbedError::UnknownModel(_) => ApiError::bad_request(error.to_string()),
         EmbedError::Provider(_) | EmbedError::Dimensions { .. } => {
             ApiError::new(StatusCode::BAD_GATEWAY, error.to_string())
@@ -63,7 +64,7 @@ pub async fn embed(state: &AppState, config: &EmbeddingConfig, texts: &[String])
 /// The passages closest to a query over several archives, best first. Archives with the same model
 /// are searched together; similarities of different models are compared as they are.
 pub async fn nearest(
-    state: &AppState,
+    app: &App,
     archives: &[Archive],
     filter: &PassageFilter,
     query: &str,
@@ -81,10 +82,10 @@ pub async fn nearest(
     }
     let mut found = Vec::new();
     for (config, ids) in groups {
-        let vectors = embed(state, config, &[query.to_owned()]).await?;
+        let vectors = embed(app, config, &[query.to_owned()]).await?;
         let Some(vector) = vectors.first() else { continue };
         let filter = PassageFilter { archives: Some(ids), ..filter.clone() };
-        found.extend(state.store.nearest_passages(&filter, vector, limit).await?);
+        found.extend(app.store.nearest_passages(&filter, vector, limit).await?);
     }
     found.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap_or(Ordering::Equal));
     found.truncate(usize::try_from(limit).unwrap_or(0));

@@ -1,18 +1,18 @@
 //! `GET /v1/archives/`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_store::archives::ArchiveFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
     dto::archives::ArchiveDto,
     error::ApiError,
     extract::ApiQuery,
     pagination::PageQuery,
     routes::agents::paging::{DEFAULT_LIMIT, page},
-    state::AppState,
 };
 
 /// Query parameters besides those of every list.
@@ -31,12 +31,12 @@ pub struct ArchiveQuery {
 #[utoipa::path(get, path = "/v1/archives", tag = "archives", params(ArchiveQuery, PageQuery),
     responses((status = 200, body = Vec<ArchiveDto>)))]
 pub async fn list(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(query): ApiQuery<ArchiveQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<ArchiveDto>>, ApiError> {
     let page = page(&paging, DEFAULT_LIMIT, false)?;
     let filter = ArchiveFilter { name: query.name, agent_id: query.agent_id };
-    let archives = state.store.archives(&filter, page).await?;
+    let archives = app.store.archives(&filter, page).await?;
     Ok(Json(archives.into_iter().map(ArchiveDto::from).collect()))
 }

@@ -2,19 +2,18 @@
 
 use axum::{
     Json,
-    extract::State,
     http::{HeaderMap, StatusCode, header},
 };
 use engram_domain::BlockId;
 use engram_store::blocks::{BlockPatch, Modified};
 
 use super::{check_label, check_limit, too_long};
+use crate::app::App;
 use crate::http::{
     dto::blocks::{BlockDto, BlockUpdate},
     error::ApiError,
     extract::{ApiJson, PathId},
     routes::agents::creation::plan::sorted,
-    state::AppState,
 };
 
 /// Changes a block; every agent that has it sees the change in its next step. With
@@ -22,21 +21,16 @@ use crate::http::{
 #[utoipa::path(patch, path = "/v1/blocks/{block_id}", tag = "blocks", params(("block_id" = String, Path)),
     request_body = BlockUpdate, responses((status = 200, body = BlockDto)))]
 pub async fn modify(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<BlockId>,
     headers: HeaderMap,
     ApiJson(update): ApiJson<BlockUpdate>,
 ) -> Result<Json<BlockDto>, ApiError> {
-    apply(&state, id, update, &headers).await.map(Json)
+    apply(&app, id, update, &headers).await.map(Json)
 }
 
 /// Changes a block under the condition that the request's headers state.
-pub async fn apply(
-    state: &AppState,
-    id: BlockId,
-    update: BlockUpdate,
-    headers: &HeaderMap,
-) -> Result<BlockDto, ApiError> {
+pub async fn apply(app: &App, id: BlockId, update: BlockUpdate, headers: &HeaderMap) -> Result<BlockDto, ApiError> {
     let expected = if_match(headers)?;
     if let Some(label) = &update.label {
         check_label(label, &["body", "label"])?;
@@ -58,7 +52,7 @@ pub async fn apply(
         hidden: update.hidden,
         tags: update.tags.map(sorted),
     };
-    match state.store.modify_block(id, patch, expected, state.clock.now()).await? {
+    match app.store.modify_block(id, patch, expected, app.clock.now()).await? {
         Modified::Done(block) => Ok((*block).into()),
         Modified::Missing => Err(ApiError::not_found("Block", id)),
         Modified::Stale { version } => Err(ApiError::new(

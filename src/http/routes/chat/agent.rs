@@ -1,11 +1,12 @@
 //! `POST /openai/v1/{agent_id}/chat/completions`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use engram_domain::AgentId;
 
 use super::complete::complete;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, IdempotencyKey, PathId,
+    ApiError, ApiJson, IdempotencyKey, PathId,
     dto::chat::{ChatError, ChatRequest, Completion},
 };
 
@@ -19,11 +20,11 @@ use crate::http::{
     responses((status = 200, body = Completion), (status = 404, description = "No such agent"))
 )]
 pub async fn complete_agent_chat(
-    State(state): State<AppState>,
+    app: App,
     agent: Result<PathId<AgentId>, ApiError>,
     key: Result<IdempotencyKey, ApiError>,
     body: Result<ApiJson<ChatRequest>, ApiError>,
 ) -> Result<Response, ChatError> {
     let (PathId(agent), ApiJson(request)) = (agent?, body?);
-    complete(&state, agent, &request, key, request.stream.unwrap_or_default()).await
+    complete(&app, agent, &request, key, request.stream.unwrap_or_default()).await
 }

@@ -7,6 +7,7 @@ use axum::{
 use engram_domain::AgentId;
 use engram_engine::{RunStream, StreamEvent};
 
+use crate::app::App;
 use crate::http::{
     dto::{
         chat::{ChatError, ChatRequest, Completion, Head},
@@ -19,7 +20,6 @@ use crate::http::{
         self, Life,
         chat::{Chunks, Words},
     },
-    state::AppState,
 };
 
 /// `run_type` of such runs.
@@ -29,7 +29,7 @@ const LONGEST_NAME: usize = 100;
 
 /// Has the agent answer, in chunks if `stream`.
 pub async fn complete(
-    state: &AppState,
+    app: &App,
     agent: AgentId,
     request: &ChatRequest,
     key: Result<IdempotencyKey, ApiError>,
@@ -37,16 +37,16 @@ pub async fn complete(
 ) -> Result<Response, ChatError> {
     let key = key?;
     let manner = Manner { run_type: RUN_TYPE, background: false, key: key.0.as_deref() };
-    let mut run = new_run(state, Target::default_of(agent), &MessageRequest::default(), manner)?;
+    let mut run = new_run(app, Target::default_of(agent), &MessageRequest::default(), manner)?;
     run.input.messages = request.unheard()?;
     run.input.stream_tokens = stream;
     let at = run.created_at;
-    let events = submit(state, run).await?;
+    let events = submit(app, run).await?;
     let model = request.model.as_deref().filter(|name| !name.is_empty());
     let model = model.map_or_else(|| agent.to_string(), |name| name.chars().take(LONGEST_NAME).collect());
     let head = Head { run: events.run_id(), at, model };
     if stream {
-        return Ok(sse::respond(state, events, Chunks::new(head, request.wants_usage()), Life::Comments));
+        return Ok(sse::respond(app, events, Chunks::new(head, request.wants_usage()), Life::Comments));
     }
     whole(events, &head).await
 }

@@ -1,10 +1,11 @@
 //! `POST /v1/chat/completions`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 
 use super::complete::complete;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, IdempotencyKey,
+    ApiError, ApiJson, IdempotencyKey,
     dto::chat::{ChatError, ChatRequest, Completion},
 };
 
@@ -17,11 +18,11 @@ use crate::http::{
     responses((status = 200, body = Completion), (status = 404, description = "No such agent"))
 )]
 pub async fn complete_chat(
-    State(state): State<AppState>,
+    app: App,
     key: Result<IdempotencyKey, ApiError>,
     body: Result<ApiJson<ChatRequest>, ApiError>,
 ) -> Result<Response, ChatError> {
     let ApiJson(request) = body?;
     let agent = request.agent().ok_or_else(|| ChatError::no_such_model(request.model.as_deref()))?;
-    complete(&state, agent, &request, key, request.stream.unwrap_or_default()).await
+    complete(&app, agent, &request, key, request.stream.unwrap_or_default()).await
 }

@@ -1,11 +1,12 @@
 //! `POST /v1/voice-beta/{agent_id}/chat/completions`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use engram_domain::AgentId;
 
 use super::complete::complete;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, IdempotencyKey, PathId,
+    ApiError, ApiJson, IdempotencyKey, PathId,
     dto::chat::{ChatError, ChatRequest, Completion},
 };
 
@@ -22,11 +23,11 @@ use crate::http::{
     )
 )]
 pub async fn complete_voice_chat(
-    State(state): State<AppState>,
+    app: App,
     agent: Result<PathId<AgentId>, ApiError>,
     key: Result<IdempotencyKey, ApiError>,
     body: Result<ApiJson<ChatRequest>, ApiError>,
 ) -> Result<Response, ChatError> {
     let (PathId(agent), ApiJson(request)) = (agent?, body?);
-    complete(&state, agent, &request, key, request.stream.unwrap_or(true)).await
+    complete(&app, agent, &request, key, request.stream.unwrap_or(true)).await
 }

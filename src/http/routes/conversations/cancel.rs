@@ -1,10 +1,11 @@
 //! `POST /v1/conversations/{conversation_id}/cancel`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::Json;
 
 use super::{AgentQuery, find};
-use crate::http::{ApiError, ApiQuery, AppState, PathId, routes::messages::cancel_runs};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PathId, routes::messages::cancel_runs};
 
 /// Cancel what runs in a conversation.
 #[utoipa::path(
@@ -13,10 +14,10 @@ use crate::http::{ApiError, ApiQuery, AppState, PathId, routes::messages::cancel
     responses((status = 200, body = Object), (status = 404, description = "No such conversation"), (status = 409, description = "Nothing runs"))
 )]
 pub async fn cancel_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<AxumJson<Json>, ApiError> {
-    let conversation = find(&state, &id, query.agent_id).await?;
-    cancel_runs(&state, &conversation).await
+    let conversation = find(&app, &id, query.agent_id).await?;
+    cancel_runs(&app, &conversation).await
 }

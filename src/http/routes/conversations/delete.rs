@@ -1,9 +1,10 @@
 //! `DELETE /v1/conversations/{conversation_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 
 use super::{AgentQuery, find};
-use crate::http::{ApiError, ApiQuery, AppState, PathId};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PathId};
 
 /// Delete a conversation with its messages. Runs in it are cancelled.
 #[utoipa::path(
@@ -12,17 +13,17 @@ use crate::http::{ApiError, ApiQuery, AppState, PathId};
     responses((status = 200, description = "`null`"), (status = 404, description = "No such conversation"))
 )]
 pub async fn delete_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<Json<()>, ApiError> {
-    let conversation = find(&state, &id, query.agent_id).await?;
+    let conversation = find(&app, &id, query.agent_id).await?;
     if conversation.is_default() {
         return Err(ApiError::bad_request(
             "An agent's own history goes only with the agent; reset its messages instead",
         ));
     }
-    if !state.store.delete_conversation(conversation.id, state.clock.now()).await? {
+    if !app.store.delete_conversation(conversation.id, app.clock.now()).await? {
         return Err(ApiError::not_found("Conversation", &id));
     }
     Ok(Json(()))

@@ -1,10 +1,11 @@
 //! `POST /v1/conversations/{conversation_id}/fork`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::ConversationId;
 
 use super::{AgentQuery, parse_id, show};
-use crate::http::{ApiError, ApiQuery, AppState, PathId, dto::conversations::ConversationDto};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PathId, dto::conversations::ConversationDto};
 
 /// Go on from here in a new conversation; this one stays as it is.
 #[utoipa::path(
@@ -13,13 +14,13 @@ use crate::http::{ApiError, ApiQuery, AppState, PathId, dto::conversations::Conv
     responses((status = 200, body = ConversationDto), (status = 404, description = "No such conversation"))
 )]
 pub async fn fork_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<Json<ConversationDto>, ApiError> {
     let from = parse_id(&id, query.agent_id)?;
-    let new = ConversationId(state.ids.uuid());
-    let forked = state.store.fork_conversation(from, new, state.clock.now(), state.ids.as_ref()).await?;
+    let new = ConversationId(app.ids.uuid());
+    let forked = app.store.fork_conversation(from, new, app.clock.now(), app.ids.as_ref()).await?;
     let forked = forked.ok_or_else(|| ApiError::not_found("Conversation", &id))?;
-    show(&state, forked).await.map(Json)
+    show(&app, forked).await.map(Json)
 }

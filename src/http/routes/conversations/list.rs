@@ -1,6 +1,6 @@
 //! `GET /v1/conversations`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_store::{
     Page,
@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
-use crate::http::{ApiError, ApiQuery, AppState, PageQuery, dto::conversations::ConversationDto};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PageQuery, dto::conversations::ConversationDto};
 
 /// Which conversations.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -30,7 +31,7 @@ pub struct ConversationQuery {
     responses((status = 200, body = Vec<ConversationDto>))
 )]
 pub async fn list_conversations(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(query): ApiQuery<ConversationQuery>,
     ApiQuery(page): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<ConversationDto>>, ApiError> {
@@ -46,9 +47,9 @@ pub async fn list_conversations(
     let (after, before) = page.cursors();
     let page = Page { limit: page.limit(50)?, after, before, ascending: page.ascending(false)? };
     let filter = ConversationFilter { agent_id: query.agent_id, summary_search: query.summary_search };
-    let found = state.store.conversations(&filter, sort, page).await?;
+    let found = app.store.conversations(&filter, sort, page).await?;
     let ids: Vec<_> = found.iter().map(|c| c.id).collect();
-    let mut context = state.store.context_message_ids(&ids).await?;
+    let mut context = app.store.context_message_ids(&ids).await?;
     let shown = found.into_iter().map(|c| {
         let ids = context.remove(&c.id).unwrap_or_default();
         ConversationDto::new(c, &ids)

@@ -1,13 +1,14 @@
 //! `POST /v1/conversations/{conversation_id}/compact`, `…/recompile`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_engine::{Command, CommandOutcome};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{AgentQuery, agent_of, find};
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, OptionalJson, PathId,
+    ApiError, ApiQuery, OptionalJson, PathId,
     routes::messages::{CompactionRequest, CompactionResponse, compact},
 };
 
@@ -28,14 +29,14 @@ pub struct RecompileQuery {
     responses((status = 200, body = CompactionResponse), (status = 404, description = "No such conversation"))
 )]
 pub async fn compact_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
     OptionalJson(request): OptionalJson<CompactionRequest>,
 ) -> Result<Json<CompactionResponse>, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(query.agent_id);
-    let conversation = find(&state, &id, agent).await?;
-    Ok(Json(compact(&state, conversation.id, request.compaction_settings, None).await?))
+    let conversation = find(&app, &id, agent).await?;
+    Ok(Json(compact(&app, conversation.id, request.compaction_settings, None).await?))
 }
 
 /// Compile the system prompt again, and get it.
@@ -46,15 +47,15 @@ pub async fn compact_conversation(
     responses((status = 200, body = String), (status = 404, description = "No such conversation"))
 )]
 pub async fn recompile_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(agent): ApiQuery<AgentQuery>,
     ApiQuery(query): ApiQuery<RecompileQuery>,
     OptionalJson(request): OptionalJson<CompactionRequest>,
 ) -> Result<Json<String>, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(agent.agent_id);
-    let conversation = find(&state, &id, agent).await?;
-    match state.engine.command(conversation.id, Command::Recompile { dry_run: query.dry_run }).await? {
+    let conversation = find(&app, &id, agent).await?;
+    match app.engine.command(conversation.id, Command::Recompile { dry_run: query.dry_run }).await? {
         CommandOutcome::Prompt(prompt) => Ok(Json(prompt)),
         _ => Err(ApiError::internal("a recompilation did not answer with its prompt")),
     }

@@ -18,6 +18,7 @@ use serde_json::json;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::app::App;
 use crate::http::{ApiError, dto::conversations::ConversationDto, routes::messages::no_retry, state::AppState};
 
 /// All of them.
@@ -72,14 +73,14 @@ pub fn parse_id(id: &str, agent: Option<AgentId>) -> Result<ConversationId, ApiE
 }
 
 /// A conversation that must exist.
-pub async fn find(state: &AppState, id: &str, agent: Option<AgentId>) -> Result<Conversation, ApiError> {
+pub async fn find(app: &App, id: &str, agent: Option<AgentId>) -> Result<Conversation, ApiError> {
     let conversation = parse_id(id, agent)?;
-    state.store.conversation(conversation).await?.ok_or_else(|| ApiError::not_found("Conversation", id))
+    app.store.conversation(conversation).await?.ok_or_else(|| ApiError::not_found("Conversation", id))
 }
 
 /// With the ids of the messages in its context.
-pub async fn show(state: &AppState, conversation: Conversation) -> Result<ConversationDto, ApiError> {
-    let mut context = state.store.context_message_ids(&[conversation.id]).await?;
+pub async fn show(app: &App, conversation: Conversation) -> Result<ConversationDto, ApiError> {
+    let mut context = app.store.context_message_ids(&[conversation.id]).await?;
     let ids = context.remove(&conversation.id).unwrap_or_default();
     Ok(ConversationDto::new(conversation, &ids))
 }

@@ -1,11 +1,12 @@
 //! `PATCH /v1/conversations/{conversation_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_store::conversations::ConversationPatch;
 
 use super::{AgentQuery, parse_id, show};
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, ApiQuery, AppState, PathId,
+    ApiError, ApiJson, ApiQuery, PathId,
     dto::conversations::{ConversationDto, UpdateConversation},
 };
 
@@ -17,14 +18,14 @@ use crate::http::{
     responses((status = 200, body = ConversationDto), (status = 404, description = "No such conversation or model"))
 )]
 pub async fn modify_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
     ApiJson(request): ApiJson<UpdateConversation>,
 ) -> Result<Json<ConversationDto>, ApiError> {
     let conversation = parse_id(&id, query.agent_id)?;
     if let Some(Some(handle)) = &request.model {
-        let known = state.providers.resolve_model(handle).await;
+        let known = app.providers.resolve_model(handle).await;
         known.map_err(|e| ApiError::new(axum::http::StatusCode::NOT_FOUND, e.to_string()))?;
     }
     let patch = ConversationPatch {
@@ -33,7 +34,7 @@ pub async fn modify_conversation(
         model_settings: request.model_settings,
         last_message_at: request.last_message_at,
     };
-    let changed = state.store.update_conversation(conversation, &patch, state.clock.now()).await?;
+    let changed = app.store.update_conversation(conversation, &patch, app.clock.now()).await?;
     let changed = changed.ok_or_else(|| ApiError::not_found("Conversation", &id))?;
-    show(&state, changed).await.map(Json)
+    show(&app, changed).await.map(Json)
 }

@@ -1,9 +1,10 @@
 //! `GET /v1/conversations/{conversation_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 
 use super::{AgentQuery, find, show};
-use crate::http::{ApiError, ApiQuery, AppState, PathId, dto::conversations::ConversationDto};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PathId, dto::conversations::ConversationDto};
 
 /// Get a conversation.
 #[utoipa::path(
@@ -12,10 +13,10 @@ use crate::http::{ApiError, ApiQuery, AppState, PathId, dto::conversations::Conv
     responses((status = 200, body = ConversationDto), (status = 404, description = "No such conversation"))
 )]
 pub async fn retrieve_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<Json<ConversationDto>, ApiError> {
-    let conversation = find(&state, &id, query.agent_id).await?;
-    show(&state, conversation).await.map(Json)
+    let conversation = find(&app, &id, query.agent_id).await?;
+    show(&app, conversation).await.map(Json)
 }

@@ -1,13 +1,14 @@
 //! `POST /v1/conversations/{conversation_id}/stream`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use engram_domain::RunId;
 use engram_store::{Page, runs::RunFilter};
 use serde_json::json;
 
 use super::{AgentQuery, agent_of, find};
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, Caller, OptionalJson, PathId,
+    ApiError, ApiQuery, Caller, OptionalJson, PathId,
     routes::runs::{ResumeRequest, resume},
 };
 
@@ -19,23 +20,23 @@ use crate::http::{
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such conversation or run"))
 )]
 pub async fn stream_conversation(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
     caller: Caller,
     OptionalJson(request): OptionalJson<ResumeRequest>,
 ) -> Result<Response, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(query.agent_id);
-    let conversation = find(&state, &id, agent).await?;
+    let conversation = find(&app, &id, agent).await?;
     let run = if let Some(text) = request.run_id.as_deref() {
         let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
         let run: RunId = text.parse().map_err(wrong)?;
-        let found = state.store.run_by_id(run).await?.filter(|r| r.conversation_id == conversation.id);
+        let found = app.store.run_by_id(run).await?.filter(|r| r.conversation_id == conversation.id);
         found.ok_or_else(|| ApiError::not_found("Run", run))?.id
     } else {
         let filter = RunFilter { conversation_id: Some(conversation.id), ..RunFilter::default() };
-        let latest = state.store.runs(&filter, Page::newest(1)).await?.pop();
+        let latest = app.store.runs(&filter, Page::newest(1)).await?.pop();
         latest.ok_or_else(|| ApiError::bad_request(format!("Nothing has run in conversation {id} yet")))?.id
     };
-    resume(&state, run, caller, &request).await
+    resume(&app, run, caller, &request).await
 }

@@ -5,41 +5,42 @@ use std::{collections::HashSet, hash::Hash};
 use engram_domain::{AgentId, BlockId, Group, ManagerConfig};
 use serde_json::json;
 
-use crate::http::{dto::groups::ManagerConfigDto, error::ApiError, state::AppState};
+use crate::app::App;
+use crate::http::{dto::groups::ManagerConfigDto, error::ApiError};
 
 /// Agents in a group at most, and blocks that it shares.
 const MOST: usize = 1_000;
 
 /// Members: each once, and all of them there. 404 names the first that is not.
-pub async fn members(state: &AppState, ids: &[AgentId]) -> Result<(), ApiError> {
+pub async fn members(app: &App, ids: &[AgentId]) -> Result<(), ApiError> {
     once("agent_ids", "expected each agent once", ids)?;
-    match state.store.missing_agent(ids).await? {
+    match app.store.missing_agent(ids).await? {
         Some(missing) => Err(ApiError::not_found("Agent", missing)),
         None => Ok(()),
     }
 }
 
 /// The agent that leads.
-pub async fn manager(state: &AppState, config: &ManagerConfig) -> Result<(), ApiError> {
+pub async fn manager(app: &App, config: &ManagerConfig) -> Result<(), ApiError> {
     match config.manager_agent_id() {
-        Some(id) if !state.store.agent_exists(id).await? => Err(ApiError::not_found("Agent", id)),
+        Some(id) if !app.store.agent_exists(id).await? => Err(ApiError::not_found("Agent", id)),
         _ => Ok(()),
     }
 }
 
 /// A schedule that names no zone speaks of the clock of the agent that leads.
-pub async fn zone(state: &AppState, config: &mut ManagerConfigDto, leader: Option<AgentId>) -> Result<(), ApiError> {
+pub async fn zone(app: &App, config: &mut ManagerConfigDto, leader: Option<AgentId>) -> Result<(), ApiError> {
     let (Some(Some(schedule)), Some(leader)) = (&mut config.schedule, leader) else { return Ok(()) };
     if schedule.timezone.is_none() {
-        schedule.timezone = state.store.agent(leader).await?.map(|agent| agent.timezone);
+        schedule.timezone = app.store.agent(leader).await?.map(|agent| agent.timezone);
     }
     Ok(())
 }
 
 /// Shared blocks: each once, and all of them there.
-pub async fn blocks(state: &AppState, ids: &[BlockId]) -> Result<(), ApiError> {
+pub async fn blocks(app: &App, ids: &[BlockId]) -> Result<(), ApiError> {
     once("shared_block_ids", "expected each block once", ids)?;
-    let found: HashSet<BlockId> = state.store.blocks_by_id(ids).await?.into_iter().map(|b| b.id).collect();
+    let found: HashSet<BlockId> = app.store.blocks_by_id(ids).await?.into_iter().map(|b| b.id).collect();
     match ids.iter().find(|id| !found.contains(id)) {
         Some(missing) => Err(ApiError::not_found("Block", missing)),
         None => Ok(()),

@@ -1,38 +1,38 @@
 //! `PATCH /v1/groups/{group_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{Group, GroupId};
 use engram_store::groups::GroupPatch;
 
 use super::{check, retrieve::find};
+use crate::app::App;
 use crate::http::{
     dto::groups::{GroupDto, UpdateGroup},
     error::ApiError,
     extract::{ApiJson, PathId},
-    state::AppState,
 };
 
 /// Changes a group. Members that are absent or null stay as they are, those of `manager_config` too.
 #[utoipa::path(patch, path = "/v1/groups/{group_id}", tag = "groups", params(("group_id" = String, Path)),
     request_body = UpdateGroup, responses((status = 200, body = GroupDto)))]
 pub async fn modify(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<GroupId>,
     ApiJson(request): ApiJson<UpdateGroup>,
 ) -> Result<Json<GroupDto>, ApiError> {
-    let group = find(&state, id).await?;
-    let now = state.clock.now();
+    let group = find(&app, id).await?;
+    let now = app.clock.now();
     let mut config = request.manager_config;
     if let Some(config) = &mut config {
         let leader = config.manager_agent_id.or(group.manager.manager_agent_id());
-        check::zone(&state, config, leader).await?;
-        check::manager(&state, &config.clone().update(group.manager, now)?).await?;
+        check::zone(&app, config, leader).await?;
+        check::manager(&app, &config.clone().update(group.manager, now)?).await?;
     }
     if let Some(ids) = &request.agent_ids {
-        check::members(&state, ids).await?;
+        check::members(&app, ids).await?;
     }
     if let Some(ids) = &request.shared_block_ids {
-        check::blocks(&state, ids).await?;
+        check::blocks(&app, ids).await?;
     }
     let patch = GroupPatch {
         description: request.description,
@@ -49,6 +49,6 @@ pub async fn modify(
         let manager = config.clone().map(|config| config.update(group.manager.clone(), now)).transpose()?;
         Ok::<_, ApiError>(GroupPatch { manager, ..patch.clone() })
     };
-    let group = state.store.change_group(id, now, changes).await??;
+    let group = app.store.change_group(id, now, changes).await??;
     group.map(|g| Json(g.into())).ok_or_else(|| ApiError::not_found("Group", id))
 }

@@ -2,11 +2,12 @@
 
 mod ready;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::app::App;
 use crate::http::state::AppState;
 
 /// All of them.
@@ -25,12 +26,12 @@ pub struct Health {
     live: usize,
 }
 
-fn answer(state: &AppState) -> Json<Health> {
-    Json(Health { version: env!("CARGO_PKG_VERSION"), status: "ok", live: state.engine.live() })
+fn answer(app: &App) -> Json<Health> {
+    Json(Health { version: env!("CARGO_PKG_VERSION"), status: "ok", live: app.engine.live() })
 }
 
 /// Whether the server lives. Touches neither the database nor an agent, so it answers under any load.
 #[utoipa::path(get, path = "/v1/health", tag = "health", responses((status = 200, body = Health)))]
-async fn health(State(state): State<AppState>) -> Json<Health> {
-    answer(&state)
+async fn health(app: App) -> Json<Health> {
+    answer(&app)
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_store::LEASE;
 
 use super::{Health, answer};
-use crate::http::{ApiError, AppState};
+use crate::app::App;
+use crate::http::ApiError;
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,19 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
     get, path = "/v1/ready", tag = "health",
     responses((status = 200, body = Health), (status = 503, description = "Send requests elsewhere"))
 )]
-pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
-    if state.engine.is_draining() {
+pub async fn ready(app: App) -> Result<Json<Health>, ApiError> {
+    if app.engine.is_draining() {
         return Err(ApiError::unavailable("This server is shutting down."));
     }
-    let silent = state.engine.silent_for();
+    let silent = app.engine.silent_for();
     if silent > LEASE {
         return Err(ApiError::unavailable(format!(
             "This server could not renew its lease for {} seconds.",
             silent.as_secs()
         )));
     }
-    match tokio::time::timeout(PATIENCE, state.store.ping()).await {
-        Ok(Ok(())) => Ok(answer(&state)),
+    match tokio::time::timeout(PATIENCE, app.store.ping()).await {
+        Ok(Ok(())) => Ok(answer(&app)),
         Ok(Err(_)) | Err(_) => Err(ApiError::unavailable("The database does not answer.")),
     }
 }

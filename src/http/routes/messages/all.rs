@@ -1,12 +1,13 @@
 //! `GET /v1/messages`, `GET /v1/messages/{message_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, MessageId};
 use engram_store::Page;
 
 use super::list::{MessageListQuery, conversation_page};
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, PageQuery, PathId,
+    ApiError, ApiQuery, PageQuery, PathId,
     dto::messages::{LettaMessage, letta_messages},
     routes::conversations,
 };
@@ -17,7 +18,7 @@ use crate::http::{
     responses((status = 200, body = Vec<LettaMessage>))
 )]
 pub async fn list_all_messages(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
@@ -32,9 +33,9 @@ pub async fn list_all_messages(
     let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
     let messages = if let Some(id) = query.conversation_id.as_deref() {
         let conversation = conversations::parse_id(id, agent)?;
-        conversation_page(&state, conversation, &query, page).await?
+        conversation_page(&app, conversation, &query, page).await?
     } else {
-        state.store.all_messages(agent, page).await?
+        app.store.all_messages(agent, page).await?
     };
     Ok(Json(letta_messages(&messages, &query.options())))
 }
@@ -46,10 +47,10 @@ pub async fn list_all_messages(
     responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such message"))
 )]
 pub async fn retrieve_message(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<MessageId>,
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
-    let message = state.store.message(id).await?.ok_or_else(|| ApiError::not_found("Message", id))?;
+    let message = app.store.message(id).await?.ok_or_else(|| ApiError::not_found("Message", id))?;
     Ok(Json(letta_messages([&message], &query.options())))
 }

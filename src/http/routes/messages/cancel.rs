@@ -1,6 +1,6 @@
 //! `POST /v1/agents/{agent_id}/messages/cancel`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::{AgentId, Conversation, Json, JsonMap, Message, Run, RunId};
 use engram_engine::{Command, CommandError, Pending};
 use engram_store::{Page, runs::RunFilter};
@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::http::{ApiError, AppState, OptionalJson, PathId};
+use crate::app::App;
+use crate::http::{ApiError, OptionalJson, PathId};
 
 /// Runs that one request cancels at most.
 const MOST: i64 = 1_000;
@@ -33,11 +34,11 @@ pub struct CancelRequest {
     )
 )]
 pub async fn cancel_agent_runs(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     OptionalJson(request): OptionalJson<CancelRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
-    if !state.store.agent_exists(agent_id).await? {
+    if !app.store.agent_exists(agent_id).await? {
         return Err(ApiError::not_found("Agent", agent_id));
     }
     let named = request.run_ids.filter(|ids| !ids.is_empty());
@@ -45,36 +46,34 @@ pub async fn cancel_agent_runs(
         Some(ids) => {
             let mut runs = Vec::with_capacity(ids.len());
             for id in ids {
-                let run = state.store.run_by_id(*id).await?.filter(|run| run.agent_id == agent_id);
+                let run = app.store.run_by_id(*id).await?.filter(|run| run.agent_id == agent_id);
                 runs.push(run.ok_or_else(|| ApiError::not_found("Run", id))?);
             }
             runs
         }
-        None => {
-            open_runs(&state, RunFilter { agent_ids: vec![agent_id], active: true, ..RunFilter::default() }).await?
-        }
+        None => open_runs(&app, RunFilter { agent_ids: vec![agent_id], active: true, ..RunFilter::default() }).await?,
     };
     let mut results = Results::default();
-    results.cancel(&state, runs).await?;
-    let waiting = state.store.pending_approvals(agent_id, None).await?;
+    results.cancel(&app, runs).await?;
+    let waiting = app.store.pending_approvals(agent_id, None).await?;
     let meant = |request: &Message| named.as_ref().is_none_or(|ids| request.run_id.is_some_and(|id| ids.contains(&id)));
-    results.deny(&state, waiting.into_iter().filter(meant)).await?;
+    results.deny(&app, waiting.into_iter().filter(meant)).await?;
     results.answer(&format!("agent {agent_id}"))
 }
 
 /// Cancels every open run of a conversation, and what waits for approval there.
-pub async fn cancel_runs(state: &AppState, conversation: &Conversation) -> Result<AxumJson<Json>, ApiError> {
+pub async fn cancel_runs(app: &App, conversation: &Conversation) -> Result<AxumJson<Json>, ApiError> {
     let id = conversation.id;
     let filter = RunFilter { conversation_id: Some(id), active: true, ..RunFilter::default() };
     let mut results = Results::default();
-    results.cancel(state, open_runs(state, filter).await?).await?;
-    results.deny(state, state.store.pending_approvals(conversation.agent_id, Some(id)).await?).await?;
+    results.cancel(app, open_runs(app, filter).await?).await?;
+    results.deny(app, app.store.pending_approvals(conversation.agent_id, Some(id)).await?).await?;
     results.answer(&format!("conversation {id}"))
 }
 
 /// Newest first: were the running one cancelled first, the next in line would begin.
-async fn open_runs(state: &AppState, filter: RunFilter) -> Result<Vec<Run>, ApiError> {
-    Ok(state.store.runs(&filter, Page::newest(MOST)).await?)
+async fn open_runs(app: &App, filter: RunFilter) -> Result<Vec<Run>, ApiError> {
+    Ok(app.store.runs(&filter, Page::newest(MOST)).await?)
 }
 
 /// What became of each run.
@@ -86,9 +85,9 @@ struct Results {
 }
 
 impl Results {
-    async fn cancel(&mut self, state: &AppState, runs: Vec<Run>) -> Result<(), ApiError> {
+    async fn cancel(&mut self, app: &App, runs: Vec<Run>) -> Result<(), ApiError> {
         for run in runs {
-            let cancelled = !run.status.is_terminal() && state.engine.cancel(run.conversation_id, run.id).await?;
+            let cancelled = !run.status.is_terminal() && app.engine.cancel(run.conversation_id, run.id).await?;
             self.any |= cancelled;
             let status = if cancelled { "cancelled" } else { run.status.as_str() };
             self.statuses.insert(run.id.to_string(), json!(status));
@@ -97,10 +96,10 @@ impl Results {
     }
 
     /// Denies requests for approval. The run that asked is over; to its caller it is cancelled all the same.
-    async fn deny(&mut self, state: &AppState, requests: impl IntoIterator<Item = Message>) -> Result<(), ApiError> {
+    async fn deny(&mut self, app: &App, requests: impl IntoIterator<Item = Message>) -> Result<(), ApiError> {
         for request in requests {
             let deny = Command::DenyPending(Pending::Request(request.id));
-            match state.engine.command(request.conversation_id, deny).await {
+            match app.engine.command(request.conversation_id, deny).await {
                 Ok(_) => {
                     self.any = true;
                     if let Some(run) = request.run_id {

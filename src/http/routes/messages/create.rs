@@ -1,11 +1,12 @@
 //! `POST /v1/agents/{agent_id}/messages`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use engram_domain::AgentId;
 
 use super::turn::{Target, answer, answer_streaming};
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, Caller, IdempotencyKey, PathId,
+    ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest},
 };
 
@@ -26,7 +27,7 @@ use crate::http::{
     )
 )]
 pub async fn send_message(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     caller: Caller,
     key: IdempotencyKey,
@@ -34,8 +35,8 @@ pub async fn send_message(
 ) -> Result<Response, ApiError> {
     let target = Target::default_of(agent_id);
     if request.streaming.unwrap_or_default() {
-        answer_streaming(&state, target, &request, caller, &key).await
+        answer_streaming(&app, target, &request, caller, &key).await
     } else {
-        answer(&state, target, &request, caller, &key).await
+        answer(&app, target, &request, caller, &key).await
     }
 }

@@ -1,11 +1,12 @@
 //! `POST /v1/agents/{agent_id}/messages/async`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 
 use super::turn::{Manner, Target, new_run, submit};
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, IdempotencyKey, PathId,
+    ApiError, ApiJson, IdempotencyKey, PathId,
     dto::{messages::MessageRequest, runs::RunDto},
 };
 
@@ -17,20 +18,20 @@ use crate::http::{
     responses((status = 200, body = RunDto), (status = 404, description = "No such agent"))
 )]
 pub async fn send_message_async(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Json<RunDto>, ApiError> {
     let manner = Manner { run_type: "send_message_async", background: true, key: key.0.as_deref() };
-    let run = new_run(&state, Target::default_of(agent_id), &request, manner)?;
+    let run = new_run(&app, Target::default_of(agent_id), &request, manner)?;
     let (id, answer) = (run.id, RunDto::created(&run));
     // The run goes on without a listener.
-    let accepted = submit(&state, run).await?.run_id();
+    let accepted = submit(&app, run).await?.run_id();
     if accepted == id {
         return Ok(Json(answer));
     }
     // The request came before: its run may be anywhere by now, also deleted.
-    let known = state.store.run_by_id(accepted).await?.ok_or_else(|| ApiError::not_found("Run", accepted))?;
+    let known = app.store.run_by_id(accepted).await?.ok_or_else(|| ApiError::not_found("Run", accepted))?;
     Ok(Json(RunDto::from(&known)))
 }

@@ -1,14 +1,15 @@
 //! `GET /v1/agents/{agent_id}/messages`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, ConversationId, Message};
 use engram_store::{Page, messages::MessageFilter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::turn::page_error;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, Caller, PageQuery, PathId,
+    ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
 };
 
@@ -64,7 +65,7 @@ impl MessageListQuery {
     responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such agent or cursor"))
 )]
 pub async fn list_messages(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     caller: Caller,
     ApiQuery(page): ApiQuery<PageQuery>,
@@ -75,8 +76,8 @@ pub async fn list_messages(
         Some(id) => crate::http::routes::conversations::parse_id(id, Some(agent_id))?,
     };
     let page = message_page(&page, if caller.is_v1_sdk { 100 } else { 10 })?;
-    let messages = page_of_messages(&state, conversation, &query, page).await?;
-    if messages.is_empty() && !state.store.agent_exists(agent_id).await? {
+    let messages = page_of_messages(&app, conversation, &query, page).await?;
+    if messages.is_empty() && !app.store.agent_exists(agent_id).await? {
         return Err(ApiError::not_found("Agent", agent_id));
     }
     Ok(Json(letta_messages(&messages, &query.options())))
@@ -90,7 +91,7 @@ pub fn message_page(query: &PageQuery, default_limit: i64) -> Result<Page, ApiEr
 
 /// A page of a conversation, oldest first.
 pub async fn page_of_messages(
-    state: &AppState,
+    app: &App,
     conversation: ConversationId,
     query: &MessageListQuery,
     page: Page,
@@ -100,20 +101,20 @@ pub async fn page_of_messages(
         without_errors: query.include_err == Some(false),
         ..MessageFilter::default()
     };
-    state.store.messages(conversation, &filter, page).await.map_err(page_error)
+    app.store.messages(conversation, &filter, page).await.map_err(page_error)
 }
 
 /// A page of a conversation in the order that was asked for, with cursors that follow that order (the
 /// store's go by time).
 pub async fn conversation_page(
-    state: &AppState,
+    app: &App,
     conversation: ConversationId,
     query: &MessageListQuery,
     page: Page,
 ) -> Result<Vec<Message>, ApiError> {
     let Page { after, before, ascending, .. } = page;
     let (after, before) = if ascending { (after, before) } else { (before, after) };
-    let mut messages = page_of_messages(state, conversation, query, Page { after, before, ..page }).await?;
+    let mut messages = page_of_messages(app, conversation, query, Page { after, before, ..page }).await?;
     if !ascending {
         messages.reverse();
     }

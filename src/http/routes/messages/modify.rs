@@ -1,14 +1,15 @@
 //! `PATCH /v1/agents/{agent_id}/messages/{message_id}`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::{AgentId, Content, Json, Message, MessageId, message::Reasoning};
 use engram_engine::{Command, CommandOutcome};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, PathId,
+    ApiError, ApiJson, PathId,
     dto::messages::{LettaMessage, Options, letta_messages, request::parts},
 };
 
@@ -33,20 +34,20 @@ pub struct MessageUpdate {
     responses((status = 200, body = LettaMessage), (status = 404, description = "No such message"))
 )]
 pub async fn modify_message(
-    State(state): State<AppState>,
+    app: App,
     PathId((agent_id, id)): PathId<(AgentId, MessageId)>,
     ApiJson(update): ApiJson<MessageUpdate>,
 ) -> Result<AxumJson<LettaMessage>, ApiError> {
-    let message = state.store.message(id).await?.filter(|m| m.agent_id == agent_id);
+    let message = app.store.message(id).await?.filter(|m| m.agent_id == agent_id);
     let message = message.ok_or_else(|| ApiError::not_found("Message", id))?;
-    edit(&state, &message, &update).await.map(AxumJson)
+    edit(&app, &message, &update).await.map(AxumJson)
 }
 
 /// Changes a message that was found. The part of it that was meant.
-pub async fn edit(state: &AppState, message: &Message, update: &MessageUpdate) -> Result<LettaMessage, ApiError> {
+pub async fn edit(app: &App, message: &Message, update: &MessageUpdate) -> Result<LettaMessage, ApiError> {
     let content = changed(message, update)?;
     let command = Command::EditMessage { id: message.id, content };
-    let outcome = state.engine.command(message.conversation_id, command).await?;
+    let outcome = app.engine.command(message.conversation_id, command).await?;
     let CommandOutcome::Message(message) = outcome else {
         return Err(ApiError::internal("an edit did not answer with its message"));
     };

@@ -1,6 +1,6 @@
 //! `POST /v1/agents/{agent_id}/messages/preview-raw-payload`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_core::{
     ports::{
         EngineStore, NewRun,
@@ -12,7 +12,8 @@ use engram_domain::{AgentId, Json, Run, RunStatus, Usage, message::parts_text};
 use serde_json::json;
 
 use super::turn::{Manner, Target, new_run};
-use crate::http::{ApiError, ApiJson, AppState, PathId, dto::messages::MessageRequest};
+use crate::app::App;
+use crate::http::{ApiError, ApiJson, PathId, dto::messages::MessageRequest};
 
 /// Get the request that a message would send to the model, without sending anything.
 #[utoipa::path(
@@ -22,23 +23,23 @@ use crate::http::{ApiError, ApiJson, AppState, PathId, dto::messages::MessageReq
     responses((status = 200, body = Object), (status = 404, description = "No such agent"))
 )]
 pub async fn preview_agent_payload(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
-    preview_payload(&state, Target::default_of(agent_id), &request).await.map(AxumJson)
+    preview_payload(&app, Target::default_of(agent_id), &request).await.map(AxumJson)
 }
 
 /// Lets the pure step function begin the run on a copy of the agent, and shows what it would ask.
-pub async fn preview_payload(state: &AppState, target: Target, request: &MessageRequest) -> Result<Json, ApiError> {
-    let run = new_run(state, target, request, Manner { run_type: "preview", background: false, key: None })?;
-    let loaded = state.store.load(target.conversation_id).await?;
+pub async fn preview_payload(app: &App, target: Target, request: &MessageRequest) -> Result<Json, ApiError> {
+    let run = new_run(app, target, request, Manner { run_type: "preview", background: false, key: None })?;
+    let loaded = app.store.load(target.conversation_id).await?;
     let mut agent = loaded.and_then(AgentStep::new).ok_or_else(|| ApiError::not_found("Agent", target.agent_id))?;
     let env = Env {
-        now: state.clock.now(),
-        mono_ns: state.clock.monotonic_ns(),
-        ids: state.ids.as_ref(),
-        effect_of: &|tool| state.executor.effect(tool),
+        now: app.clock.now(),
+        mono_ns: app.clock.monotonic_ns(),
+        ids: app.ids.as_ref(),
+        effect_of: &|tool| app.executor.effect(tool),
     };
     let effects = agent.step(Event::Start(Box::new(begun(run))), &env);
     let asks = effects.iter().any(|e| matches!(e, Effect::CallLlm { .. } | Effect::Summarize { .. }));

@@ -1,14 +1,13 @@
 //! `PATCH /v1/agents/{agent_id}/reset-messages`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_engine::Command;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::{
-    ApiError, ApiQuery, AppState, OptionalJson, PathId, dto::agents::AgentStateDto, routes::agents::agent_state,
-};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, OptionalJson, PathId, dto::agents::AgentStateDto, routes::agents::agent_state};
 
 /// Whether to begin as a new agent would. Read from the query (old clients) and from the body (1.x).
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
@@ -27,15 +26,15 @@ pub struct ResetRequest {
     responses((status = 200, body = AgentStateDto), (status = 404, description = "No such agent"))
 )]
 pub async fn reset_messages(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     ApiQuery(query): ApiQuery<ResetRequest>,
     OptionalJson(body): OptionalJson<ResetRequest>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
     let wanted = body.add_default_initial_messages.or(query.add_default_initial_messages).unwrap_or_default();
     let command = Command::Reset { add_default_initial_messages: wanted };
-    state.engine.command(agent_id.default_conversation(), command).await.map_err(|e| of_agent(e, agent_id))?;
-    Ok(Json(agent_state(&state, agent_id).await?))
+    app.engine.command(agent_id.default_conversation(), command).await.map_err(|e| of_agent(e, agent_id))?;
+    Ok(Json(agent_state(&app, agent_id).await?))
 }
 
 /// Names the agent where the engine only knows a conversation.

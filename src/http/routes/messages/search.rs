@@ -1,14 +1,15 @@
 //! `POST /v1/agents/messages/search`, `POST /v1/messages/search`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::{AgentId, Json, Message, Role};
 use engram_store::search::MessageSearch;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::http::{
-    ApiError, AppState, OptionalJson,
+    ApiError, OptionalJson,
     dto::{
         context::raw_message,
         messages::{Body, Options, explode, letta::timestamp},
@@ -62,10 +63,10 @@ pub struct SearchResult {
     responses((status = 200, body = Vec<SearchResult>))
 )]
 pub async fn search_agent_messages(
-    State(state): State<AppState>,
+    app: App,
     OptionalJson(request): OptionalJson<SearchRequest>,
 ) -> Result<AxumJson<Vec<SearchResult>>, ApiError> {
-    let found = search(&state, &request).await?;
+    let found = search(&app, &request).await?;
     let results = found.iter().enumerate().map(|(index, message)| SearchResult {
         embedded_text: message.content.plain_text(),
         message: raw_message(message),
@@ -82,10 +83,10 @@ pub async fn search_agent_messages(
     responses((status = 200, body = Vec<Object>))
 )]
 pub async fn search_all_messages(
-    State(state): State<AppState>,
+    app: App,
     OptionalJson(request): OptionalJson<SearchRequest>,
 ) -> Result<AxumJson<Vec<Json>>, ApiError> {
-    let found = search(&state, &request).await?;
+    let found = search(&app, &request).await?;
     Ok(AxumJson(found.iter().flat_map(said).collect()))
 }
 
@@ -94,7 +95,7 @@ fn rrf(index: usize) -> f64 {
     1.0 / (61.0 + index as f64)
 }
 
-async fn search(state: &AppState, request: &SearchRequest) -> Result<Vec<Message>, ApiError> {
+async fn search(app: &App, request: &SearchRequest) -> Result<Vec<Message>, ApiError> {
     let roles = request.roles.iter().flatten().map(|role| match role.as_str() {
         // An old name of what a tool returned.
         "function" => Ok(Role::Tool),
@@ -115,7 +116,7 @@ async fn search(state: &AppState, request: &SearchRequest) -> Result<Vec<Message
         limit: request.limit.unwrap_or(50).clamp(0, 100),
         offset: 0,
     };
-    Ok(state.store.search_messages(&search).await?)
+    Ok(app.store.search_messages(&search).await?)
 }
 
 /// What of a message is said or thought, in the form of a search result.

@@ -1,10 +1,11 @@
 //! `POST /v1/agents/{agent_id}/messages/stream`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use engram_domain::AgentId;
 
 use super::turn::{Target, answer_streaming};
-use crate::http::{ApiError, ApiJson, AppState, Caller, IdempotencyKey, PathId, dto::messages::MessageRequest};
+use crate::app::App;
+use crate::http::{ApiError, ApiJson, Caller, IdempotencyKey, PathId, dto::messages::MessageRequest};
 
 /// Send a message and get the answer as server-sent events: by step, or by token with `stream_tokens`.
 #[utoipa::path(
@@ -14,11 +15,11 @@ use crate::http::{ApiError, ApiJson, AppState, Caller, IdempotencyKey, PathId, d
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such agent"))
 )]
 pub async fn stream_message(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     caller: Caller,
     key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Response, ApiError> {
-    answer_streaming(&state, Target::default_of(agent_id), &request, caller, &key).await
+    answer_streaming(&app, Target::default_of(agent_id), &request, caller, &key).await
 }

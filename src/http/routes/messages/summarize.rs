@@ -1,13 +1,14 @@
 //! `POST /v1/agents/{agent_id}/summarize`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::{AgentId, CompactionSettings, ConversationId, Json};
 use engram_engine::{Command, CommandError, CommandOutcome};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::reset::of_agent;
-use crate::http::{ApiError, ApiQuery, AppState, Caller, OptionalJson, PathId, routes::agents::agent_state};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, Caller, OptionalJson, PathId, routes::agents::agent_state};
 
 /// How to compact.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -48,14 +49,14 @@ pub struct CompactionResponse {
     responses((status = 200, body = CompactionResponse), (status = 404, description = "No such agent"))
 )]
 pub async fn summarize_agent(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     caller: Caller,
     ApiQuery(query): ApiQuery<SummarizeQuery>,
     OptionalJson(request): OptionalJson<CompactionRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
     let conversation = agent_id.default_conversation();
-    let done = compact(&state, conversation, request.compaction_settings, query.max_message_length)
+    let done = compact(&app, conversation, request.compaction_settings, query.max_message_length)
         .await
         .map_err(|e| of_agent(e, agent_id))?;
     let done = serde_json::to_value(done).map_err(ApiError::internal)?;
@@ -63,7 +64,7 @@ pub async fn summarize_agent(
         return Ok(AxumJson(done));
     }
     // Old clients read an agent, whichever way they asked.
-    let mut agent = serde_json::to_value(agent_state(&state, agent_id).await?).map_err(ApiError::internal)?;
+    let mut agent = serde_json::to_value(agent_state(&app, agent_id).await?).map_err(ApiError::internal)?;
     if let (None, Json::Object(agent), Json::Object(done)) = (query.max_message_length, &mut agent, done) {
         agent.extend(done);
     }
@@ -72,12 +73,12 @@ pub async fn summarize_agent(
 
 /// Compacts a conversation.
 pub async fn compact(
-    state: &AppState,
+    app: &App,
     conversation: ConversationId,
     settings: Option<CompactionSettings>,
     keep_last: Option<usize>,
 ) -> Result<CompactionResponse, CommandError> {
-    match state.engine.command(conversation, Command::Compact { settings, keep_last }).await? {
+    match app.engine.command(conversation, Command::Compact { settings, keep_last }).await? {
         CommandOutcome::Compacted { summary, before, after } => Ok(CompactionResponse {
             summary: summary.unwrap_or_default(),
             num_messages_before: before,

@@ -12,13 +12,13 @@ use engram_engine::{RunEnd, RunStream, StreamEvent};
 use engram_store::messages::MessagePageError;
 use serde_json::json;
 
+use crate::app::App;
 use crate::http::{
     caller::Caller,
     dto::messages::{LettaResponse, MessageRequest, Options, StopReasonDto, UsageDto, is_output, letta_messages},
     error::ApiError,
     idempotency::IdempotencyKey,
     sse::{self, Converter, Life},
-    state::AppState,
 };
 
 /// Whom a run is for.
@@ -49,18 +49,13 @@ pub struct Manner<'a> {
 }
 
 /// A run that is about to be submitted.
-pub fn new_run(
-    state: &AppState,
-    target: Target,
-    request: &MessageRequest,
-    manner: Manner<'_>,
-) -> Result<NewRun, ApiError> {
+pub fn new_run(app: &App, target: Target, request: &MessageRequest, manner: Manner<'_>) -> Result<NewRun, ApiError> {
     let input: RunInput = request.run_input()?;
     // A word on pending calls is what everything else waits for: it is no new message, and no queue is too full for it.
     let answers = (!input.decisions.is_empty()).then_some(BusyPolicy::Queue);
-    let max_queue = if answers.is_some() { i64::MAX } else { state.settings.limits.queue };
+    let max_queue = if answers.is_some() { i64::MAX } else { app.settings.limits.queue };
     Ok(NewRun {
-        id: RunId(state.ids.uuid()),
+        id: RunId(app.ids.uuid()),
         agent_id: target.agent_id,
         conversation_id: target.conversation_id,
         input,
@@ -71,29 +66,29 @@ pub fn new_run(
         keys: request.keys(manner.key),
         busy_policy: request.busy_policy.or(answers),
         max_queue,
-        created_at: state.clock.now(),
+        created_at: app.clock.now(),
     })
 }
 
 /// Runs and answers whole.
 pub async fn answer(
-    state: &AppState,
+    app: &App,
     target: Target,
     request: &MessageRequest,
     caller: Caller,
     key: &IdempotencyKey,
 ) -> Result<Response, ApiError> {
     let manner = Manner { run_type: "send_message", background: false, key: key.0.as_deref() };
-    let mut run = new_run(state, target, request, manner)?;
+    let mut run = new_run(app, target, request, manner)?;
     // Nobody would see the pieces.
     run.input.stream_tokens = false;
-    let stream = submit(state, run).await?;
+    let stream = submit(app, run).await?;
     collect(stream, &request.options(), caller).await.map(|response| AxumJson(response).into_response())
 }
 
 /// Runs and answers as a stream.
 pub async fn answer_streaming(
-    state: &AppState,
+    app: &App,
     target: Target,
     request: &MessageRequest,
     caller: Caller,
@@ -101,19 +96,19 @@ pub async fn answer_streaming(
 ) -> Result<Response, ApiError> {
     let background = request.background.unwrap_or_default();
     let manner = Manner { run_type: "send_message_streaming", background, key: key.0.as_deref() };
-    let run = new_run(state, target, request, manner)?;
-    let stream = submit(state, run).await?;
+    let run = new_run(app, target, request, manner)?;
+    let stream = submit(app, run).await?;
     let mut converter = Converter::new(stream.run_id(), caller, request.options());
     if background {
         converter = converter.numbered(0);
     }
-    Ok(sse::respond(state, stream, converter, life(request.include_pings, caller)))
+    Ok(sse::respond(app, stream, converter, life(request.include_pings, caller)))
 }
 
 /// Submits. The stream is that of an earlier run when the request was accepted before. Says of which agent or conversation it is when there is none.
-pub async fn submit(state: &AppState, run: NewRun) -> Result<RunStream, ApiError> {
+pub async fn submit(app: &App, run: NewRun) -> Result<RunStream, ApiError> {
     let (agent, conversation) = (run.agent_id, run.conversation_id);
-    state.engine.submit(run).await.map_err(|error| match error {
+    app.engine.submit(run).await.map_err(|error| match error {
         engram_engine::SubmitError::NotFound if conversation == agent.default_conversation() => {
             ApiError::not_found("Agent", agent)
         }

@@ -1,10 +1,11 @@
 //! `GET /v1/models/`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::{dto::models::ModelDto, error::ApiError, extract::ApiQuery, state::AppState};
+use crate::app::App;
+use crate::http::{dto::models::ModelDto, error::ApiError, extract::ApiQuery};
 
 /// Query parameters.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -25,11 +26,8 @@ pub struct ModelQuery {
 /// Lists the language models of every provider that answers.
 #[utoipa::path(get, path = "/v1/models", tag = "models", params(ModelQuery),
     responses((status = 200, body = Vec<ModelDto>)))]
-pub async fn list(
-    State(state): State<AppState>,
-    ApiQuery(q): ApiQuery<ModelQuery>,
-) -> Result<Json<Vec<ModelDto>>, ApiError> {
-    let models = state.providers.models().await;
+pub async fn list(app: App, ApiQuery(q): ApiQuery<ModelQuery>) -> Result<Json<Vec<ModelDto>>, ApiError> {
+    let models = app.providers.models().await;
     let wanted = |m: &ModelDto| {
         let category = m.config.provider_category.as_deref().unwrap_or("base");
         (q.category.is_empty() || q.category.iter().any(|c| c == category))

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use engram_domain::{Archive, Json as Value, JsonMap, Time};
 use engram_store::{Page, archives::ArchiveFilter, passages::PassageFilter};
 
+use crate::app::App;
 use crate::http::{
     dto::passages::{PassageDto, PassageFound, SearchPassages},
     error::ApiError,
     extract::ApiJson,
     routes::{agents::require, archives::embedding::nearest},
-    state::AppState,
 };
 
 /// Archives that one search goes through at most.
@@ -21,15 +21,12 @@ const MAX_ARCHIVES: i64 = 1_000;
 /// Searches passages by meaning, best first; without a query the newest passages.
 #[utoipa::path(post, path = "/v1/passages/search", tag = "passages", request_body = SearchPassages,
     responses((status = 200, body = Vec<PassageFound>)))]
-pub async fn search(
-    State(state): State<AppState>,
-    ApiJson(r): ApiJson<SearchPassages>,
-) -> Result<Json<Vec<PassageFound>>, ApiError> {
+pub async fn search(app: App, ApiJson(r): ApiJson<SearchPassages>) -> Result<Json<Vec<PassageFound>>, ApiError> {
     let limit = r.limit.unwrap_or(50);
     if !(1..=100).contains(&limit) {
         return Err(ApiError::invalid(&["body", "limit"], "expected 1 to 100", Value::from(limit)));
     }
-    let archives = archives(&state, &r).await?;
+    let archives = archives(&app, &r).await?;
     let filter = PassageFilter {
         archives: Some(archives.iter().map(|a| a.id).collect()),
         tags: r.tags.unwrap_or_default(),
@@ -39,8 +36,8 @@ pub async fn search(
         ..PassageFilter::default()
     };
     let found = match r.query.as_deref().filter(|q| !q.is_empty()) {
-        Some(query) => nearest(&state, &archives, &filter, query, limit).await?,
-        None => state.store.passages(&filter, Page::newest(limit)).await?.into_iter().map(|p| (p, 0.0)).collect(),
+        Some(query) => nearest(&app, &archives, &filter, query, limit).await?,
+        None => app.store.passages(&filter, Page::newest(limit)).await?.into_iter().map(|p| (p, 0.0)).collect(),
     };
     let by_id: BTreeMap<_, _> = archives.iter().map(|a| (a.id, a)).collect();
     Ok(Json(
@@ -56,15 +53,15 @@ pub async fn search(
 }
 
 /// The archives that are meant: one, those of an agent, or all.
-async fn archives(state: &AppState, r: &SearchPassages) -> Result<Vec<Archive>, ApiError> {
+async fn archives(app: &App, r: &SearchPassages) -> Result<Vec<Archive>, ApiError> {
     let mut archives = match r.agent_id {
         Some(agent) => {
-            require(state, agent).await?;
-            state.store.archives_of_agent(agent).await?
+            require(app, agent).await?;
+            app.store.archives_of_agent(agent).await?
         }
         None => match r.archive_id {
-            Some(id) => state.store.archive(id).await?.into_iter().collect(),
-            None => state.store.archives(&ArchiveFilter::default(), Page::newest(MAX_ARCHIVES)).await?,
+            Some(id) => app.store.archive(id).await?.into_iter().collect(),
+            None => app.store.archives(&ArchiveFilter::default(), Page::newest(MAX_ARCHIVES)).await?,
         },
     };
     if let Some(id) = r.archive_id {

@@ -1,22 +1,23 @@
 //! `DELETE /v1/runs/{run_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::RunId;
 
 use super::find;
-use crate::http::{ApiError, AppState, PathId, dto::runs::RunDto};
+use crate::app::App;
+use crate::http::{ApiError, PathId, dto::runs::RunDto};
 
 /// Delete a run and its steps; one that still runs is cancelled first. Its messages stay.
 #[utoipa::path(
     delete, path = "/v1/runs/{run_id}", tag = "runs", params(("run_id" = String, Path, description = "Id of the run")),
     responses((status = 200, body = RunDto), (status = 404, description = "No such run"))
 )]
-pub async fn delete_run(State(state): State<AppState>, PathId(id): PathId<RunId>) -> Result<Json<RunDto>, ApiError> {
-    let run = find(&state, id).await?;
+pub async fn delete_run(app: App, PathId(id): PathId<RunId>) -> Result<Json<RunDto>, ApiError> {
+    let run = find(&app, id).await?;
     if !run.status.is_terminal() {
-        state.engine.cancel(run.conversation_id, id).await?;
+        app.engine.cancel(run.conversation_id, id).await?;
     }
-    if !state.store.delete_run(id).await? {
+    if !app.store.delete_run(id).await? {
         return Err(ApiError::not_found("Run", id));
     }
     Ok(Json(RunDto::from(&run)))

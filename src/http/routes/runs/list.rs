@@ -1,13 +1,14 @@
 //! `GET /v1/runs`, `GET /v1/runs/active`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, RunStatus, StopReason};
 use engram_store::{Page, runs::RunFilter};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
-use crate::http::{ApiError, ApiQuery, AppState, PageQuery, dto::runs::RunDto, routes::conversations};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PageQuery, dto::runs::RunDto, routes::conversations};
 
 /// Which runs.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -60,33 +61,33 @@ impl RunQuery {
     }
 }
 
-async fn find(state: &AppState, query: &RunQuery, page: &PageQuery) -> Result<Json<Vec<RunDto>>, ApiError> {
+async fn find(app: &App, query: &RunQuery, page: &PageQuery) -> Result<Json<Vec<RunDto>>, ApiError> {
     let (after, before) = page.cursors();
     let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
     let filter = query.filter()?;
     if query.stop_reason.as_deref() == Some("insufficient_credits") {
         return Ok(Json(Vec::new()));
     }
-    let runs = state.store.runs(&filter, page).await?;
+    let runs = app.store.runs(&filter, page).await?;
     Ok(Json(runs.iter().map(RunDto::from).collect()))
 }
 
 /// List runs, newest first.
 #[utoipa::path(get, path = "/v1/runs", tag = "runs", params(RunQuery, PageQuery), responses((status = 200, body = Vec<RunDto>)))]
 pub async fn list_runs(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<RunQuery>,
 ) -> Result<Json<Vec<RunDto>>, ApiError> {
-    find(&state, &query, &page).await
+    find(&app, &query, &page).await
 }
 
 /// List runs that are not over, newest first.
 #[utoipa::path(get, path = "/v1/runs/active", tag = "runs", params(RunQuery, PageQuery), responses((status = 200, body = Vec<RunDto>)))]
 pub async fn list_active_runs(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<RunQuery>,
 ) -> Result<Json<Vec<RunDto>>, ApiError> {
-    find(&state, &RunQuery { active: true, ..query }, &page).await
+    find(&app, &RunQuery { active: true, ..query }, &page).await
 }

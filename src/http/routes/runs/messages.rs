@@ -1,12 +1,13 @@
 //! `GET /v1/runs/{run_id}/messages`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::RunId;
 use engram_store::Page;
 
 use super::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, Caller, PageQuery, PathId,
+    ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
     routes::messages::turn::page_error,
 };
@@ -18,18 +19,18 @@ use crate::http::{
     responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such run or cursor"))
 )]
 pub async fn list_run_messages(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<RunId>,
     caller: Caller,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
-    let run = find(&state, id).await?;
+    let run = find(&app, id).await?;
     let ascending = query.ascending(caller.is_v1_sdk)?;
     let (after, before) = query.cursors();
     // The store's cursors go by time; in a list that runs backwards they change places.
     let (after, before) = if ascending { (after, before) } else { (before, after) };
     let page = Page { limit: query.limit(100)?, after, before, ascending };
-    let mut messages = state.store.run_messages(id, page).await.map_err(page_error)?.unwrap_or_default();
+    let mut messages = app.store.run_messages(id, page).await.map_err(page_error)?.unwrap_or_default();
     if !ascending {
         messages.reverse();
     }

@@ -1,21 +1,19 @@
 //! `GET /v1/runs/{run_id}/metrics`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{DEFAULT_ORG, RunId};
 
 use super::find;
-use crate::http::{ApiError, AppState, PathId, dto::runs::RunMetricsDto};
+use crate::app::App;
+use crate::http::{ApiError, PathId, dto::runs::RunMetricsDto};
 
 /// Get how long a run took.
 #[utoipa::path(
     get, path = "/v1/runs/{run_id}/metrics", tag = "runs", params(("run_id" = String, Path, description = "Id of the run")),
     responses((status = 200, body = RunMetricsDto), (status = 404, description = "No such run"))
 )]
-pub async fn retrieve_run_metrics(
-    State(state): State<AppState>,
-    PathId(id): PathId<RunId>,
-) -> Result<Json<RunMetricsDto>, ApiError> {
-    let run = find(&state, id).await?;
+pub async fn retrieve_run_metrics(app: App, PathId(id): PathId<RunId>) -> Result<Json<RunMetricsDto>, ApiError> {
+    let run = find(&app, id).await?;
     Ok(Json(RunMetricsDto {
         id: run.id.to_string(),
         organization_id: DEFAULT_ORG.to_string(),

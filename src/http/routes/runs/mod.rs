@@ -13,6 +13,7 @@ mod usage;
 use engram_domain::{Run, RunId};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::app::App;
 use crate::http::{ApiError, state::AppState};
 
 pub use resume::{ResumeRequest, resume};
@@ -32,6 +33,6 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// A run that must exist.
-pub async fn find(state: &AppState, id: RunId) -> Result<Run, ApiError> {
-    state.store.run_by_id(id).await?.ok_or_else(|| ApiError::not_found("Run", id))
+pub async fn find(app: &App, id: RunId) -> Result<Run, ApiError> {
+    app.store.run_by_id(id).await?.ok_or_else(|| ApiError::not_found("Run", id))
 }

@@ -1,13 +1,14 @@
 //! `POST /v1/runs/{run_id}/stream`
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use engram_domain::RunId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, AppState, Caller, OptionalJson, PathId,
+    ApiError, Caller, OptionalJson, PathId,
     dto::messages::Options,
     routes::messages::turn::life,
     sse::{self, Converter},
@@ -34,27 +35,22 @@ pub struct ResumeRequest {
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such run"))
 )]
 pub async fn resume_run(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<RunId>,
     caller: Caller,
     OptionalJson(request): OptionalJson<ResumeRequest>,
 ) -> Result<Response, ApiError> {
-    resume(&state, id, caller, &request).await
+    resume(&app, id, caller, &request).await
 }
 
 /// The stream of a run, as it was for whoever started it.
-pub async fn resume(
-    state: &AppState,
-    id: RunId,
-    caller: Caller,
-    request: &ResumeRequest,
-) -> Result<Response, ApiError> {
+pub async fn resume(app: &App, id: RunId, caller: Caller, request: &ResumeRequest) -> Result<Response, ApiError> {
     let starting_after = request.starting_after.unwrap_or_default().max(0);
-    let run = find(state, id).await?;
+    let run = find(app, id).await?;
     let mut converter = Converter::new(id, caller, Options::of_run(&run.input.request_config)).numbered(starting_after);
     if !run.background && run.input.stream_tokens && run.status.is_terminal() {
         // Its pieces were not kept, and with them their numbers are gone: whole messages follow what was seen.
         converter = converter.counting_from(starting_after);
     }
-    Ok(sse::respond(state, state.engine.follow(&run, 0), converter, life(request.include_pings, caller)))
+    Ok(sse::respond(app, app.engine.follow(&run, 0), converter, life(request.include_pings, caller)))
 }

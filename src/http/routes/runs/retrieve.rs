@@ -1,12 +1,13 @@
 //! `GET /v1/runs/{run_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::RunId;
 use engram_store::Page;
 
 use super::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, AppState, Caller, PathId, dto::runs::RunDto, pagination::MAX_LIMIT, routes::messages::turn::page_error,
+    ApiError, Caller, PathId, dto::runs::RunDto, pagination::MAX_LIMIT, routes::messages::turn::page_error,
 };
 
 /// Get a run. One that ended carries its answer in `metadata.result`.
@@ -14,17 +15,13 @@ use crate::http::{
     get, path = "/v1/runs/{run_id}", tag = "runs", params(("run_id" = String, Path, description = "Id of the run")),
     responses((status = 200, body = RunDto), (status = 404, description = "No such run"))
 )]
-pub async fn retrieve_run(
-    State(state): State<AppState>,
-    PathId(id): PathId<RunId>,
-    caller: Caller,
-) -> Result<Json<RunDto>, ApiError> {
-    let run = find(&state, id).await?;
+pub async fn retrieve_run(app: App, PathId(id): PathId<RunId>, caller: Caller) -> Result<Json<RunDto>, ApiError> {
+    let run = find(&app, id).await?;
     let dto = RunDto::from(&run);
     // 1.x clients read the run's messages instead, and poll here.
     if caller.is_v1_sdk || !run.status.is_terminal() {
         return Ok(Json(dto));
     }
-    let messages = state.store.run_messages(id, Page::oldest(MAX_LIMIT)).await.map_err(page_error)?;
+    let messages = app.store.run_messages(id, Page::oldest(MAX_LIMIT)).await.map_err(page_error)?;
     Ok(Json(dto.with_result(&run, &messages.unwrap_or_default(), caller)))
 }

@@ -1,11 +1,12 @@
 //! `GET /v1/runs/{run_id}/steps`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::RunId;
 use engram_store::{Page, steps::StepFilter};
 
 use super::find;
-use crate::http::{ApiError, ApiQuery, AppState, PageQuery, PathId, dto::steps::StepDto};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PageQuery, PathId, dto::steps::StepDto};
 
 /// List the steps of a run, newest first.
 #[utoipa::path(
@@ -14,13 +15,13 @@ use crate::http::{ApiError, ApiQuery, AppState, PageQuery, PathId, dto::steps::S
     responses((status = 200, body = Vec<StepDto>), (status = 404, description = "No such run"))
 )]
 pub async fn list_run_steps(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<RunId>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<StepDto>>, ApiError> {
-    find(&state, id).await?;
+    find(&app, id).await?;
     let (after, before) = query.cursors();
     let page = Page { limit: query.limit(100)?, after, before, ascending: query.ascending(false)? };
     let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
-    Ok(Json(state.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
+    Ok(Json(app.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
 }

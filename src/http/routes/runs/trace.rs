@@ -1,12 +1,13 @@
 //! `GET /v1/runs/{run_id}/trace`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::{Json, Run, RunId, Step};
 use engram_store::{Page, steps::StepFilter};
 use serde_json::json;
 
 use super::find;
-use crate::http::{ApiError, ApiQuery, AppState, PageQuery, PathId};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PageQuery, PathId};
 
 /// Get a run as spans: the run itself, its steps, their model and tool calls. Times are nanoseconds
 /// since 1970.
@@ -16,14 +17,14 @@ use crate::http::{ApiError, ApiQuery, AppState, PageQuery, PathId};
     responses((status = 200, body = Vec<Object>), (status = 404, description = "No such run"))
 )]
 pub async fn retrieve_run_trace(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<RunId>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<AxumJson<Vec<Json>>, ApiError> {
-    let run = find(&state, id).await?;
+    let run = find(&app, id).await?;
     let limit = query.limit(1_000)?;
     let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
-    let steps = state.store.steps(&filter, Page::oldest(limit)).await?;
+    let steps = app.store.steps(&filter, Page::oldest(limit)).await?;
     let mut spans = vec![root(&run)];
     spans.extend(steps.iter().flat_map(|step| children(&run, step)));
     spans.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -1,12 +1,13 @@
 //! `PATCH /v1/steps/{step_id}/feedback`; `POST` for clients of 1.0.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::StepId;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::http::{ApiError, AppState, OptionalJson, PathId, dto::steps::StepDto};
+use crate::app::App;
+use crate::http::{ApiError, OptionalJson, PathId, dto::steps::StepDto};
 
 /// What a person thinks of a step.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -18,11 +19,11 @@ pub struct FeedbackRequest {
     pub tags: Option<Vec<String>>,
 }
 
-async fn set(state: &AppState, id: StepId, request: &FeedbackRequest) -> Result<Json<StepDto>, ApiError> {
+async fn set(app: &App, id: StepId, request: &FeedbackRequest) -> Result<Json<StepDto>, ApiError> {
     if let Some(other) = request.feedback.as_deref().filter(|f| !matches!(*f, "positive" | "negative")) {
         return Err(ApiError::invalid(&["body", "feedback"], "expected `positive` or `negative`", json!(other)));
     }
-    let step = state.store.set_feedback(id, request.feedback.as_deref(), request.tags.as_deref()).await?;
+    let step = app.store.set_feedback(id, request.feedback.as_deref(), request.tags.as_deref()).await?;
     step.map(|step| Json(StepDto::from(&step))).ok_or_else(|| ApiError::not_found("Step", id))
 }
 
@@ -33,11 +34,11 @@ async fn set(state: &AppState, id: StepId, request: &FeedbackRequest) -> Result<
     responses((status = 200, body = StepDto), (status = 404, description = "No such step"))
 )]
 pub async fn modify_feedback(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<StepId>,
     OptionalJson(request): OptionalJson<FeedbackRequest>,
 ) -> Result<Json<StepDto>, ApiError> {
-    set(&state, id, &request).await
+    set(&app, id, &request).await
 }
 
 /// Say what you think of a step (the older spelling).
@@ -47,9 +48,9 @@ pub async fn modify_feedback(
     responses((status = 200, body = StepDto), (status = 404, description = "No such step"))
 )]
 pub async fn add_feedback(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<StepId>,
     OptionalJson(request): OptionalJson<FeedbackRequest>,
 ) -> Result<Json<StepDto>, ApiError> {
-    set(&state, id, &request).await
+    set(&app, id, &request).await
 }

@@ -1,12 +1,13 @@
 //! `GET /v1/steps`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_store::{Page, steps::StepFilter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::{ApiError, ApiQuery, AppState, PageQuery, dto::steps::StepDto, pagination};
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, PageQuery, dto::steps::StepDto, pagination};
 
 /// Which steps.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -35,7 +36,7 @@ pub struct StepQuery {
 /// List steps, newest first.
 #[utoipa::path(get, path = "/v1/steps", tag = "steps", params(StepQuery, PageQuery), responses((status = 200, body = Vec<StepDto>)))]
 pub async fn list_steps(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<StepQuery>,
 ) -> Result<Json<Vec<StepDto>>, ApiError> {
@@ -54,5 +55,5 @@ pub async fn list_steps(
     if !query.trace_ids.is_empty() {
         return Ok(Json(Vec::new()));
     }
-    Ok(Json(state.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
+    Ok(Json(app.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
 }

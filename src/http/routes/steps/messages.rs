@@ -1,11 +1,12 @@
 //! `GET /v1/steps/{step_id}/messages`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::StepId;
 use engram_store::Page;
 
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, PageQuery, PathId,
+    ApiError, ApiQuery, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
     routes::messages::turn::page_error,
 };
@@ -17,7 +18,7 @@ use crate::http::{
     responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such step or cursor"))
 )]
 pub async fn list_step_messages(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<StepId>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
@@ -25,7 +26,7 @@ pub async fn list_step_messages(
     let (after, before) = query.cursors();
     let (after, before) = if ascending { (after, before) } else { (before, after) };
     let page = Page { limit: query.limit(100)?, after, before, ascending };
-    let messages = state.store.step_messages(id, page).await.map_err(page_error)?;
+    let messages = app.store.step_messages(id, page).await.map_err(page_error)?;
     let mut messages = messages.ok_or_else(|| ApiError::not_found("Step", id))?;
     if !ascending {
         messages.reverse();

@@ -9,6 +9,7 @@ mod trace;
 use engram_domain::{Step, StepId};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::app::App;
 use crate::http::{ApiError, state::AppState};
 
 pub use trace::{ProviderTraceDto, provider_trace};
@@ -25,6 +26,6 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// A step that must exist.
-pub async fn find(state: &AppState, id: StepId) -> Result<Step, ApiError> {
-    state.store.step(id).await?.ok_or_else(|| ApiError::not_found("Step", id))
+pub async fn find(app: &App, id: StepId) -> Result<Step, ApiError> {
+    app.store.step(id).await?.ok_or_else(|| ApiError::not_found("Step", id))
 }

@@ -1,11 +1,12 @@
 //! `GET /v1/steps/{step_id}`, `GET /v1/steps/{step_id}/metrics`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::StepId;
 
 use super::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, AppState, PathId,
+    ApiError, PathId,
     dto::steps::{StepDto, StepMetricsDto},
 };
 
@@ -14,11 +15,8 @@ use crate::http::{
     get, path = "/v1/steps/{step_id}", tag = "steps", params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = StepDto), (status = 404, description = "No such step"))
 )]
-pub async fn retrieve_step(
-    State(state): State<AppState>,
-    PathId(id): PathId<StepId>,
-) -> Result<Json<StepDto>, ApiError> {
-    Ok(Json(StepDto::from(&find(&state, id).await?)))
+pub async fn retrieve_step(app: App, PathId(id): PathId<StepId>) -> Result<Json<StepDto>, ApiError> {
+    Ok(Json(StepDto::from(&find(&app, id).await?)))
 }
 
 /// Get how long a step took.
@@ -27,9 +25,6 @@ pub async fn retrieve_step(
     params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = StepMetricsDto), (status = 404, description = "No such step"))
 )]
-pub async fn retrieve_step_metrics(
-    State(state): State<AppState>,
-    PathId(id): PathId<StepId>,
-) -> Result<Json<StepMetricsDto>, ApiError> {
-    Ok(Json(StepMetricsDto::from(&find(&state, id).await?)))
+pub async fn retrieve_step_metrics(app: App, PathId(id): PathId<StepId>) -> Result<Json<StepMetricsDto>, ApiError> {
+    Ok(Json(StepMetricsDto::from(&find(&app, id).await?)))
 }

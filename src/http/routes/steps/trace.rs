@@ -1,6 +1,6 @@
 //! `GET /v1/steps/{step_id}/trace`
 
-use axum::{Json as AxumJson, extract::State};
+use axum::Json as AxumJson;
 use engram_domain::{
     Content, DEFAULT_ORG, DEFAULT_USER, Json, Message, Role, Step, StepId, TraceId, message::parts_text,
 };
@@ -10,9 +10,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, AppState, PathId, dto::messages::letta::timestamp, pagination::MAX_LIMIT,
-    routes::messages::turn::page_error,
+    ApiError, PathId, dto::messages::letta::timestamp, pagination::MAX_LIMIT, routes::messages::turn::page_error,
 };
 
 /// What went to the model in a step, and what came back. The request is put together again from the
@@ -69,20 +69,17 @@ pub struct ProviderTraceDto {
     get, path = "/v1/steps/{step_id}/trace", tag = "steps", params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = ProviderTraceDto), (status = 404, description = "No such step"))
 )]
-pub async fn retrieve_step_trace(
-    State(state): State<AppState>,
-    PathId(id): PathId<StepId>,
-) -> Result<AxumJson<ProviderTraceDto>, ApiError> {
-    provider_trace(&state, id).await.map(AxumJson)
+pub async fn retrieve_step_trace(app: App, PathId(id): PathId<StepId>) -> Result<AxumJson<ProviderTraceDto>, ApiError> {
+    provider_trace(&app, id).await.map(AxumJson)
 }
 
 /// The trace of a step.
-pub async fn provider_trace(state: &AppState, id: StepId) -> Result<ProviderTraceDto, ApiError> {
-    let step = find(state, id).await?;
-    let mut messages = stretch(state, &step, step.context_range).await?;
+pub async fn provider_trace(app: &App, id: StepId) -> Result<ProviderTraceDto, ApiError> {
+    let step = find(app, id).await?;
+    let mut messages = stretch(app, &step, step.context_range).await?;
     if step.context_range.0 > 0 {
         // The system prompt leads every request, however old the rest is.
-        messages.splice(0..0, stretch(state, &step, (0, 1)).await?);
+        messages.splice(0..0, stretch(app, &step, (0, 1)).await?);
     }
     let request_json = json!({ "model": step.model, "messages": messages.iter().map(spoken).collect::<Vec<_>>() });
     let (at, user) = (timestamp(step.created_at), DEFAULT_USER.to_string());
@@ -112,9 +109,9 @@ pub async fn provider_trace(state: &AppState, id: StepId) -> Result<ProviderTrac
     })
 }
 
-async fn stretch(state: &AppState, step: &Step, seq: (i64, i64)) -> Result<Vec<Message>, ApiError> {
+async fn stretch(app: &App, step: &Step, seq: (i64, i64)) -> Result<Vec<Message>, ApiError> {
     let filter = MessageFilter { seq: Some(seq), ..MessageFilter::default() };
-    state.store.messages(step.conversation_id, &filter, Page::oldest(MAX_LIMIT)).await.map_err(page_error)
+    app.store.messages(step.conversation_id, &filter, Page::oldest(MAX_LIMIT)).await.map_err(page_error)
 }
 
 /// In the words of the chat-completions protocol.

@@ -1,11 +1,12 @@
 //! `GET /v1/tags/`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_store::tags::TagFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::{error::ApiError, extract::ApiQuery, pagination::PageQuery, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, extract::ApiQuery, pagination::PageQuery};
 
 /// Query parameters besides those of every list. Cursors are tags here.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -22,7 +23,7 @@ pub struct TagQuery {
 #[utoipa::path(get, path = "/v1/tags", tag = "tags", params(TagQuery, PageQuery),
     responses((status = 200, body = Vec<String>)))]
 pub async fn list(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(query): ApiQuery<TagQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<String>>, ApiError> {
@@ -33,5 +34,5 @@ pub async fn list(
         after: paging.after,
         before: paging.before,
     };
-    Ok(Json(state.store.tags(&filter).await?))
+    Ok(Json(app.store.tags(&filter).await?))
 }

@@ -1,9 +1,10 @@
 //! `GET /v1/telemetry/{step_id}`: the older path of a step's trace.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::StepId;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::app::App;
 use crate::http::{
     ApiError, AppState, PathId,
     routes::steps::{ProviderTraceDto, provider_trace},
@@ -19,9 +20,6 @@ pub fn router() -> OpenApiRouter<AppState> {
     get, path = "/v1/telemetry/{step_id}", tag = "telemetry", params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = ProviderTraceDto), (status = 404, description = "No such step"))
 )]
-async fn retrieve_trace(
-    State(state): State<AppState>,
-    PathId(id): PathId<StepId>,
-) -> Result<Json<ProviderTraceDto>, ApiError> {
-    provider_trace(&state, id).await.map(Json)
+async fn retrieve_trace(app: App, PathId(id): PathId<StepId>) -> Result<Json<ProviderTraceDto>, ApiError> {
+    provider_trace(&app, id).await.map(Json)
 }

@@ -1,26 +1,26 @@
 //! `GET /v1/tools/`
 
-use axum::{Json, extract::State};
+use axum::Json;
 
 use super::query::ToolQuery;
+use crate::app::App;
 use crate::http::{
     dto::tools::ToolDto,
     error::ApiError,
     extract::ApiQuery,
     pagination::PageQuery,
     routes::agents::paging::{DEFAULT_LIMIT, page},
-    state::AppState,
 };
 
 /// Lists tools, the newest first unless the caller says otherwise.
 #[utoipa::path(get, path = "/v1/tools", tag = "tools", params(ToolQuery, PageQuery),
     responses((status = 200, body = Vec<ToolDto>)))]
 pub async fn list(
-    State(state): State<AppState>,
+    app: App,
     ApiQuery(query): ApiQuery<ToolQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<ToolDto>>, ApiError> {
     let page = page(&paging, DEFAULT_LIMIT, false)?;
-    let tools = state.store.tools(&query.filter(), page).await?;
+    let tools = app.store.tools(&query.filter(), page).await?;
     Ok(Json(tools.into_iter().map(ToolDto::from).collect()))
 }

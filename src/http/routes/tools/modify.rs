@@ -1,26 +1,26 @@
 //! `PATCH /v1/tools/{tool_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{Json as Value, ToolId, ToolKind};
 use engram_store::tools::ToolPatch;
 
+use crate::app::App;
 use crate::http::{
     dto::tools::{ToolDto, ToolUpdate},
     error::ApiError,
     extract::{ApiJson, PathId},
     routes::agents::creation::plan::sorted,
-    state::AppState,
 };
 
 /// Changes a tool. What a built-in tool does and how it is described to models stays as it is.
 #[utoipa::path(patch, path = "/v1/tools/{tool_id}", tag = "tools", params(("tool_id" = String, Path)),
     request_body = ToolUpdate, responses((status = 200, body = ToolDto)))]
 pub async fn modify(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<ToolId>,
     ApiJson(update): ApiJson<ToolUpdate>,
 ) -> Result<Json<ToolDto>, ApiError> {
-    let tool = state.store.tool(id).await?.ok_or_else(|| ApiError::not_found("Tool", id))?;
+    let tool = app.store.tool(id).await?.ok_or_else(|| ApiError::not_found("Tool", id))?;
     if let Some(member) = update.touches_code() {
         if tool.kind == ToolKind::Custom {
             return Err(ApiError::not_built(format!(
@@ -41,6 +41,6 @@ pub async fn modify(
         metadata: update.metadata_,
     };
     let tool =
-        state.store.modify_tool(id, &patch, state.clock.now()).await?.ok_or_else(|| ApiError::not_found("Tool", id))?;
+        app.store.modify_tool(id, &patch, app.clock.now()).await?.ok_or_else(|| ApiError::not_found("Tool", id))?;
     Ok(Json(tool.into()))
 }

@@ -1,23 +1,20 @@
 //! `POST /v1/tools/search`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{Json as Value, Tool};
 use engram_store::{Page, tools::ToolFilter};
 
+use crate::app::App;
 use crate::http::{
     dto::tools::{ToolSearchRequest, ToolSearchResult},
     error::ApiError,
     extract::ApiJson,
-    state::AppState,
 };
 
 /// Searches tools by the words of their names and descriptions, best first.
 #[utoipa::path(post, path = "/v1/tools/search", tag = "tools", request_body = ToolSearchRequest,
     responses((status = 200, body = Vec<ToolSearchResult>)))]
-pub async fn search(
-    State(state): State<AppState>,
-    ApiJson(r): ApiJson<ToolSearchRequest>,
-) -> Result<Json<Vec<ToolSearchResult>>, ApiError> {
+pub async fn search(app: App, ApiJson(r): ApiJson<ToolSearchRequest>) -> Result<Json<Vec<ToolSearchResult>>, ApiError> {
     let limit = r.limit.unwrap_or(50);
     if !(1..=100).contains(&limit) {
         return Err(ApiError::invalid(&["body", "limit"], "expected 1 to 100", Value::from(limit)));
@@ -27,7 +24,7 @@ pub async fn search(
         return Err(ApiError::invalid(&["body", "search_mode"], expected, Value::from(mode)));
     }
     let filter = ToolFilter { kinds: r.tool_types, tags: r.tags.unwrap_or_default(), ..ToolFilter::default() };
-    let tools = state.store.tools(&filter, Page::oldest(i64::MAX)).await?;
+    let tools = app.store.tools(&filter, Page::oldest(i64::MAX)).await?;
     let ranked = rank(tools, r.query.as_deref().unwrap_or_default());
     let answer =
         (1..).zip(ranked).take(usize::try_from(limit).unwrap_or(0)).map(|(place, (tool, score))| ToolSearchResult {

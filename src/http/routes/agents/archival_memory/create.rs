@@ -1,8 +1,9 @@
 //! `POST /v1/agents/{agent_id}/archival-memory`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, Archive, ArchiveId, Passage, PassageId};
 
+use crate::app::App;
 use crate::http::{
     dto::passages::{CreateArchivalMemory, PassageDto},
     error::ApiError,
@@ -12,7 +13,6 @@ use crate::http::{
         archives::embedding::{chunks, embed},
         passages::search::moment,
     },
-    state::AppState,
 };
 
 /// Stores a memory in the agent's first archive, which is made if there is none. A long text becomes
@@ -20,14 +20,14 @@ use crate::http::{
 #[utoipa::path(post, path = "/v1/agents/{agent_id}/archival-memory", tag = "agents", params(("agent_id" = String, Path)),
     request_body = CreateArchivalMemory, responses((status = 200, body = Vec<PassageDto>)))]
 pub async fn create(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiJson(request): ApiJson<CreateArchivalMemory>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
-    let agent = state.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
-    let now = state.clock.now();
+    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let now = app.clock.now();
     let fresh = Archive {
-        id: ArchiveId(state.ids.uuid()),
+        id: ArchiveId(app.ids.uuid()),
         name: format!("{}'s archive", agent.name),
         description: None,
         embedding: agent.embedding,
@@ -35,16 +35,16 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    let archive = state.store.default_archive(id, &fresh).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let archive = app.store.default_archive(id, &fresh).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
     let texts = chunks(&request.text, archive.embedding.embedding_chunk_size);
-    let vectors = embed(&state, &archive.embedding, &texts).await?;
+    let vectors = embed(&app, &archive.embedding, &texts).await?;
     let created_at = moment("created_at", request.created_at.as_deref())?.unwrap_or(now);
     let tags = sorted(request.tags.unwrap_or_default());
     let passages: Vec<Passage> = texts
         .into_iter()
         .zip(vectors)
         .map(|(text, embedding)| Passage {
-            id: PassageId(state.ids.uuid()),
+            id: PassageId(app.ids.uuid()),
             archive_id: archive.id,
             source_id: None,
             text,
@@ -55,6 +55,6 @@ pub async fn create(
             updated_at: now,
         })
         .collect();
-    state.store.insert_passages(archive.id, &passages).await?;
+    app.store.insert_passages(archive.id, &passages).await?;
     Ok(Json(passages.into_iter().map(|p| PassageDto::new(p, &archive, Some(id))).collect()))
 }

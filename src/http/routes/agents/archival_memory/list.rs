@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_store::passages::PassageFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
     dto::passages::PassageDto,
     error::ApiError,
     extract::{ApiQuery, PathId},
     pagination::PageQuery,
     routes::agents::{paging::page, require},
-    state::AppState,
 };
 
 /// Query parameters besides those of every list.
@@ -30,18 +30,18 @@ pub struct MemoryQuery {
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/archival-memory", tag = "agents",
     params(MemoryQuery, PageQuery, ("agent_id" = String, Path)), responses((status = 200, body = Vec<PassageDto>)))]
 pub async fn list(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiQuery(query): ApiQuery<MemoryQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
     let page = page(&paging, 100, true)?;
-    let archives: BTreeMap<_, _> = state.store.archives_of_agent(id).await?.into_iter().map(|a| (a.id, a)).collect();
+    let archives: BTreeMap<_, _> = app.store.archives_of_agent(id).await?.into_iter().map(|a| (a.id, a)).collect();
     if archives.is_empty() {
-        require(&state, id).await?;
+        require(&app, id).await?;
     }
     let filter = PassageFilter { agent_id: Some(id), search: query.search, ..PassageFilter::default() };
-    let passages = state.store.passages(&filter, page).await?;
+    let passages = app.store.passages(&filter, page).await?;
     Ok(Json(
         passages
             .into_iter()

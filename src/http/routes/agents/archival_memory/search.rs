@@ -1,12 +1,13 @@
 //! `GET /v1/agents/{agent_id}/archival-memory/search`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use chrono_tz::Tz;
 use engram_domain::{AgentId, Json as Value, Time};
 use engram_store::passages::PassageFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
     dto::passages::{MemoryFound, MemorySearchResponse},
     error::ApiError,
@@ -15,7 +16,6 @@ use crate::http::{
         archives::embedding::nearest,
         passages::search::{all_tags, time},
     },
-    state::AppState,
 };
 
 /// Passages that a search finds when it does not say how many, and at most.
@@ -45,11 +45,11 @@ pub struct SearchQuery {
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/archival-memory/search", tag = "agents",
     params(SearchQuery, ("agent_id" = String, Path)), responses((status = 200, body = MemorySearchResponse)))]
 pub async fn search(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiQuery(q): ApiQuery<SearchQuery>,
 ) -> Result<Json<MemorySearchResponse>, ApiError> {
-    let agent = state.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
     let Some(query) = q.query.filter(|t| !t.is_empty()) else {
         return Err(ApiError::invalid(&["query", "query"], "Field required", Value::Null));
     };
@@ -61,9 +61,9 @@ pub async fn search(
         end: time("end_datetime", q.end_datetime.as_deref(), true)?,
         ..PassageFilter::default()
     };
-    let archives = state.store.archives_of_agent(id).await?;
+    let archives = app.store.archives_of_agent(id).await?;
     let limit = q.top_k.unwrap_or(DEFAULT_FOUND).clamp(1, MAX_FOUND);
-    let found = nearest(&state, &archives, &filter, &query, limit).await?;
+    let found = nearest(&app, &archives, &filter, &query, limit).await?;
     let zone: Tz = agent.timezone.parse().unwrap_or(Tz::UTC);
     let shown = |at: Time| at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
     let results: Vec<MemoryFound> = found

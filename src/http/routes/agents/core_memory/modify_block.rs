@@ -1,15 +1,15 @@
 //! `PATCH /v1/agents/{agent_id}/core-memory/blocks/{block_label}`
 
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{Json, http::HeaderMap};
 use engram_domain::AgentId;
 
 use super::retrieve_block::find;
+use crate::app::App;
 use crate::http::{
     dto::blocks::{BlockDto, BlockUpdate},
     error::ApiError,
     extract::{ApiJson, PathId},
     routes::blocks::modify::apply,
-    state::AppState,
 };
 
 /// Changes the block of an agent with this label. Other agents that have the block see the change.
@@ -18,11 +18,11 @@ use crate::http::{
     params(("agent_id" = String, Path), ("block_label" = String, Path)), request_body = BlockUpdate,
     responses((status = 200, body = BlockDto)))]
 pub async fn modify_block(
-    State(state): State<AppState>,
+    app: App,
     PathId((id, label)): PathId<(AgentId, String)>,
     headers: HeaderMap,
     ApiJson(update): ApiJson<BlockUpdate>,
 ) -> Result<Json<BlockDto>, ApiError> {
-    let block = find(&state, id, &label).await?;
-    apply(&state, block.id, update, &headers).await.map(Json)
+    let block = find(&app, id, &label).await?;
+    apply(&app, block.id, update, &headers).await.map(Json)
 }

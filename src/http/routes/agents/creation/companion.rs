@@ -11,7 +11,8 @@ use engram_store::agents::NewCompanion;
 
 pub use self::ephemeral::reader;
 use super::{find_tools, models, newborn, plan::Plan};
-use crate::http::{dto::agents::CreateAgent, error::ApiError, state::AppState};
+use crate::app::App;
+use crate::http::{dto::agents::CreateAgent, error::ApiError};
 
 /// Turns after which the companion works, where nobody has said anything else.
 const FREQUENCY: i32 = 5;
@@ -22,13 +23,13 @@ const SELF_VALUE: &str = "I look after the memory of an agent that talks with pe
     what has turned out to be wrong, and leave out the rest. I never talk to anybody.";
 
 /// A companion for an agent that has, or is about to have, these blocks.
-pub async fn companion(state: &AppState, main: &Agent, blocks: &[Block]) -> Result<NewCompanion, ApiError> {
+pub async fn companion(app: &App, main: &Agent, blocks: &[Block]) -> Result<NewCompanion, ApiError> {
     let agent_type = match main.agent_type {
         AgentType::VoiceConvoAgent => AgentType::VoiceSleeptimeAgent,
         _ => AgentType::SleeptimeAgent,
     };
-    let tools = find_tools(state, &CreateAgent::default(), agent_type).await?;
-    let (now, ids) = (state.clock.now(), state.ids.as_ref());
+    let tools = find_tools(app, &CreateAgent::default(), agent_type).await?;
+    let (now, ids) = (app.clock.now(), app.ids.as_ref());
     let plan = plan(main, agent_type, blocks, tools, now, ids);
     let group = group(main, plan.agent.id, now, ids);
     Ok(NewCompanion { agent: newborn(plan, None, ids), group })

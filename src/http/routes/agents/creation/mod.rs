@@ -27,32 +27,33 @@ use self::{
     models::{EmbeddingWish, LlmWish},
     plan::{Found, Plan},
 };
-use crate::http::{caller::Caller, dto::agents::CreateAgent, error::ApiError, state::AppState};
+use crate::app::App;
+use crate::http::{caller::Caller, dto::agents::CreateAgent, error::ApiError};
 
 /// Creates an agent.
-pub async fn create(state: &AppState, caller: Caller, request: CreateAgent) -> Result<AgentId, ApiError> {
+pub async fn create(app: &App, caller: Caller, request: CreateAgent) -> Result<AgentId, ApiError> {
     let agent_type =
         request.agent_type.unwrap_or(if caller.is_v1_sdk { AgentType::LettaV1Agent } else { AgentType::MemgptAgent });
     refuse(&request, agent_type)?;
     let initial = initial_messages(&request)?;
-    let mut llm = models::llm(state, caller, &llm_wish(&request), None).await?;
+    let mut llm = models::llm(app, caller, &llm_wish(&request), None).await?;
     if request.llm_config.is_none() {
         models::add_thoughts(&mut llm, agent_type);
     }
-    let embedding = models::embedding(state, &embedding_wish(&request), None).await?;
-    let tools = find_tools(state, &request, agent_type).await?;
-    let attached = find_blocks(state, &request).await?;
+    let embedding = models::embedding(app, &embedding_wish(&request), None).await?;
+    let tools = find_tools(app, &request, agent_type).await?;
+    let attached = find_blocks(app, &request).await?;
 
     let found = Found { agent_type, llm, embedding, tools, attached };
     let sleeps = request.enable_sleeptime == Some(true);
-    let plan = plan::plan(request, found, state.clock.now(), state.ids.as_ref())?;
+    let plan = plan::plan(request, found, app.clock.now(), app.ids.as_ref())?;
     let id = plan.agent.id;
     if sleeps {
-        let companion = companion(state, &plan.agent, &plan.blocks).await?;
-        let new = newborn(plan, initial.as_deref(), state.ids.as_ref());
-        state.store.create_agent_with_companion(&new, &companion).await?;
+        let companion = companion(app, &plan.agent, &plan.blocks).await?;
+        let new = newborn(plan, initial.as_deref(), app.ids.as_ref());
+        app.store.create_agent_with_companion(&new, &companion).await?;
     } else {
-        state.store.create_agent(&newborn(plan, initial.as_deref(), state.ids.as_ref())).await?;
+        app.store.create_agent(&newborn(plan, initial.as_deref(), app.ids.as_ref())).await?;
     }
     Ok(id)
 }
@@ -134,11 +135,7 @@ fn embedding_wish(r: &CreateAgent) -> EmbeddingWish<'_> {
 }
 
 /// The tools that the agent starts with: those asked for by name and by id, then those of its type.
-async fn find_tools(
-    state: &AppState,
-    r: &CreateAgent,
-    agent_type: AgentType,
-) -> Result<Vec<engram_domain::Tool>, ApiError> {
+async fn find_tools(app: &App, r: &CreateAgent, agent_type: AgentType) -> Result<Vec<engram_domain::Tool>, ApiError> {
     let defaults = builtin::defaults_for(
         agent_type,
         DefaultsRequest {
@@ -151,13 +148,13 @@ async fn find_tools(
     // Under a name that only old programs use, the tool of today is meant.
     let names: Vec<String> = asked.chain(defaults).map(|n| builtin::find(n).map_or(n, |t| t.name).to_owned()).collect();
     let mut by_name: BTreeMap<String, _> =
-        state.store.tools_by_name(&names).await?.into_iter().map(|t| (t.name.clone(), t)).collect();
+        app.store.tools_by_name(&names).await?.into_iter().map(|t| (t.name.clone(), t)).collect();
     if let Some(missing) = names.iter().find(|n| !by_name.contains_key(*n)) {
         let detail = format!("NOT_FOUND: Tool with name '{missing}' not found");
         return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
     }
     let ids = r.tool_ids.clone().unwrap_or_default();
-    let mut by_id: BTreeMap<_, _> = state.store.tools_by_id(&ids).await?.into_iter().map(|t| (t.id, t)).collect();
+    let mut by_id: BTreeMap<_, _> = app.store.tools_by_id(&ids).await?.into_iter().map(|t| (t.id, t)).collect();
     if let Some(missing) = ids.iter().find(|id| !by_id.contains_key(*id)) {
         return Err(ApiError::not_found("Tool", missing));
     }
@@ -171,9 +168,9 @@ async fn find_tools(
 }
 
 /// The existing blocks that the agent shares, in the order they were named.
-async fn find_blocks(state: &AppState, r: &CreateAgent) -> Result<Vec<engram_domain::Block>, ApiError> {
+async fn find_blocks(app: &App, r: &CreateAgent) -> Result<Vec<engram_domain::Block>, ApiError> {
     let ids = r.block_ids.clone().unwrap_or_default();
-    let mut found: BTreeMap<_, _> = state.store.blocks_by_id(&ids).await?.into_iter().map(|b| (b.id, b)).collect();
+    let mut found: BTreeMap<_, _> = app.store.blocks_by_id(&ids).await?.into_iter().map(|b| (b.id, b)).collect();
     ids.iter()
         .enumerate()
         .map(|(i, id)| {

@@ -5,11 +5,11 @@ use engram_domain::{AgentType, EmbeddingConfig, Json, LlmConfig};
 use engram_llm::{EMBED_HANDLE, UnknownHandle};
 use serde_json::json;
 
+use crate::app::App;
 use crate::http::{
     caller::Caller,
     dto::llm::{EmbeddingConfigDto, LlmConfigDto, fold_settings},
     error::ApiError,
-    state::AppState,
 };
 
 /// Windows that agents work with by default, in tokens: what the old clients' server gave, and what
@@ -61,34 +61,33 @@ pub fn add_thoughts(llm: &mut LlmConfig, agent_type: AgentType) {
 /// The configuration that is wished for. `present` is the one that an agent has; without it and
 /// without a wish, the server's default is taken.
 pub async fn llm(
-    state: &AppState,
+    app: &App,
     caller: Caller,
     wish: &LlmWish<'_>,
     present: Option<&LlmConfig>,
 ) -> Result<LlmConfig, ApiError> {
-    let default = state.settings.models.default_llm.as_deref();
-    let cap =
-        state.settings.models.max_context_window.unwrap_or(if caller.is_v1_sdk { NEW_WINDOW } else { OLD_WINDOW });
+    let default = app.settings.models.default_llm.as_deref();
+    let cap = app.settings.models.max_context_window.unwrap_or(if caller.is_v1_sdk { NEW_WINDOW } else { OLD_WINDOW });
     let (base, window) = match (wish.handle, wish.config, present) {
-        (Some(handle), ..) => offered(state, handle, cap).await?,
+        (Some(handle), ..) => offered(app, handle, cap).await?,
         (None, Some(config), present) => {
             let config = LlmConfig::from(config.clone());
             match present.filter(|p| p.handle() == config.handle()) {
                 // The same model as before: no question to the provider, which may be away.
                 Some(p) => (config, p.context_window.max(1)),
-                None => given(state, config).await?,
+                None => given(app, config).await?,
             }
         }
         (None, None, Some(present)) => {
             // A new window may be as large as the model's own, if its provider says how large that is.
             let window = match wish.context_window {
-                Some(_) => state.providers.resolve_model(&present.handle()).await.map(|m| m.context_window).ok(),
+                Some(_) => app.providers.resolve_model(&present.handle()).await.map(|m| m.context_window).ok(),
                 None => None,
             };
             (present.clone(), window.unwrap_or(i32::MAX))
         }
         (None, None, None) => match default {
-            Some(handle) => offered(state, handle, cap).await?,
+            Some(handle) => offered(app, handle, cap).await?,
             None => return Err(ApiError::bad_request("Must specify either model or llm_config in request")),
         },
     };
@@ -96,16 +95,16 @@ pub async fn llm(
 }
 
 /// What a provider offers under this handle, with the default window, and its own largest one.
-async fn offered(state: &AppState, handle: &str, cap: i32) -> Result<(LlmConfig, i32), ApiError> {
-    let mut config = state.providers.resolve_model(handle).await.map_err(unknown)?;
+async fn offered(app: &App, handle: &str, cap: i32) -> Result<(LlmConfig, i32), ApiError> {
+    let mut config = app.providers.resolve_model(handle).await.map_err(unknown)?;
     let window = config.context_window;
     config.context_window = window.min(cap);
     Ok((config, window))
 }
 
 /// A configuration in the caller's words. Its provider must exist; the rest is taken as it stands.
-async fn given(state: &AppState, mut config: LlmConfig) -> Result<(LlmConfig, i32), ApiError> {
-    let known = state.providers.resolve_model(&config.handle()).await.map_err(unknown)?;
+async fn given(app: &App, mut config: LlmConfig) -> Result<(LlmConfig, i32), ApiError> {
+    let known = app.providers.resolve_model(&config.handle()).await.map_err(unknown)?;
     config.handle = known.handle;
     config.provider_name = known.provider_name;
     if config.context_window < 1 {
@@ -151,22 +150,22 @@ fn shape(mut llm: LlmConfig, wish: &LlmWish<'_>, window: i32) -> Result<LlmConfi
 
 /// The embedding configuration that is wished for, else `present`, else the server's default.
 pub async fn embedding(
-    state: &AppState,
+    app: &App,
     wish: &EmbeddingWish<'_>,
     present: Option<&EmbeddingConfig>,
 ) -> Result<EmbeddingConfig, ApiError> {
-    let default = state.settings.models.default_embedding.as_deref().unwrap_or(EMBED_HANDLE);
+    let default = app.settings.models.default_embedding.as_deref().unwrap_or(EMBED_HANDLE);
     let mut config = match (wish.handle, wish.config, present) {
-        (Some(handle), ..) => state.providers.resolve_embedding(handle).await.map_err(unknown)?,
+        (Some(handle), ..) => app.providers.resolve_embedding(handle).await.map_err(unknown)?,
         (None, Some(config), present) => {
             let mut config = EmbeddingConfig::from(config.clone());
             if present.is_none_or(|p| p.handle() != config.handle()) {
-                config.handle = state.providers.resolve_embedding(&config.handle()).await.map_err(unknown)?.handle;
+                config.handle = app.providers.resolve_embedding(&config.handle()).await.map_err(unknown)?.handle;
             }
             config
         }
         (None, None, Some(present)) => present.clone(),
-        (None, None, None) => state.providers.resolve_embedding(default).await.map_err(unknown)?,
+        (None, None, None) => app.providers.resolve_embedding(default).await.map_err(unknown)?,
     };
     if let Some(size) = wish.chunk_size {
         config.embedding_chunk_size = size;

@@ -1,8 +1,9 @@
 //! `POST /v1/agents/{agent_id}/schedule`
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use engram_domain::{AgentId, Schedule, ScheduleId};
 
+use crate::app::App;
 use crate::http::{
     dto::{
         messages::letta::timestamp,
@@ -10,7 +11,6 @@ use crate::http::{
     },
     error::ApiError,
     extract::{ApiJson, PathId},
-    state::AppState,
 };
 
 /// Sends a message at a time, or again and again. Each time is a run in the agent's own conversation,
@@ -19,15 +19,15 @@ use crate::http::{
     params(("agent_id" = String, Path)), request_body = CreateSchedule,
     responses((status = 201, body = ScheduleCreated)))]
 pub async fn create_schedule(
-    State(state): State<AppState>,
+    app: App,
     PathId(agent_id): PathId<AgentId>,
     ApiJson(request): ApiJson<CreateSchedule>,
 ) -> Result<(StatusCode, Json<ScheduleCreated>), ApiError> {
-    let agent = state.store.agent(agent_id).await?.ok_or_else(|| ApiError::not_found("Agent", agent_id))?;
-    let now = state.clock.now();
+    let agent = app.store.agent(agent_id).await?.ok_or_else(|| ApiError::not_found("Agent", agent_id))?;
+    let now = app.clock.now();
     let (when, first) = request.schedule.clone().read(&["body", "schedule"], &agent.timezone, now)?;
     let schedule = Schedule {
-        id: ScheduleId(state.ids.uuid()),
+        id: ScheduleId(app.ids.uuid()),
         agent_id,
         input: request.input(when.repeats())?,
         callback_url: request.callback_url,
@@ -39,7 +39,7 @@ pub async fn create_schedule(
         runs: 0,
         created_at: now,
     };
-    state.store.create_schedule(&schedule).await?;
+    app.store.create_schedule(&schedule).await?;
     let answer = ScheduleCreated { id: schedule.id.to_string(), next_scheduled_at: schedule.next_at.map(timestamp) };
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -1,11 +1,12 @@
 //! `DELETE /v1/agents/{agent_id}/schedule/{scheduled_message_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, ScheduleId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{error::ApiError, extract::PathId, routes::agents::require, state::AppState};
+use crate::app::App;
+use crate::http::{error::ApiError, extract::PathId, routes::agents::require};
 
 /// That it is done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,11 +20,11 @@ pub struct ScheduleDeleted {
     params(("agent_id" = String, Path), ("scheduled_message_id" = String, Path)),
     responses((status = 200, body = ScheduleDeleted)))]
 pub async fn delete_schedule(
-    State(state): State<AppState>,
+    app: App,
     PathId((agent, id)): PathId<(AgentId, ScheduleId)>,
 ) -> Result<Json<ScheduleDeleted>, ApiError> {
-    require(&state, agent).await?;
-    if !state.store.delete_schedule(agent, id).await? {
+    require(&app, agent).await?;
+    if !app.store.delete_schedule(agent, id).await? {
         return Err(ApiError::not_found("Scheduled message", id));
     }
     Ok(Json(ScheduleDeleted { success: true }))

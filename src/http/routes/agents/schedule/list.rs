@@ -1,9 +1,10 @@
 //! `GET /v1/agents/{agent_id}/schedule`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::AgentId;
 use engram_store::Page;
 
+use crate::app::App;
 use crate::http::{
     dto::schedules::{ScheduledMessageDto, ScheduledMessages},
     error::ApiError,
@@ -13,7 +14,6 @@ use crate::http::{
         paging::{DEFAULT_LIMIT, page},
         require,
     },
-    state::AppState,
 };
 
 /// The schedules of an agent with their next and their last time, the oldest first unless the caller
@@ -21,14 +21,14 @@ use crate::http::{
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/schedule", tag = "agents.schedule",
     params(("agent_id" = String, Path), PageQuery), responses((status = 200, body = ScheduledMessages)))]
 pub async fn list_schedules(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<AgentId>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<ScheduledMessages>, ApiError> {
     let page = page(&paging, DEFAULT_LIMIT, true)?;
-    require(&state, id).await?;
+    require(&app, id).await?;
     // One more says whether there are more.
-    let mut found = state.store.schedules(id, Page { limit: page.limit + 1, ..page }).await?;
+    let mut found = app.store.schedules(id, Page { limit: page.limit + 1, ..page }).await?;
     let limit = usize::try_from(page.limit).unwrap_or(0);
     let has_next_page = found.len() > limit;
     found.truncate(limit);

@@ -1,21 +1,20 @@
 //! `GET /v1/agents/{agent_id}/schedule/{scheduled_message_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, ScheduleId};
 
-use crate::http::{
-    dto::schedules::ScheduledMessageDto, error::ApiError, extract::PathId, routes::agents::require, state::AppState,
-};
+use crate::app::App;
+use crate::http::{dto::schedules::ScheduledMessageDto, error::ApiError, extract::PathId, routes::agents::require};
 
 /// A schedule with its next and its last time.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/schedule/{scheduled_message_id}", tag = "agents.schedule",
     params(("agent_id" = String, Path), ("scheduled_message_id" = String, Path)),
     responses((status = 200, body = ScheduledMessageDto)))]
 pub async fn retrieve_schedule(
-    State(state): State<AppState>,
+    app: App,
     PathId((agent, id)): PathId<(AgentId, ScheduleId)>,
 ) -> Result<Json<ScheduledMessageDto>, ApiError> {
-    require(&state, agent).await?;
-    let schedule = state.store.schedule(agent, id).await?;
+    require(&app, agent).await?;
+    let schedule = app.store.schedule(agent, id).await?;
     schedule.map(|s| Json(s.into())).ok_or_else(|| ApiError::not_found("Scheduled message", id))
 }

@@ -1,16 +1,16 @@
 //! `PATCH /v1/agents/{agent_id}/tools/approval/{tool_name}`
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use engram_domain::{AgentId, Json as Value, ToolRule, rule::RuleKind};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::http::{
     dto::{agents::AgentStateDto, tools::ModifyApproval},
     error::ApiError,
     extract::{ApiJson, ApiQuery, PathId},
     routes::agents::agent_state,
-    state::AppState,
 };
 
 /// Query parameters.
@@ -27,7 +27,7 @@ pub struct ApprovalQuery {
     params(ApprovalQuery, ("agent_id" = String, Path), ("tool_name" = String, Path)),
     request_body = Option<ModifyApproval>, responses((status = 200, body = AgentStateDto)))]
 pub async fn approval(
-    State(state): State<AppState>,
+    app: App,
     PathId((id, name)): PathId<(AgentId, String)>,
     ApiQuery(query): ApiQuery<ApprovalQuery>,
     body: Option<ApiJson<ModifyApproval>>,
@@ -36,7 +36,7 @@ pub async fn approval(
         .map(|b| b.0.requires_approval)
         .or(query.requires_approval)
         .ok_or_else(|| ApiError::invalid(&["body", "requires_approval"], "Field required", Value::Null))?;
-    let before = agent_state(&state, id).await?;
+    let before = agent_state(&app, id).await?;
     if !before.tools.iter().any(|t| t.name == name) {
         let detail = format!("Tool with name '{name}' not found in agent {id}");
         return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
@@ -47,6 +47,6 @@ pub async fn approval(
             rules.push(ToolRule::new(name, RuleKind::RequiresApproval));
         }
     };
-    state.store.modify_rules(id, state.clock.now(), change).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
-    agent_state(&state, id).await.map(Json)
+    app.store.modify_rules(id, app.clock.now(), change).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    agent_state(&app, id).await.map(Json)
 }

@@ -1,26 +1,25 @@
 //! `PATCH /v1/agents/{agent_id}/tools/attach/{tool_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{AgentId, ToolId, ToolRule, rule::RuleKind};
 use engram_store::agents::Attached;
 
-use crate::http::{
-    dto::agents::AgentStateDto, error::ApiError, extract::PathId, routes::agents::agent_state, state::AppState,
-};
+use crate::app::App;
+use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, routes::agents::agent_state};
 
 /// Attaches a tool to the agent, with a rule for approval where the tool asks for one.
 #[utoipa::path(patch, path = "/v1/agents/{agent_id}/tools/attach/{tool_id}", tag = "agents",
     params(("agent_id" = String, Path), ("tool_id" = String, Path)), responses((status = 200, body = AgentStateDto)))]
 pub async fn attach_tool(
-    State(state): State<AppState>,
+    app: App,
     PathId((id, tool)): PathId<(AgentId, ToolId)>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    match state.store.attach_tool(id, tool, state.clock.now()).await? {
+    match app.store.attach_tool(id, tool, app.clock.now()).await? {
         Attached::Done => {}
         Attached::NoAgent => return Err(ApiError::not_found("Agent", id)),
         Attached::NoItem => return Err(ApiError::not_found("Tool", tool)),
     }
-    let tool = state.store.tool(tool).await?;
+    let tool = app.store.tool(tool).await?;
     if let Some(tool) = tool.filter(|t| t.default_requires_approval == Some(true)) {
         let rule = ToolRule::new(tool.name, RuleKind::RequiresApproval);
         let add = move |rules: &mut Vec<ToolRule>| {
@@ -28,7 +27,7 @@ pub async fn attach_tool(
                 rules.push(rule);
             }
         };
-        state.store.modify_rules(id, state.clock.now(), add).await?;
+        app.store.modify_rules(id, app.clock.now(), add).await?;
     }
-    agent_state(&state, id).await.map(Json)
+    agent_state(&app, id).await.map(Json)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use engram_core::{
     builtin,
     memory::{self, Edit, EditContext},
@@ -14,11 +14,11 @@ use engram_core::{
 use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolKind, ToolStatus};
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::http::{
     dto::tools::{ToolExecuteRequest, ToolExecutionResult},
     error::ApiError,
     extract::{OptionalJson, PathId},
-    state::AppState,
 };
 
 /// How often an edit of memory is tried anew when somebody else changed the same block.
@@ -30,11 +30,11 @@ const TRIES: usize = 5;
     params(("agent_id" = String, Path), ("tool_name" = String, Path)), request_body = Option<ToolExecuteRequest>,
     responses((status = 200, body = ToolExecutionResult)))]
 pub async fn run(
-    State(state): State<AppState>,
+    app: App,
     PathId((id, name)): PathId<(AgentId, String)>,
     OptionalJson(request): OptionalJson<ToolExecuteRequest>,
 ) -> Result<Json<ToolExecutionResult>, ApiError> {
-    let snapshot = snapshot(&state, id).await?;
+    let snapshot = snapshot(&app, id).await?;
     let Some(tool) = snapshot.tools.get(&name).cloned() else {
         let detail = format!("Tool with name '{name}' not found in agent {id}");
         return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
@@ -45,9 +45,9 @@ pub async fn run(
             tool.kind.as_str()
         )));
     }
-    let outcome = match state.executor.effect(&tool) {
-        ToolEffect::Memory => edit_memory(&state, id, &tool, request.args, snapshot).await?,
-        _ => execute(&state, id, tool, request.args, &snapshot).await?,
+    let outcome = match app.executor.effect(&tool) {
+        ToolEffect::Memory => edit_memory(&app, id, &tool, request.args, snapshot).await?,
+        _ => execute(&app, id, tool, request.args, &snapshot).await?,
     };
     Ok(Json(ToolExecutionResult {
         status: match outcome.status {
@@ -62,46 +62,40 @@ pub async fn run(
     }))
 }
 
-async fn snapshot(state: &AppState, id: AgentId) -> Result<AgentSnapshot, ApiError> {
-    state.store.load_snapshot(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))
+async fn snapshot(app: &App, id: AgentId) -> Result<AgentSnapshot, ApiError> {
+    app.store.load_snapshot(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))
 }
 
 /// An edit of blocks: compare and set, so it is tried anew on the blocks as they are then.
 async fn edit_memory(
-    state: &AppState,
+    app: &App,
     id: AgentId,
     tool: &Tool,
     args: JsonMap,
     mut snapshot: AgentSnapshot,
 ) -> Result<ToolOutcome, ApiError> {
     for _ in 0..TRIES {
-        let now = state.clock.now();
-        let edit = match edit_once(state, tool, args.clone(), &snapshot, now) {
+        let now = app.clock.now();
+        let edit = match edit_once(app, tool, args.clone(), &snapshot, now) {
             Ok(edit) => edit,
             Err(text) => return Ok(ToolOutcome::error(text)),
         };
-        if state.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
+        if app.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
             return Ok(ToolOutcome::ok(edit.text));
         }
-        snapshot = self::snapshot(state, id).await?;
+        snapshot = self::snapshot(app, id).await?;
     }
     Err(ApiError::conflict("the agent's memory is being changed by somebody else; try again"))
 }
 
 /// A function of its own, because the context must not live across the commit.
-fn edit_once(
-    state: &AppState,
-    tool: &Tool,
-    args: JsonMap,
-    snapshot: &AgentSnapshot,
-    now: Time,
-) -> Result<Edit, String> {
-    let mut new_block = || BlockId(state.ids.uuid());
+fn edit_once(app: &App, tool: &Tool, args: JsonMap, snapshot: &AgentSnapshot, now: Time) -> Result<Edit, String> {
+    let mut new_block = || BlockId(app.ids.uuid());
     memory::apply(&tool.name, args, &snapshot.blocks, &mut EditContext { now, new_block: &mut new_block })
 }
 
 async fn execute(
-    state: &AppState,
+    app: &App,
     id: AgentId,
     tool: Arc<Tool>,
     mut args: JsonMap,
@@ -116,16 +110,16 @@ async fn execute(
         conversation_id: id.default_conversation(),
         run_id: None,
         // Nobody sends this very call again.
-        call_id: state.ids.uuid().to_string(),
+        call_id: app.ids.uuid().to_string(),
         chain: Vec::new(),
         env,
     };
     // A caller that goes away takes its call with it: the guard fires when this future is dropped.
     let cancel = CancellationToken::new();
     let _guard = cancel.clone().drop_guard();
-    let outcome = state.executor.run(context, tool, args, cancel).await;
+    let outcome = app.executor.run(context, tool, args, cancel).await;
     if !outcome.writes.is_empty() {
-        state.store.apply_tool_writes(id, &[], &outcome.writes, state.clock.now()).await?;
+        app.store.apply_tool_writes(id, &[], &outcome.writes, app.clock.now()).await?;
     }
     Ok(outcome)
 }

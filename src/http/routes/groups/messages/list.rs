@@ -1,11 +1,12 @@
 //! `GET /v1/groups/{group_id}/messages`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::GroupId;
 
 use super::super::retrieve::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiQuery, AppState, Caller, PageQuery, PathId,
+    ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, letta_messages},
     routes::messages::{MessageListQuery, message_page, turn::page_error},
 };
@@ -18,16 +19,16 @@ use crate::http::{
     responses((status = 200, body = Vec<LettaMessage>), (status = 404, description = "No such group or cursor"))
 )]
 pub async fn list_messages(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<GroupId>,
     caller: Caller,
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
     let page = message_page(&page, if caller.is_v1_sdk { 100 } else { 10 })?;
-    let messages = state.store.group_messages(id, query.include_err != Some(false), page).await.map_err(page_error)?;
+    let messages = app.store.group_messages(id, query.include_err != Some(false), page).await.map_err(page_error)?;
     if messages.is_empty() {
-        find(&state, id).await?;
+        find(&app, id).await?;
     }
     Ok(Json(letta_messages(&messages, &query.options())))
 }

@@ -1,11 +1,12 @@
 //! `PATCH /v1/groups/{group_id}/messages/{message_id}`
 
-use axum::{Json, extract::State};
+use axum::Json;
 use engram_domain::{GroupId, MessageId};
 
 use super::super::retrieve::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, PathId,
+    ApiError, ApiJson, PathId,
     dto::messages::LettaMessage,
     routes::messages::{MessageUpdate, edit},
 };
@@ -17,15 +18,15 @@ use crate::http::{
     responses((status = 200, body = LettaMessage), (status = 404, description = "No such group or message"))
 )]
 pub async fn modify_message(
-    State(state): State<AppState>,
+    app: App,
     PathId((group, id)): PathId<(GroupId, MessageId)>,
     ApiJson(update): ApiJson<MessageUpdate>,
 ) -> Result<Json<LettaMessage>, ApiError> {
     let of_group = group.to_string();
-    let message = state.store.message(id).await?.filter(|m| m.group_id.as_ref() == Some(&of_group));
+    let message = app.store.message(id).await?.filter(|m| m.group_id.as_ref() == Some(&of_group));
     let Some(message) = message else {
-        find(&state, group).await?;
+        find(&app, group).await?;
         return Err(ApiError::not_found("Message", id));
     };
-    edit(&state, &message, &update).await.map(Json)
+    edit(&app, &message, &update).await.map(Json)
 }

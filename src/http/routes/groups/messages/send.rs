@@ -1,14 +1,15 @@
 //! `POST /v1/groups/{group_id}/messages` and `…/messages/stream`
 
-use axum::{Json, extract::State, response::IntoResponse, response::Response};
+use axum::{Json, response::IntoResponse, response::Response};
 use engram_core::ports::GroupRun;
 use engram_domain::{Group, GroupId, RunId};
 use engram_engine::{RunStream, SubmitError, groups::speaks_in_turns};
 use serde_json::json;
 
 use super::super::retrieve::find;
+use crate::app::App;
 use crate::http::{
-    ApiError, ApiJson, AppState, Caller, IdempotencyKey, PathId,
+    ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest, request::MessageCreate},
     routes::messages::turn::{Target, answer, answer_streaming, collect, life},
     sse::{self, Converter},
@@ -22,14 +23,14 @@ use crate::http::{
     responses((status = 200, body = LettaResponse), (status = 404, description = "No such group"))
 )]
 pub async fn send_message(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<GroupId>,
     caller: Caller,
     key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Response, ApiError> {
     let streaming = request.streaming.unwrap_or_default();
-    tell(&state, id, caller, &key, request, streaming).await
+    tell(&app, id, caller, &key, request, streaming).await
 }
 
 /// Send a message to a group and get the answer as server-sent events: by step where members speak in turns, else as
@@ -40,30 +41,30 @@ pub async fn send_message(
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such group"))
 )]
 pub async fn stream_message(
-    State(state): State<AppState>,
+    app: App,
     PathId(id): PathId<GroupId>,
     caller: Caller,
     key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Response, ApiError> {
-    tell(&state, id, caller, &key, request, true).await
+    tell(&app, id, caller, &key, request, true).await
 }
 
 async fn tell(
-    state: &AppState,
+    app: &App,
     id: GroupId,
     caller: Caller,
     key: &IdempotencyKey,
     request: MessageRequest,
     streaming: bool,
 ) -> Result<Response, ApiError> {
-    let group = find(state, id).await?;
+    let group = find(app, id).await?;
     let request = in_group(request, id);
     if speaks_in_turns(&group) {
-        let stream = play(state, &group, &request, key).await?;
+        let stream = play(app, &group, &request, key).await?;
         if streaming {
             let converter = Converter::new(stream.run_id(), caller, request.options());
-            return Ok(sse::respond(state, stream, converter, life(request.include_pings, caller)));
+            return Ok(sse::respond(app, stream, converter, life(request.include_pings, caller)));
         }
         return collect(stream, &request.options(), caller).await.map(|response| Json(response).into_response());
     }
@@ -72,9 +73,9 @@ async fn tell(
     };
     let target = Target::default_of(manager);
     if streaming {
-        answer_streaming(state, target, &request, caller, key).await
+        answer_streaming(app, target, &request, caller, key).await
     } else {
-        answer(state, target, &request, caller, key).await
+        answer(app, target, &request, caller, key).await
     }
 }
 
@@ -90,12 +91,7 @@ fn in_group(mut request: MessageRequest, id: GroupId) -> MessageRequest {
     request
 }
 
-async fn play(
-    state: &AppState,
-    group: &Group,
-    request: &MessageRequest,
-    key: &IdempotencyKey,
-) -> Result<RunStream, ApiError> {
+async fn play(app: &App, group: &Group, request: &MessageRequest, key: &IdempotencyKey) -> Result<RunStream, ApiError> {
     let input = request.run_input()?;
     let refuse = |member: &str, text: &str| ApiError::invalid(&["body", member], text, json!(null));
     if !input.decisions.is_empty() {
@@ -108,14 +104,14 @@ async fn play(
         return Err(refuse("client_tools", "expected none: agents that speak in turns have no client"));
     }
     let run = GroupRun {
-        id: RunId(state.ids.uuid()),
+        id: RunId(app.ids.uuid()),
         group_id: group.id,
         input,
         // The header before the messages' own names: it speaks for the whole request.
         key: request.keys(key.0.as_deref()).into_iter().next(),
-        created_at: state.clock.now(),
+        created_at: app.clock.now(),
     };
-    state.engine.submit_to_group(run, state.settings.limits.queue).await.map_err(|error| match error {
+    app.engine.submit_to_group(run, app.settings.limits.queue).await.map_err(|error| match error {
         SubmitError::NotFound => ApiError::not_found("Group", group.id),
         other => other.into(),
     })

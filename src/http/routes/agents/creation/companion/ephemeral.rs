@@ -6,21 +6,22 @@ use engram_store::agents::NewEphemeral;
 use serde_json::json;
 
 use super::{about_itself, find_tools, newborn, plan};
-use crate::http::{dto::agents::CreateAgent, error::ApiError, routes::agents::creation::plan::Plan, state::AppState};
+use crate::app::App;
+use crate::http::{dto::agents::CreateAgent, error::ApiError, routes::agents::creation::plan::Plan};
 
 /// `run_type` of what it does: work in the background, as that of a companion.
 const RUN_TYPE: &str = "sleeptime";
 
 /// An agent that works passages of a source into a block of `main`, which has the blocks `have`.
 pub async fn reader(
-    state: &AppState,
+    app: &App,
     main: &Agent,
     have: &[Block],
     source: &Archive,
     passages: impl Iterator<Item = &str>,
 ) -> Result<NewEphemeral, ApiError> {
-    let tools = find_tools(state, &CreateAgent::default(), AgentType::SleeptimeAgent).await?;
-    let (now, ids) = (state.clock.now(), state.ids.as_ref());
+    let tools = find_tools(app, &CreateAgent::default(), AgentType::SleeptimeAgent).await?;
+    let (now, ids) = (app.clock.now(), app.ids.as_ref());
     let label = absorb::label(&source.name);
     let description = source.description.as_deref();
     let text_block = |label: &str, value: String, description: String| Block {

@@ -2,7 +2,7 @@
 # Builds everything and runs every test.
 #
 #   tests/run.sh                 all of it
-#   tests/run.sh sdk api         only some parts: rust sdk api behaviour recall crash torment
+#   tests/run.sh sdk api         only some parts: checks rust sdk api behaviour recall crash torment
 #
 # Needs Rust, Python 3.10 or newer, Node 20 and npm. What else it needs (a Postgres with pgvector, the
 # official SDKs, …) is installed below target/test-env, in pinned versions. As root, Postgres runs as
@@ -13,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_parts=(rust sdk api behaviour recall crash torment)
+all_parts=(checks rust sdk api behaviour recall crash torment)
 parts=("$@")
 [[ ${#parts[@]} -gt 0 ]] || parts=("${all_parts[@]}")
 for part in "${parts[@]}"; do
@@ -44,19 +44,30 @@ run() { # run NAME COMMAND…: remembers the outcome and goes on
 
 # The environments are installed while the compiler works.
 envs=(postgres tools)
+! wants checks || envs+=(checks)
 ! wants sdk || envs+=(python_old python_new python_openai python_livekit)
 ! wants api || envs+=(python_new)
 python3 -m testkit.envs "${envs[@]}" >"$scratch/envs" 2>"$scratch/envs.log" &
 install_pid=$!
 
-echo "==> build"
-started=$SECONDS
-cargo build --workspace --locked
-report+=("$(printf '%-7s %5d s  %s' ok $((SECONDS - started)) build)")
+# The checks of the code need neither the binary nor a database.
+binary=no
+[[ ${parts[*]} == checks ]] || binary=yes
+if [[ $binary == yes ]]; then
+    echo "==> build"
+    started=$SECONDS
+    cargo build --workspace --locked
+    report+=("$(printf '%-7s %5d s  %s' ok $((SECONDS - started)) build)")
+fi
 wait "$install_pid" || { cat "$scratch/envs.log" >&2; exit 1; }
-tools=$(sed -n 2p "$scratch/envs")
+# The interpreter of an environment: they were printed in the order of `envs`.
+python_of() {
+    local i
+    for i in "${!envs[@]}"; do [[ ${envs[i]} != "$1" ]] || sed -n "$((i + 1))p" "$scratch/envs"; done
+}
+tools=$(python_of tools)
 
-if [[ -z ${ENGRAM_TEST_PG_URI:-} ]]; then
+if [[ $binary == yes && -z ${ENGRAM_TEST_PG_URI:-} ]]; then
     python3 -m testkit.postgres serve --uri-file "$scratch/postgres-uri" &
     postgres_pid=$!
     for _ in $(seq 300); do
@@ -76,6 +87,7 @@ rust_tests() {
         cargo test --workspace --locked --no-fail-fast
     fi
 }
+! wants checks || run "formatting, lints, links, dependencies" tests/checks.sh "$(python_of checks)"
 ! wants rust || run "Rust tests" rust_tests
 ! wants behaviour || run "test helpers and mock model" "$tools" -m pytest -q tests/lib
 ! wants sdk || run "official SDKs" "$tools" tests/sdk/run.py

@@ -56,22 +56,22 @@ pub struct TreeArgs {
 /// Flags of `engram server`. Each one can also be set in the environment or in `.env`; a flag wins.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServerArgs {
-    /// Address to listen on [HOST, LETTA_SERVER_HOST; default: 127.0.0.1]
+    /// Address to listen on (HOST, LETTA_SERVER_HOST; default: 127.0.0.1)
     #[arg(long)]
     pub host: Option<String>,
-    /// Port to listen on, 0 for a free one [PORT, LETTA_SERVER_PORT; default: 8283]
+    /// Port to listen on, 0 for a free one (PORT, LETTA_SERVER_PORT; default: 8283)
     #[arg(long)]
     pub port: Option<u16>,
-    /// Where the embedded database and other files live [ENGRAM_DATA_DIR; default: ~/.engram]
+    /// Where the embedded database and other files live (ENGRAM_DATA_DIR; default: ~/.engram)
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
-    /// Require a password: LETTA_SERVER_PASSWORD, or one that is made and printed [SECURE]
+    /// Require a password: LETTA_SERVER_PASSWORD, or one that is made and printed (SECURE)
     #[arg(long)]
     pub secure: bool,
-    /// Write log lines as JSON [ENGRAM_LOG_JSON]
+    /// Write log lines as JSON (ENGRAM_LOG_JSON)
     #[arg(long)]
     pub log_json: bool,
-    /// More log lines [LETTA_DEBUG]
+    /// More log lines (LETTA_DEBUG)
     #[arg(long)]
     pub debug: bool,
 }

@@ -1,7 +1,7 @@
 //! Tool executors: what a tool call does that is not a pure edit of memory.
 //!
 //! What it does: [`Executors`] implements the port [`engram_core::ports::ToolExecutor`]. It knows of
-//! each tool what a crash may do to a call of it ([`effect`]), and runs the calls.
+//! each tool what a crash may do to a call of it ([`mod@effect`]), and runs the calls.
 //!
 //! Invariants: a call always ends, by the time limit at the latest, and always in an outcome; what
 //! goes wrong is an error for the model. Nothing here writes to the database: writes are part of the
@@ -9,7 +9,7 @@
 //! before a tool sees them. Values of the agent's variables are in no text and no log.
 //!
 //! To add a tool: its schema in `engram_core::builtin`, a file here with a `run` function, a line in
-//! `Executors::call`, its effect in [`effect`] where the one of its kind is wrong, and its name in
+//! `Executors::call`, its effect in [`mod@effect`] where the one of its kind is wrong, and its name in
 //! `engram_core::builtin::is_available`.
 
 mod archival_memory_insert;

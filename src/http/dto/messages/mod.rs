@@ -1,6 +1,6 @@
 //! Messages on the wire.
 //!
-//! What it does: [`letta`] holds the message objects that both SDK generations read, [`explode`] makes
+//! What it does: [`letta`] holds the message objects that both SDK generations read, [`mod@explode`] makes
 //! them of stored messages, [`request`] reads what callers send, [`response`] is the answer to it.
 //!
 //! Invariants: every object has `id`, `date` and all common members, `null` where there is nothing;

@@ -3,7 +3,7 @@
 //! What it does, in order: refuses what is not built ([`refuse`]), finds out which model, tools and
 //! blocks are meant ([`models`], then look-ups), plans the agent as a pure function ([`plan`]),
 //! compiles its first messages, and stores all of it in one transaction; with `enable_sleeptime` its
-//! [`companion`] too.
+//! [`mod@companion`] too.
 
 mod companion;
 pub mod models;

@@ -9,7 +9,8 @@
 //! nowhere else.
 //!
 //! To add an endpoint: a file with its handler and `#[utoipa::path]`, a line in the resource's
-//! `router()`; a new resource gets a line in [`router`]. When it stood in `routes::unbuilt`, take it
+//! `router()`; a new resource gets a line in [`router`]. What every operation fails with is added to the API document by
+//! rules ([`openapi`]); accept the changed `docs/openapi.json`. When it stood in `routes::unbuilt`, take it
 //! out there (a test says so).
 
 pub mod auth;

@@ -23,6 +23,8 @@ async fn every_operation_answers_nonsense_with_a_clear_error() {
                     seen += 1;
                     assert!(!status.is_server_error(), "{method} {path} {body:?}: {status} {answer}");
                     assert_ne!(answer["detail"], "Not Found", "{method} {path} is described and not there");
+                    let described = &operation["responses"][status.as_str()];
+                    assert!(described.is_object(), "{method} {path} {body:?}: {status} is not described");
                     if status.is_client_error() {
                         assert!(!answer["detail"].is_null(), "{method} {path} {body:?}: {status} {answer}");
                     }

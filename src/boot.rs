@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_core::{
-    ports::{Clock, Ids, NodeCard, StoreError},
+    ports::{Clock, Ids, NodeInfo, StoreError},
     tokens,
 };
 use engram_domain::NodeId;
@@ -115,7 +115,6 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
         Arc::new(Executors::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone()));
     let ports = Ports {
         store: Arc::new(store.clone()),
-        company: Arc::new(store.clone()),
         llm: providers.llm(),
         tools: executor.clone(),
         peers: Arc::new(HttpPeers::new()?),
@@ -130,7 +129,7 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
 
 fn engine_settings(settings: &Settings, url: &str, ids: &dyn Ids) -> EngineSettings {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let card = NodeCard {
+    let node = NodeInfo {
         id: NodeId(ids.uuid()),
         // Tells this node from those of other machines that listen on the same address.
         name: format!("{url} on {}", host.trim()),
@@ -145,7 +144,7 @@ fn engine_settings(settings: &Settings, url: &str, ids: &dyn Ids) -> EngineSetti
         tool_timeout: limits.tool_timeout,
         llm_calls: GateLimits { total: limits.llm_calls, per_provider: limits.llm_calls_per_provider },
         pressure: Some(Arc::new(move || pressure.now())),
-        ..EngineSettings::new(card)
+        ..EngineSettings::new(node)
     }
 }
 

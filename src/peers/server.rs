@@ -29,7 +29,7 @@ pub fn router() -> Router<AppState> {
 /// Does what another node asks, or says that the conversation lives elsewhere.
 async fn answer(State(state): State<AppState>, headers: HeaderMap, request: Request) -> Result<Response, ApiError> {
     let given = headers.get(SECRET).map_or(&b""[..], |value| value.as_bytes());
-    if !auth::same(given, state.engine.card().secret.as_bytes()) {
+    if !auth::same(given, state.engine.node().secret.as_bytes()) {
         // As if there were no such route: it is nobody's business but the nodes'.
         return Err(ApiError::new(StatusCode::NOT_FOUND, "Not Found"));
     }

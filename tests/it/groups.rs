@@ -1,6 +1,6 @@
 //! Messages to groups that were stored while nobody saw to them.
 
-use engram_core::ports::{CompanyStore, GroupRun, company::GroupAccepted};
+use engram_core::ports::{GroupRun, GroupRuns, store::GroupAccepted};
 use engram_domain::{Part, Role, RunId, RunInput, run::InputMessage};
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn a_message_without_a_driver_is_found() {
             key: None,
             created_at: s.state().clock.now(),
         };
-        let node = s.state().engine.card().id;
+        let node = s.state().engine.node().id;
         assert_eq!(s.state().store.insert_group_run(&run, 1, node).await.unwrap(), GroupAccepted::Stored);
         let again = GroupRun { id: RunId(uuid::Uuid::new_v4()), ..run.clone() };
         assert_eq!(s.state().store.insert_group_run(&again, 1, node).await.unwrap(), GroupAccepted::Full);

@@ -140,7 +140,7 @@ impl Actor for AgentActor {
         let Arguments { inner, conversation } = args;
         let store = &inner.ports.store;
         let fence = store
-            .claim(conversation, inner.settings.card.id)
+            .claim(conversation, inner.settings.node.id)
             .await?
             .ok_or_else(|| format!("{conversation} is gone or owned by another node"))?;
         let loaded = store.load(conversation).await?.ok_or_else(|| format!("{conversation} is gone"))?;
@@ -407,7 +407,7 @@ impl Live {
             }
             if unfinished
                 && !self.dead
-                && let Err(error) = self.inner.ports.store.poke(None, conversation).await
+                && let Err(error) = self.inner.ports.store.notify(None, conversation).await
             {
                 tracing::debug!(%error, "other nodes could not be told; they find the work themselves");
             }
@@ -457,7 +457,7 @@ pub(crate) fn refuse(inner: &Arc<Inner>, messages: Vec<Msg>, why: Refusal) {
             Msg::Cancel { reply, .. } => drop(reply),
             Msg::Run { run, .. } => {
                 inner.hub.leave(run.id);
-                inner.nudge.notify_one();
+                inner.reconcile_soon.notify_one();
             }
             Msg::Look { run } => inner.hub.leave(run),
             Msg::Event(_) | Msg::Begin | Msg::Idle | Msg::Passivate | Msg::Close { .. } => {}

@@ -133,7 +133,7 @@ impl Engine {
     /// The actors of all nodes that take work: this one's first.
     pub async fn census_of_all(&self) -> Result<Vec<NodeCensus>, StoreError> {
         let inner = &self.0;
-        let me = inner.settings.card.id;
+        let me = inner.settings.node.id;
         let peers = inner.ports.store.other_nodes(me).await?;
         let asked = peers.iter().map(|peer| async move {
             let live = match inner.ports.peers.ask(peer, PeerRequest::Census, PATIENCE).await {

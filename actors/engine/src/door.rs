@@ -69,7 +69,7 @@ impl Engine {
         if let Some(answer) = self.cancel_here(conversation, run).await {
             return answer;
         }
-        if let Owner::Peer(peer) = inner.ports.store.owner(conversation, inner.settings.card.id).await? {
+        if let Owner::Peer(peer) = inner.ports.store.owner(conversation, inner.settings.node.id).await? {
             let request = PeerRequest::Cancel { conversation, run };
             match inner.ports.peers.ask(&peer, request, CANCEL_PATIENCE).await {
                 Ok(PeerReply::Cancelled(ended)) => {
@@ -84,11 +84,11 @@ impl Engine {
             }
         }
         // Also where nobody seems to have it: an actor may be waking with the run in its hands.
-        let ended = inner.ports.store.seize(run, StopReason::Cancelled, inner.ports.clock.now()).await?;
+        let ended = inner.ports.store.revoke(run, StopReason::Cancelled, inner.ports.clock.now()).await?;
         inner.hub.leave(run);
         if ended {
-            inner.nudge.notify_one();
-            poke(inner, None, conversation);
+            inner.reconcile_soon.notify_one();
+            notify(inner, None, conversation);
         }
         Ok(ended)
     }
@@ -154,7 +154,7 @@ impl Engine {
     /// The node that shall do it, when that is not this one.
     async fn elsewhere(&self, conversation: ConversationId) -> Result<Option<Peer>, CommandError> {
         let inner = &self.0;
-        let me = inner.settings.card.id;
+        let me = inner.settings.node.id;
         match inner.ports.store.owner(conversation, me).await? {
             Owner::Gone => Err(CommandError::NotFound),
             Owner::Peer(peer) => Ok(Some(peer)),
@@ -207,7 +207,7 @@ impl LocalEvents {
 /// Stores a run and sees to it that somebody drives it.
 async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> Result<RunStream, SubmitError> {
     let store = &inner.ports.store;
-    let (rev, owner, policy) = match store.insert_run(&new, inner.settings.card.id).await? {
+    let (rev, owner, policy) = match store.accept_run(&new, inner.settings.node.id).await? {
         Accepted::Stored { rev, owner, policy } => (rev, owner, policy),
         Accepted::Known(known) => {
             let by_key = new.keys.iter().any(|key| key.starts_with("key:"));
@@ -231,7 +231,7 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
         // Its owner hears of it, or everybody does: this node takes nothing new.
         owner => {
             inner.hub.leave(run.id);
-            poke(inner, owner.as_ref().map(|peer| peer.id), conversation);
+            notify(inner, owner.as_ref().map(|peer| peer.id), conversation);
             RunStream::new(inner.clone(), &run, 0).there(owner)
         }
     };
@@ -242,10 +242,10 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
 }
 
 /// Tells a node, or all, of work, without waiting for it: whoever is not told finds it later.
-fn poke(inner: &Arc<Inner>, node: Option<NodeId>, conversation: ConversationId) {
+fn notify(inner: &Arc<Inner>, node: Option<NodeId>, conversation: ConversationId) {
     let inner = inner.clone();
     inner.tasks.clone().spawn(async move {
-        if let Err(error) = inner.ports.store.poke(node, conversation).await {
+        if let Err(error) = inner.ports.store.notify(node, conversation).await {
             tracing::debug!(%error, "another node could not be told of a run; it finds it itself");
         }
     });

@@ -287,7 +287,7 @@ impl Live {
             self.inner.hub.leave(run);
         }
         self.inner.orphans.insert(self.fence.conversation_id);
-        self.inner.nudge.notify_one();
+        self.inner.reconcile_soon.notify_one();
     }
 
     fn answer(&mut self, result: CommandResult) {

@@ -271,7 +271,7 @@ impl RunStream {
         if inner.registry.contains(self.conversation) {
             return Ok((self.listen_here(), Some(row)));
         }
-        let place = match inner.ports.store.owner(self.conversation, inner.settings.card.id).await? {
+        let place = match inner.ports.store.owner(self.conversation, inner.settings.node.id).await? {
             Owner::Gone => self.deleted(),
             Owner::Nobody | Owner::Me if inner.closing.is_cancelled() => Place::Unknown,
             Owner::Nobody | Owner::Me => self.listen_here(),

@@ -19,7 +19,7 @@ use engram_core::{
     group::{self, Next, Play, Policy},
     ports::{
         GroupRun, GroupScene, StoreError,
-        company::{Claim, GroupAccepted},
+        store::{Claim, GroupAccepted},
     },
     step::{RunEnd, RunError},
 };
@@ -83,7 +83,7 @@ impl Engine {
 
 /// Stores a message. The stream of the earlier one if it was known.
 async fn accept(inner: &Arc<Inner>, run: &GroupRun, max_queue: i64) -> Result<Option<RunStream>, SubmitError> {
-    match inner.ports.company.insert_group_run(run, max_queue, inner.settings.card.id).await? {
+    match inner.ports.store.insert_group_run(run, max_queue, inner.settings.node.id).await? {
         GroupAccepted::Stored => {
             drive(inner, run.group_id, Some(run.id));
             Ok(None)
@@ -151,7 +151,7 @@ fn tell(inner: &Inner, stage: Stage, why: &RunError) {
 /// next start of this one, goes on then.
 async fn lead(inner: &Arc<Inner>, group: GroupId) -> Result<(), StoreError> {
     loop {
-        match inner.ports.company.claim_group_run(group, inner.settings.card.id).await? {
+        match inner.ports.store.claim_group_run(group, inner.settings.node.id).await? {
             Claim::Taken(scene) => {
                 persist(inner, &scene).await?;
                 if let Some(mut stage) = inner.stages.get_mut(&group) {
@@ -191,7 +191,7 @@ async fn persist(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreErro
             }
         };
         let now = inner.ports.clock.now();
-        inner.ports.company.end_group_run(run, StopReason::Error, Some(&words), now).await?;
+        inner.ports.store.end_group_run(run, StopReason::Error, Some(&words), now).await?;
         over(inner, run, end(run, StopReason::Error, Some(RunError::new("internal_error", FAILED))));
         return Ok(());
     }
@@ -216,7 +216,7 @@ async fn play(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreError> 
     let reason = if outcome.is_some() { StopReason::Error } else { StopReason::EndTurn };
     // Also of a conversation in which others spoke.
     let words = (!tally.errors.is_empty()).then(|| tally.words());
-    inner.ports.company.end_group_run(id, reason, words.as_deref(), inner.ports.clock.now()).await?;
+    inner.ports.store.end_group_run(id, reason, words.as_deref(), inner.ports.clock.now()).await?;
     over(inner, id, RunEnd { usage: tally.usage, step_count: tally.steps, ..end(id, reason, outcome) });
     Ok(())
 }
@@ -271,7 +271,7 @@ async fn perform(
     let mut outcome = None;
     while let Next::Ask { to, messages, decisions, tools, aloud } = play.next() {
         // Deleting the group is how its conversation is stopped.
-        if !inner.ports.company.group_run_is_open(scene.run.id).await? {
+        if !inner.ports.store.group_run_is_open(scene.run.id).await? {
             outcome = Some(RunError::new("not_found", GONE));
             break;
         }

@@ -48,7 +48,7 @@ use census::Census;
 pub use census::{Activity, LiveConversation, NodeCensus};
 use dashmap::{DashMap, DashSet};
 pub use door::LocalEvents;
-use engram_core::ports::{Clock, CompanyStore, EngineStore, Ids, Llm, NodeCard, StoreError, ToolExecutor, Vitals};
+use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, NodeStatus, StoreError, ToolExecutor};
 pub use engram_core::step::{RunEnd, RunError};
 use engram_domain::{ConversationId, GroupId, RunId};
 pub use follow::RunStream;
@@ -64,8 +64,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Ports {
     /// The database.
     pub store: Arc<dyn EngineStore>,
-    /// What agents do together, in the same database.
-    pub company: Arc<dyn CompanyStore>,
     /// The models.
     pub llm: Arc<dyn Llm>,
     /// The tools.
@@ -84,8 +82,8 @@ pub type Pressure = Arc<dyn Fn() -> bool + Send + Sync>;
 /// How the engine behaves.
 #[derive(Clone)]
 pub struct EngineSettings {
-    /// How this node presents itself to the others.
-    pub card: NodeCard,
+    /// This node, as it presents itself to the others.
+    pub node: NodeInfo,
     /// How long an agent stays live with nothing to do.
     pub idle_after: Duration,
     /// How often runs that nobody drives are looked for.
@@ -102,9 +100,9 @@ pub struct EngineSettings {
 
 impl EngineSettings {
     /// Sensible times for a server.
-    pub fn new(card: NodeCard) -> Self {
+    pub fn new(node: NodeInfo) -> Self {
         Self {
-            card,
+            node,
             idle_after: Duration::from_mins(5),
             reconcile_every: Duration::from_secs(1),
             heartbeat_every: Duration::from_secs(1),
@@ -139,7 +137,7 @@ pub(crate) struct Inner {
     /// How often a run's actor died of it. A run that always does is given up.
     pub(crate) deaths: DashMap<RunId, i32>,
     /// Wakes the reconciler before its time.
-    pub(crate) nudge: Notify,
+    pub(crate) reconcile_soon: Notify,
     /// Agents of this node that wait for answers, and for whose.
     pub(crate) waits: messaging::Waits,
     /// Groups that this node drives.
@@ -177,8 +175,9 @@ impl Inner {
     pub(crate) async fn heartbeat(&self) -> Result<(), StoreError> {
         let live = self.registry.len();
         insight::live(live);
-        let vitals = Vitals { live: i64::try_from(live).unwrap_or(i64::MAX), draining: self.closing.is_cancelled() };
-        self.ports.store.heartbeat(&self.settings.card, vitals).await?;
+        let status =
+            NodeStatus { live: i64::try_from(live).unwrap_or(i64::MAX), draining: self.closing.is_cancelled() };
+        self.ports.store.heartbeat(&self.settings.node, status).await?;
         self.heard_ns.store(self.ports.clock.monotonic_ns(), Ordering::Relaxed);
         Ok(())
     }
@@ -201,7 +200,7 @@ impl Engine {
             driving: DashMap::new(),
             deaths: DashMap::new(),
             supervisor,
-            nudge: Notify::new(),
+            reconcile_soon: Notify::new(),
             waits: messaging::Waits::default(),
             stages: DashMap::new(),
             closing: CancellationToken::new(),
@@ -215,9 +214,9 @@ impl Engine {
         Ok(Self(inner))
     }
 
-    /// How this node presents itself.
-    pub fn card(&self) -> &NodeCard {
-        &self.0.settings.card
+    /// This node, as it presents itself to the others.
+    pub fn node(&self) -> &NodeInfo {
+        &self.0.settings.node
     }
 
     /// Agents that are live on this node.
@@ -242,7 +241,7 @@ impl Engine {
     /// go on with them. Returns at once, with whether others do.
     pub async fn drain(&self) -> bool {
         let inner = &self.0;
-        let others = match inner.ports.store.other_nodes(inner.settings.card.id).await {
+        let others = match inner.ports.store.other_nodes(inner.settings.node.id).await {
             Ok(others) => !others.is_empty(),
             Err(error) => {
                 tracing::warn!(%error, "other nodes could not be looked for");
@@ -271,7 +270,7 @@ impl Engine {
         self.0.supervisor.stop(None);
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        if let Err(error) = self.0.ports.store.retire(self.0.settings.card.id).await {
+        if let Err(error) = self.0.ports.store.retire(self.0.settings.node.id).await {
             tracing::warn!(%error, "could not sign off; conversations are free once the lease runs out");
         }
     }

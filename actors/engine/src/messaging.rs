@@ -138,14 +138,14 @@ pub(crate) async fn announce(inner: &Arc<Inner>, conversation: ConversationId, r
         registry::look(inner, conversation, run);
         return Ok(());
     }
-    match inner.ports.store.owner(conversation, inner.settings.card.id).await? {
+    match inner.ports.store.owner(conversation, inner.settings.node.id).await? {
         Owner::Gone => Ok(()),
         Owner::Nobody | Owner::Me if !inner.closing.is_cancelled() => {
             registry::look(inner, conversation, run);
             Ok(())
         }
-        Owner::Nobody | Owner::Me => inner.ports.store.poke(None, conversation).await,
-        Owner::Peer(peer) => inner.ports.store.poke(Some(peer.id), conversation).await,
+        Owner::Nobody | Owner::Me => inner.ports.store.notify(None, conversation).await,
+        Owner::Peer(peer) => inner.ports.store.notify(Some(peer.id), conversation).await,
     }
 }
 

@@ -57,7 +57,7 @@ async fn reconcile(inner: Arc<Inner>) {
         }
         tokio::select! {
             () = inner.closing.cancelled() => break,
-            () = inner.nudge.notified() => {
+            () = inner.reconcile_soon.notified() => {
                 // Many actors may end at once; one round serves them all.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -67,8 +67,8 @@ async fn reconcile(inner: Arc<Inner>) {
 }
 
 async fn round(inner: &Arc<Inner>) -> Result<(), StoreError> {
-    let (store, me) = (&inner.ports.store, inner.settings.card.id);
-    for conversation in store.stranded(me, BATCH).await? {
+    let (store, me) = (&inner.ports.store, inner.settings.node.id);
+    for conversation in store.orphaned(me, BATCH).await? {
         resume(inner, conversation);
     }
     let orphans: Vec<ConversationId> = inner.orphans.iter().map(|c| *c).collect();
@@ -97,7 +97,7 @@ fn resume(inner: &Arc<Inner>, conversation: ConversationId) {
 /// Hears of work from other nodes.
 async fn listen(inner: Arc<Inner>) {
     loop {
-        let wakeups = match inner.ports.store.wakeups(inner.settings.card.id).await {
+        let wakeups = match inner.ports.store.wakeups(inner.settings.node.id).await {
             Ok(Some(wakeups)) => Some(wakeups),
             // The database cannot notify: then this is the only node.
             Ok(None) => return,
@@ -114,7 +114,7 @@ async fn listen(inner: Arc<Inner>) {
                 };
                 match wakeup {
                     Some(Ok(Wakeup::Work(conversation))) => hear(&inner, conversation).await,
-                    Some(Ok(Wakeup::Missed)) => inner.nudge.notify_one(),
+                    Some(Ok(Wakeup::Missed)) => inner.reconcile_soon.notify_one(),
                     Some(Err(_)) | None => break,
                 }
             }
@@ -157,7 +157,7 @@ async fn tidy(inner: Arc<Inner>) {
             Err(error) => tracing::warn!(%error, "old events could not be dropped"),
         }
         let a_day_ago = inner.ports.clock.now() - KEEP_GROUP_RUNS;
-        if let Err(error) = inner.ports.company.prune_group_runs(a_day_ago).await {
+        if let Err(error) = inner.ports.store.prune_group_runs(a_day_ago).await {
             tracing::warn!(%error, "old messages to groups could not be dropped");
         }
     }

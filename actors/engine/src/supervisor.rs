@@ -52,7 +52,7 @@ impl Actor for Supervisor {
                 inner.hub.leave(run);
             }
             inner.orphans.insert(conversation);
-            inner.nudge.notify_one();
+            inner.reconcile_soon.notify_one();
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engram_core::ports::{StoreError, company::Begun};
+use engram_core::ports::{StoreError, store::Begun};
 
 use crate::{Inner, groups, insight, messaging, reconcile::pause};
 
@@ -28,14 +28,19 @@ pub(crate) async fn run(inner: Arc<Inner>) {
 
 /// Begins what is due. True when that was as much as one look may begin, so that more may be due.
 async fn tick(inner: &Arc<Inner>) -> Result<bool, StoreError> {
-    let (company, now) = (&inner.ports.company, inner.ports.clock.now());
-    let scheduled = announce(inner, company.begin_scheduled(now, BATCH, &*inner.ports.ids).await?).await?;
-    let slept = announce(inner, company.begin_sleep(now, BATCH, &*inner.ports.ids).await?).await?;
-    match company.sweep_ephemeral(now, BATCH).await? {
+    let (store, now) = (&inner.ports.store, inner.ports.clock.now());
+    let ids = &*inner.ports.ids;
+    let scheduled = store.begin_scheduled(now, BATCH, ids).await?;
+    let begun = scheduled.iter().map(|due| (due.agent_id.default_conversation(), due.run_id)).collect();
+    let scheduled = announce(inner, begun).await?;
+    let mut companions = store.begin_sleep_time(now, BATCH, ids).await?;
+    companions.extend(store.begin_voice_sleep_time(now, BATCH, ids).await?);
+    let slept = announce(inner, companions).await?;
+    match store.sweep_ephemeral(now, BATCH).await? {
         0 => {}
         agents => tracing::info!(agents, "agents that have done their work are gone"),
     }
-    for group in company.stranded_groups(inner.settings.card.id).await? {
+    for group in store.stranded_groups(inner.settings.node.id).await? {
         groups::drive(inner, group, None);
     }
     Ok(scheduled || slept)

@@ -7,12 +7,13 @@
 //! What two requests at the same time must not both do is decided by the database: a key by its unique
 //! index (the loser reads the winner's run), a refusal when busy by a lock that only such requests take.
 
-use engram_core::ports::{Accepted, NewRun, Peer};
+use async_trait::async_trait;
+use engram_core::ports::{AcceptRuns, Accepted, NewRun, Peer, Runs};
 use engram_domain::{BusyPolicy, NodeId, RunId};
 use sqlx::{PgExecutor, Postgres, error::ErrorKind, postgres::PgArguments, query::QueryAs};
 use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, claims::alive, error::db, json::AsJson, rows::without_nul};
+use crate::{Result, Store, StoreError, error::db, json::AsJson, leases::alive, rows::without_nul};
 
 /// A request whose keys are taken is refused by their index, and finds the run that has them when it
 /// tries again; unless that one was deleted in this very moment, so it may try a few times.
@@ -89,9 +90,9 @@ pub(crate) struct Row {
     busy: Option<Uuid>,
 }
 
-impl Store {
-    /// Stores a run that `node` was asked for.
-    pub(crate) async fn accept_run(&self, run: &NewRun, node: NodeId) -> Result<Accepted> {
+#[async_trait]
+impl AcceptRuns for Store {
+    async fn accept_run(&self, run: &NewRun, node: NodeId) -> Result<Accepted> {
         for _ in 0..TRIES {
             let row = match self.try_accept(run, node).await {
                 Ok(Some(row)) => row,
@@ -101,7 +102,7 @@ impl Store {
                 Err(error) => return Err(db(error)),
             };
             if let Some(known) = row.known {
-                match self.run_by_id(known.into()).await? {
+                match self.run(known.into()).await? {
                     Some(known) => return Ok(Accepted::Known(Box::new(known))),
                     None => continue,
                 }
@@ -122,7 +123,9 @@ impl Store {
         }
         Err(StoreError::Unavailable("a request of the same name was accepted and deleted again".into()))
     }
+}
 
+impl Store {
     async fn try_accept(&self, run: &NewRun, node: NodeId) -> std::result::Result<Option<Row>, sqlx::Error> {
         if run.busy_policy != Some(BusyPolicy::Reject) {
             let row = insert(run, node, false, &self.pool).await?;

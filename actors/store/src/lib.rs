@@ -1,9 +1,9 @@
 //! Postgres through sqlx: rows, SQL, the fenced commit, leases, the embedded database.
 //!
-//! What it does: [`Store`] is a cheap handle on a connection pool. It implements
-//! [`engram_core::ports::EngineStore`] for the engine (`accept`, `claims`, `commit`, `load`, `nodes`,
-//! `open_runs`, `run_events`, `wakeups`) and
-//! has plain methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
+//! What it does: [`Store`] is a cheap handle on a connection pool. It implements the engine's ports
+//! ([`engram_core::ports::store`]), each in the file of its subject: `accept`, `agents/ephemeral`, `commit`, `companions`,
+//! `group_runs`, `leases`, `load`, `nodes`, `notifications`, `run_events`, `runs`, `schedules/claim`. It has plain
+//! methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
 //!
 //! Invariants:
 //! - Every change of a conversation passes the fence: one `UPDATE conversations … WHERE epoch = …`
@@ -23,23 +23,23 @@ mod again;
 pub mod agents;
 pub mod archives;
 pub mod blocks;
-mod claims;
 mod commit;
-mod company;
+mod companions;
 pub mod connect;
 pub mod conversations;
 #[cfg(feature = "embedded-postgres")]
 pub mod embedded;
-mod engine;
 pub mod error;
+mod group_runs;
 pub mod groups;
 pub mod json;
 mod keyset;
+mod leases;
 mod load;
 pub mod messages;
 mod migrate;
 pub mod nodes;
-mod open_runs;
+mod notifications;
 pub mod page;
 pub mod passages;
 pub(crate) mod rows;
@@ -54,13 +54,12 @@ mod tool_cache;
 mod tool_store;
 pub mod tools;
 pub mod tree;
-mod wakeups;
 
 use sqlx::PgPool;
 
-pub use claims::LEASE;
 pub use connect::PoolSettings;
 pub use engram_core::ports::StoreError;
+pub use leases::LEASE;
 pub use page::Page;
 pub use scoped::ScopedStore;
 

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use engram_core::ports::{
-    Loaded,
+    Loaded, Snapshots,
     store::{AgentSnapshot, MessageBuffer},
 };
 use engram_domain::{
@@ -25,9 +26,10 @@ use crate::{
     },
 };
 
-impl Store {
-    /// Everything for one conversation, over one connection.
-    pub(crate) async fn load_conversation(&self, id: ConversationId) -> Result<Option<Loaded>> {
+#[async_trait]
+impl Snapshots for Store {
+    /// Over one connection.
+    async fn load(&self, id: ConversationId) -> Result<Option<Loaded>> {
         let mut conn = self.pool.acquire().await.map_err(db)?;
         let Some(row) = conversation(&mut conn, id).await? else { return Ok(None) };
         let prompt_meta = row.prompt_meta();
@@ -38,12 +40,13 @@ impl Store {
         Ok(Some(Loaded { snapshot, conversation, prompt_meta, context }))
     }
 
-    /// The configuration alone.
-    pub(crate) async fn agent_snapshot(&self, id: AgentId) -> Result<Option<AgentSnapshot>> {
+    async fn load_snapshot(&self, id: AgentId) -> Result<Option<AgentSnapshot>> {
         let mut conn = self.pool.acquire().await.map_err(db)?;
         self.snapshot(&mut conn, id).await
     }
+}
 
+impl Store {
     async fn snapshot(&self, conn: &mut PgConnection, id: AgentId) -> Result<Option<AgentSnapshot>> {
         let Some((agent, buffer)) = agent(conn, id).await? else { return Ok(None) };
         let archives = archives(conn, id).await?;

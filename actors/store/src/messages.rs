@@ -102,21 +102,6 @@ impl Store {
         self.messages(conversation, &filter, page).await.map(Some)
     }
 
-    /// All messages of a run, by `seq`. Empty when there is no such run.
-    pub(crate) async fn all_of_run(&self, id: RunId) -> Result<Vec<Message>> {
-        let rows: Vec<MessageRow> = sqlx::query_as(concat!(
-            "SELECT ",
-            message_columns!(),
-            " FROM runs r JOIN messages m ON m.conversation_id = r.conversation_id AND m.seq >= r.first_seq
-              AND m.seq < r.end_seq WHERE r.id = $1 AND m.run_id = $1 ORDER BY m.seq"
-        ))
-        .bind(id.0)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(db)?;
-        rows.into_iter().map(Message::try_from).collect()
-    }
-
     /// Messages of a step; none when there is no such step.
     pub async fn step_messages(
         &self,

@@ -1,10 +1,11 @@
 //! Processes that share the database: each has a row, and keeps it fresh as long as it lives.
 
-use engram_core::ports::{NodeCard, Peer, Vitals};
+use async_trait::async_trait;
+use engram_core::ports::{NodeInfo, NodeStatus, Nodes, Peer};
 use engram_domain::{NodeId, Time};
 use uuid::Uuid;
 
-use crate::{Result, Store, claims::alive, error::db};
+use crate::{Result, Store, error::db, leases::alive};
 
 /// A node as an administrator sees it. What it wants to be presented is not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -34,12 +35,13 @@ pub struct NodeRow {
     pub conversations: i64,
 }
 
-impl Store {
-    /// Says that a node lives. With its first heartbeat it retires the nodes that had its name before:
+#[async_trait]
+impl Nodes for Store {
+    /// With its first heartbeat a node retires the nodes that had its name before:
     /// a process that starts again does not wait for its own old lease to end. Should the other one be
     /// alive after all, its next heartbeat brings it back, and the epoch has kept the two apart
     /// meanwhile.
-    pub(crate) async fn heartbeat_node(&self, card: &NodeCard, vitals: Vitals) -> Result<()> {
+    async fn heartbeat(&self, node: &NodeInfo, status: NodeStatus) -> Result<()> {
         sqlx::query(
             "WITH mine AS (
                 INSERT INTO nodes (id, name, url, secret, version, live, draining, started_at, seen_at)
@@ -54,21 +56,20 @@ impl Store {
             UPDATE nodes SET retired = true FROM mine
             WHERE mine.first AND nodes.name = $2 AND nodes.id <> $1 AND seen_at >= now() - interval '1 day'",
         )
-        .bind(card.id.0)
-        .bind(&card.name)
-        .bind(&card.url)
-        .bind(&card.secret)
-        .bind(&card.version)
-        .bind(vitals.live)
-        .bind(vitals.draining)
+        .bind(node.id.0)
+        .bind(&node.name)
+        .bind(&node.url)
+        .bind(&node.secret)
+        .bind(&node.version)
+        .bind(status.live)
+        .bind(status.draining)
         .execute(&self.pool)
         .await
         .map_err(db)?;
         Ok(())
     }
 
-    /// Says that a node is gone.
-    pub(crate) async fn retire_node(&self, node: NodeId) -> Result<()> {
+    async fn retire(&self, node: NodeId) -> Result<()> {
         sqlx::query("UPDATE nodes SET retired = true WHERE id = $1")
             .bind(node.0)
             .execute(&self.pool)
@@ -77,8 +78,7 @@ impl Store {
         Ok(())
     }
 
-    /// The nodes besides this one that could take what it gives back.
-    pub(crate) async fn peers_of(&self, node: NodeId) -> Result<Vec<Peer>> {
+    async fn other_nodes(&self, node: NodeId) -> Result<Vec<Peer>> {
         let rows: Vec<(Uuid, String, String)> = sqlx::query_as(concat!(
             "SELECT n.id, n.url, n.secret FROM nodes n WHERE n.id <> $1 AND NOT n.draining AND ",
             alive!(),
@@ -90,7 +90,9 @@ impl Store {
         .map_err(db)?;
         Ok(rows.into_iter().map(|(id, url, secret)| Peer { id: id.into(), url, secret }).collect())
     }
+}
 
+impl Store {
     /// All nodes of the last day, those that are alive first, then by age.
     pub async fn nodes(&self) -> Result<Vec<NodeRow>> {
         sqlx::query_as(concat!(

@@ -1,7 +1,8 @@
 //! The log of what a run has shown. Written before it is shown, so that a number that a reader has seen
 //! means the same event on every node and after every crash.
 
-use engram_core::ports::{Fence, LoggedEvent};
+use async_trait::async_trait;
+use engram_core::ports::{Fence, LoggedEvent, RunLog};
 use engram_domain::{RunId, Time};
 use sqlx::FromRow;
 
@@ -32,11 +33,12 @@ impl EventColumns {
     }
 }
 
-impl Store {
-    /// Appends events, unless the fence has moved on. The conversation's row is locked for it: a claim
+#[async_trait]
+impl RunLog for Store {
+    /// The conversation's row is locked for it: a claim
     /// that happens at the same time comes before or after, so nobody writes beside its successor. An
     /// event whose number is taken is [`crate::StoreError::Conflict`].
-    pub(crate) async fn append_run_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool> {
+    async fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool> {
         let columns = EventColumns::of(events);
         let holds: i64 = sqlx::query_scalar(
             "WITH fence AS (
@@ -62,8 +64,7 @@ impl Store {
         Ok(holds > 0)
     }
 
-    /// Events with a number above `after`, in their order.
-    pub(crate) async fn events_of(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<LoggedEvent>> {
+    async fn events(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<LoggedEvent>> {
         let rows: Vec<EventRow> =
             sqlx::query_as("SELECT seq, event FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
                 .bind(run.0)
@@ -77,8 +78,7 @@ impl Store {
             .collect()
     }
 
-    /// The number of the last event, 0 when there is none.
-    pub(crate) async fn last_event_of(&self, run: RunId) -> Result<i64> {
+    async fn last_event(&self, run: RunId) -> Result<i64> {
         sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM run_events WHERE run_id = $1")
             .bind(run.0)
             .fetch_one(&self.pool)
@@ -86,8 +86,7 @@ impl Store {
             .map_err(db)
     }
 
-    /// Deletes the events of runs that ended more than a day ago; their messages stay. How many they were.
-    pub async fn prune_events(&self, now: Time) -> Result<u64> {
+    async fn prune_events(&self, now: Time) -> Result<u64> {
         let done = sqlx::query(
             "DELETE FROM run_events e USING runs r
              WHERE r.id = e.run_id AND r.completed_at < $1::timestamptz - interval '1 day'",

@@ -1,14 +1,16 @@
-//! Reading and deleting runs.
+//! Runs outside the commits of their actors: read, found again after a crash, ended when nobody drives them, deleted.
 
-use engram_domain::{AgentId, ConversationId, Run, RunId, RunStatus, StopReason};
-use sqlx::QueryBuilder;
+use async_trait::async_trait;
+use engram_core::ports::Runs;
+use engram_domain::{AgentId, ConversationId, Message, Run, RunId, RunStatus, StopReason, Time};
+use sqlx::{PgExecutor, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
     Page, Result, Store,
     error::db,
     keyset::Key,
-    rows::{RunRow, run_columns},
+    rows::{MessageRow, RunRow, message_columns, run_columns},
 };
 
 const KEY: Key = Key { from: "runs r", column: "r.created_at", id: "r.id" };
@@ -30,9 +32,9 @@ pub struct RunFilter {
     pub stop_reason: Option<StopReason>,
 }
 
-impl Store {
-    /// A run with its input.
-    pub async fn run_by_id(&self, id: RunId) -> Result<Option<Run>> {
+#[async_trait]
+impl Runs for Store {
+    async fn run(&self, id: RunId) -> Result<Option<Run>> {
         sqlx::query_as::<_, RunRow>(concat!("SELECT ", run_columns!(), " FROM runs r WHERE r.id = $1"))
             .bind(id.0)
             .fetch_optional(&self.pool)
@@ -42,6 +44,40 @@ impl Store {
             .transpose()
     }
 
+    /// Empty when there is no such run.
+    async fn messages_of(&self, run: RunId) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM runs r JOIN messages m ON m.conversation_id = r.conversation_id AND m.seq >= r.first_seq
+              AND m.seq < r.end_seq WHERE r.id = $1 AND m.run_id = $1 ORDER BY m.seq"
+        ))
+        .bind(run.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        rows.into_iter().map(Message::try_from).collect()
+    }
+
+    /// One that was begun comes before all others, or another's turn would get in the middle of its own.
+    async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>> {
+        let ids = sqlx::query_scalar(
+            "SELECT id FROM runs WHERE conversation_id = $1 AND status IN ('created', 'running')
+             ORDER BY status = 'running' DESC, created_at, id",
+        )
+        .bind(conversation.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(ids.into_iter().map(RunId).collect())
+    }
+
+    async fn end_run(&self, id: RunId, stop_reason: StopReason, error: Option<&str>, now: Time) -> Result<bool> {
+        end(&self.pool, id, stop_reason, error, now).await
+    }
+}
+
+impl Store {
     /// A page of runs.
     pub async fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<Run>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", run_columns!(), " FROM runs r WHERE true"));
@@ -76,4 +112,27 @@ impl Store {
         let done = sqlx::query("DELETE FROM runs WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
         Ok(done.rows_affected() > 0)
     }
+}
+
+/// Ends a run unless it is over.
+pub(crate) async fn end(
+    executor: impl PgExecutor<'_>,
+    id: RunId,
+    stop_reason: StopReason,
+    error: Option<&str>,
+    now: Time,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE runs SET status = $2, stop_reason = $3, error = $4, updated_at = $5, completed_at = $5
+         WHERE id = $1 AND status IN ('created', 'running')",
+    )
+    .bind(id.0)
+    .bind(stop_reason.status().as_str())
+    .bind(stop_reason.as_str())
+    .bind(error)
+    .bind(now)
+    .execute(executor)
+    .await
+    .map_err(db)?;
+    Ok(done.rows_affected() > 0)
 }

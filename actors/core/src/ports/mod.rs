@@ -2,20 +2,18 @@
 
 pub mod agents;
 pub mod ambient;
-pub mod company;
 pub mod embed;
 pub mod llm;
-pub mod node;
 pub mod store;
 pub mod tools;
 
 pub use agents::{AgentMessage, Agents, AskError};
 pub use ambient::{Clock, Ids};
-pub use company::{CompanyStore, GroupRun, GroupScene};
 pub use embed::{EmbedError, Embedder};
 pub use llm::{ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind};
-pub use node::{NodeCard, Owner, Peer, Vitals, Wakeup, Wakeups};
 pub use store::{
-    Accepted, AgentSnapshot, Commit, CommitOutcome, EngineStore, Fence, Loaded, LoggedEvent, NewRun, StoreError,
+    AcceptRuns, Accepted, AgentSnapshot, Commit, CommitOutcome, Commits, EngineStore, EphemeralAgents, Fence, GroupRun,
+    GroupRuns, GroupScene, Leases, Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner,
+    Peer, RunLog, Runs, Schedules, SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeup, Wakeups,
 };
 pub use tools::{MessageQuery, PassageQuery, ToolContext, ToolEffect, ToolExecutor, ToolOutcome, ToolStore, Write};

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    ChatReply, ChatRequest, CompanyStore, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeCard, StoreError,
-    ToolContext, ToolEffect, ToolExecutor, ToolOutcome, company::NoCompany, llm::ChatMessage,
+    ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeInfo, StoreError, ToolContext,
+    ToolEffect, ToolExecutor, ToolOutcome, llm::ChatMessage,
 };
 use engram_domain::{
     AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, Tool, ToolCall, run::InputMessage,
@@ -193,8 +193,6 @@ impl ToolExecutor for Brain {
 pub struct House {
     pub db: Arc<Db>,
     pub brain: Arc<Brain>,
-    /// What agents do together, on the nodes that start from now on.
-    pub company: Arc<dyn CompanyStore>,
     net: Arc<Net>,
 }
 
@@ -207,7 +205,7 @@ pub struct Node {
 impl House {
     pub fn new() -> Self {
         let db = Arc::new(Db::new(World::new(AgentType::LettaV1Agent, 32_000)));
-        Self { db, brain: Arc::default(), company: Arc::new(NoCompany), net: Arc::default() }
+        Self { db, brain: Arc::default(), net: Arc::default() }
     }
 
     /// Starts a node. One of the same name takes the place of the one before.
@@ -224,7 +222,7 @@ impl House {
         let switch = Arc::new(Switch::new(breaks));
         let port = Arc::new(Port { db: self.db.clone(), weather: switch.clone() });
         let id = NodeId(self.db.uuid());
-        let card = NodeCard {
+        let info = NodeInfo {
             id,
             name: name.into(),
             url: format!("http://{name}"),
@@ -235,13 +233,12 @@ impl House {
             store: port.clone(),
             llm: self.brain.clone(),
             tools: self.brain.clone(),
-            company: self.company.clone(),
             peers: Arc::new(Wire { net: self.net.clone(), me: switch.clone() }),
             clock: port.clone(),
             ids: port,
         };
         let settings =
-            EngineSettings { idle_after, reconcile_every: Duration::from_millis(50), ..EngineSettings::new(card) };
+            EngineSettings { idle_after, reconcile_every: Duration::from_millis(50), ..EngineSettings::new(info) };
         let engine = Engine::start(ports, settings).await.expect("the engine starts");
         self.net.join(id, &engine, switch.clone());
         Node { engine, switch }

@@ -4,10 +4,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use engram_core::ports::{
-    Accepted, Commit, CommitOutcome, Fence, Ids, LoggedEvent, NewRun, NodeCard, Owner, Peer, StoreError, Vitals,
-    Wakeup, Wakeups, store::BlockWrite,
+    Accepted, Commit, CommitOutcome, Fence, Ids, LoggedEvent, NewRun, NodeInfo, NodeStatus, Owner, Peer, StoreError,
+    Wakeup, Wakeups,
+    store::{BlockWrite, ScheduledRun},
 };
-use engram_domain::{BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunStatus, StopReason, Time};
+use engram_domain::{
+    AgentId, BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunStatus, ScheduleId, StopReason, Time,
+};
 use futures::{StreamExt, channel::mpsc};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -21,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(3);
 const WAITS: Duration = Duration::from_secs(2);
 
 struct Node {
-    card: NodeCard,
+    info: NodeInfo,
     seen: Instant,
     draining: bool,
     retired: bool,
@@ -32,7 +35,7 @@ impl Node {
         !self.retired && self.seen.elapsed() < LEASE
     }
     fn peer(&self) -> Peer {
-        Peer { id: self.card.id, url: self.card.url.clone(), secret: self.card.secret.clone() }
+        Peer { id: self.info.id, url: self.info.url.clone(), secret: self.info.secret.clone() }
     }
 }
 
@@ -45,6 +48,8 @@ pub struct Tables {
     pub keys: BTreeMap<String, RunId>,
     pub events: BTreeMap<RunId, BTreeMap<i64, Json>>,
     ears: Vec<(NodeId, mpsc::UnboundedSender<Result<Wakeup, StoreError>>)>,
+    /// Schedules that are due, of agents that are gone.
+    pub due_schedules: usize,
     /// Commits that were refused because another owner had the conversation.
     pub fenced: usize,
 }
@@ -99,6 +104,7 @@ impl Db {
             keys: BTreeMap::new(),
             events: BTreeMap::new(),
             ears: Vec::new(),
+            due_schedules: 0,
             fenced: 0,
         };
         Self { tables: Mutex::new(tables), started: Instant::now() }
@@ -118,19 +124,19 @@ impl Db {
         self.with(|t| t.world.ids.uuid())
     }
 
-    pub fn heartbeat(&self, card: &NodeCard, vitals: Vitals) {
+    pub fn heartbeat(&self, info: &NodeInfo, status: NodeStatus) {
         self.with(|t| {
-            if !t.nodes.contains_key(&card.id) {
-                t.nodes.values_mut().filter(|n| n.card.name == card.name).for_each(|n| n.retired = true);
+            if !t.nodes.contains_key(&info.id) {
+                t.nodes.values_mut().filter(|n| n.info.name == info.name).for_each(|n| n.retired = true);
             }
             let seen = Instant::now();
-            t.nodes.insert(card.id, Node { card: card.clone(), seen, draining: vitals.draining, retired: false });
+            t.nodes.insert(info.id, Node { info: info.clone(), seen, draining: status.draining, retired: false });
         });
     }
 
     pub fn other_nodes(&self, node: NodeId) -> Vec<Peer> {
         self.with(|t| {
-            t.nodes.values().filter(|n| n.card.id != node && !n.draining && n.alive()).map(Node::peer).collect()
+            t.nodes.values().filter(|n| n.info.id != node && !n.draining && n.alive()).map(Node::peer).collect()
         })
     }
 
@@ -142,7 +148,7 @@ impl Db {
         });
     }
 
-    pub fn insert_run(&self, new: &NewRun, node: NodeId) -> Accepted {
+    pub fn accept_run(&self, new: &NewRun, node: NodeId) -> Accepted {
         self.with(|t| {
             if new.conversation_id != t.conversation() {
                 return Accepted::NotFound;
@@ -173,6 +179,21 @@ impl Db {
         })
     }
 
+    pub fn begin_scheduled(&self, limit: i64) -> Vec<ScheduledRun> {
+        self.with(|t| {
+            let begun = t.due_schedules.min(usize::try_from(limit).unwrap_or(0));
+            t.due_schedules -= begun;
+            let run = |_| ScheduledRun {
+                schedule_id: ScheduleId(t.world.ids.uuid()),
+                agent_id: AgentId(t.world.ids.uuid()),
+                run_id: RunId(t.world.ids.uuid()),
+                due_at: Time::UNIX_EPOCH,
+                next_at: None,
+            };
+            (0..begun).map(run).collect()
+        })
+    }
+
     pub fn owner(&self, conversation: ConversationId, node: NodeId) -> Owner {
         self.with(|t| {
             if conversation != t.conversation() {
@@ -191,7 +212,7 @@ impl Db {
         wakeups.boxed()
     }
 
-    pub fn poke(&self, node: Option<NodeId>, conversation: ConversationId) {
+    pub fn notify(&self, node: Option<NodeId>, conversation: ConversationId) {
         self.with(|t| {
             t.ears.retain(|(id, ear)| {
                 node.is_some_and(|node| node != *id) || ear.unbounded_send(Ok(Wakeup::Work(conversation))).is_ok()
@@ -218,7 +239,7 @@ impl Db {
         });
     }
 
-    pub fn stranded(&self, node: NodeId) -> Vec<ConversationId> {
+    pub fn orphaned(&self, node: NodeId) -> Vec<ConversationId> {
         self.with(|t| {
             let owned = t.owner == Some(node) || t.other_owner(node).is_some();
             if owned || t.open().is_empty() { Vec::new() } else { vec![t.conversation()] }
@@ -260,7 +281,7 @@ impl Db {
         self.with(|t| t.events.get(&run).and_then(|log| log.keys().next_back()).copied().unwrap_or(0))
     }
 
-    pub fn seize(&self, id: RunId, reason: StopReason) -> bool {
+    pub fn revoke(&self, id: RunId, reason: StopReason) -> bool {
         self.with(|t| {
             let ended = t.end(id, reason, None);
             if ended {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    Accepted, Clock, Commit, CommitOutcome, EngineStore, Fence, Ids, Loaded, LoggedEvent, NewRun, NodeCard, Owner,
-    Peer, StoreError, Vitals, Wakeups, store::AgentSnapshot,
+    AcceptRuns, Accepted, Clock, Commit, CommitOutcome, Commits, EphemeralAgents, Fence, GroupRun, GroupRuns, Ids,
+    Leases, Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner, Peer, RunLog, Runs,
+    Schedules, SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeups,
+    store::{AgentSnapshot, Begun, Claim, GroupAccepted, ScheduledRun},
 };
-use engram_domain::{AgentId, ConversationId, Message, NodeId, Run, RunId, StopReason, Time};
+use engram_domain::{AgentId, ConversationId, GroupId, Message, NodeId, Run, RunId, StopReason, Time};
 use uuid::Uuid;
 
 use crate::db::Db;
@@ -80,9 +82,9 @@ impl Port {
 }
 
 #[async_trait]
-impl EngineStore for Port {
-    async fn heartbeat(&self, card: &NodeCard, vitals: Vitals) -> Result<(), StoreError> {
-        self.read("heartbeat", |db| db.heartbeat(card, vitals)).await
+impl Nodes for Port {
+    async fn heartbeat(&self, node: &NodeInfo, status: NodeStatus) -> Result<(), StoreError> {
+        self.read("heartbeat", |db| db.heartbeat(node, status)).await
     }
     async fn other_nodes(&self, node: NodeId) -> Result<Vec<Peer>, StoreError> {
         self.read("other_nodes", |db| db.other_nodes(node)).await
@@ -90,17 +92,29 @@ impl EngineStore for Port {
     async fn retire(&self, node: NodeId) -> Result<(), StoreError> {
         self.write("retire", |db| db.retire(node)).await
     }
-    async fn insert_run(&self, run: &NewRun, node: NodeId) -> Result<Accepted, StoreError> {
-        self.write("insert_run", |db| db.insert_run(run, node)).await
-    }
-    async fn owner(&self, conversation: ConversationId, node: NodeId) -> Result<Owner, StoreError> {
-        self.read("owner", |db| db.owner(conversation, node)).await
-    }
+}
+
+#[async_trait]
+impl Notifications for Port {
     async fn wakeups(&self, node: NodeId) -> Result<Option<Wakeups>, StoreError> {
         self.read("wakeups", |db| Some(db.wakeups(node))).await
     }
-    async fn poke(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<(), StoreError> {
-        self.write("poke", |db| db.poke(node, conversation)).await
+    async fn notify(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<(), StoreError> {
+        self.write("notify", |db| db.notify(node, conversation)).await
+    }
+}
+
+#[async_trait]
+impl AcceptRuns for Port {
+    async fn accept_run(&self, run: &NewRun, node: NodeId) -> Result<Accepted, StoreError> {
+        self.write("accept_run", |db| db.accept_run(run, node)).await
+    }
+}
+
+#[async_trait]
+impl Leases for Port {
+    async fn owner(&self, conversation: ConversationId, node: NodeId) -> Result<Owner, StoreError> {
+        self.read("owner", |db| db.owner(conversation, node)).await
     }
     async fn claim(&self, conversation: ConversationId, node: NodeId) -> Result<Option<Fence>, StoreError> {
         self.write("claim", |db| db.claim(conversation, node)).await
@@ -111,12 +125,29 @@ impl EngineStore for Port {
     async fn release(&self, fence: Fence) -> Result<(), StoreError> {
         self.write("release", |db| db.release(fence)).await
     }
+    async fn revoke(&self, id: RunId, reason: StopReason, _: Time) -> Result<bool, StoreError> {
+        self.write("revoke", |db| db.revoke(id, reason)).await
+    }
+    async fn orphaned(&self, node: NodeId, _: i64) -> Result<Vec<ConversationId>, StoreError> {
+        self.read("orphaned", |db| db.orphaned(node)).await
+    }
+    async fn waiting(&self, node: NodeId, _: i64) -> Result<Vec<(ConversationId, RunId)>, StoreError> {
+        self.read("waiting", |db| db.waiting(node)).await
+    }
+}
+
+#[async_trait]
+impl Snapshots for Port {
     async fn load(&self, conversation: ConversationId) -> Result<Option<Loaded>, StoreError> {
         self.read("load", |db| db.with(|t| (t.world.conversation.id == conversation).then(|| t.world.loaded()))).await
     }
     async fn load_snapshot(&self, _: AgentId) -> Result<Option<AgentSnapshot>, StoreError> {
         self.read("load_snapshot", |db| Some(db.with(|t| t.world.snapshot.clone()))).await
     }
+}
+
+#[async_trait]
+impl Runs for Port {
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         self.read("run", |db| db.with(|t| t.world.runs.get(&id).cloned())).await
     }
@@ -129,12 +160,13 @@ impl EngineStore for Port {
     async fn open_runs(&self, _: ConversationId) -> Result<Vec<RunId>, StoreError> {
         self.read("open_runs", |db| db.with(|t| t.open())).await
     }
-    async fn stranded(&self, node: NodeId, _: i64) -> Result<Vec<ConversationId>, StoreError> {
-        self.read("stranded", |db| db.stranded(node)).await
+    async fn end_run(&self, id: RunId, reason: StopReason, error: Option<&str>, _: Time) -> Result<bool, StoreError> {
+        self.write("end_run", |db| db.end_run(id, reason, error)).await
     }
-    async fn waiting(&self, node: NodeId, _: i64) -> Result<Vec<(ConversationId, RunId)>, StoreError> {
-        self.read("waiting", |db| db.waiting(node)).await
-    }
+}
+
+#[async_trait]
+impl RunLog for Port {
     async fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool, StoreError> {
         self.call("append_events", true, |db| db.append_events(fence, run, events)).await
     }
@@ -144,14 +176,65 @@ impl EngineStore for Port {
     async fn last_event(&self, run: RunId) -> Result<i64, StoreError> {
         self.read("last_event", |db| db.last_event(run)).await
     }
-    async fn seize(&self, id: RunId, reason: StopReason, _: Time) -> Result<bool, StoreError> {
-        self.write("seize", |db| db.seize(id, reason)).await
+    async fn prune_events(&self, _: Time) -> Result<u64, StoreError> {
+        Ok(0)
     }
+}
+
+#[async_trait]
+impl Commits for Port {
     async fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome, StoreError> {
         self.call("commit", true, |db| db.commit(fence, commit)).await
     }
-    async fn end_run(&self, id: RunId, reason: StopReason, error: Option<&str>, _: Time) -> Result<bool, StoreError> {
-        self.write("end_run", |db| db.end_run(id, reason, error)).await
+}
+
+#[async_trait]
+impl Schedules for Port {
+    async fn begin_scheduled(&self, _: Time, limit: i64, _: &dyn Ids) -> Result<Vec<ScheduledRun>, StoreError> {
+        self.read("begin_scheduled", |db| db.begin_scheduled(limit)).await
+    }
+}
+
+#[async_trait]
+impl SleepTime for Port {
+    async fn begin_sleep_time(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl VoiceSleepTime for Port {
+    async fn begin_voice_sleep_time(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl EphemeralAgents for Port {
+    async fn sweep_ephemeral(&self, _: Time, _: i64) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl GroupRuns for Port {
+    async fn insert_group_run(&self, _: &GroupRun, _: i64, _: NodeId) -> Result<GroupAccepted, StoreError> {
+        Ok(GroupAccepted::NotFound)
+    }
+    async fn stranded_groups(&self, _: NodeId) -> Result<Vec<GroupId>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn claim_group_run(&self, _: GroupId, _: NodeId) -> Result<Claim, StoreError> {
+        Ok(Claim::Nothing)
+    }
+    async fn group_run_is_open(&self, _: RunId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn end_group_run(&self, _: RunId, _: StopReason, _: Option<&str>, _: Time) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn prune_group_runs(&self, _: Time) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 

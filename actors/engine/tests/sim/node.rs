@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use engram_core::ports::{NodeCard, StoreError};
+use engram_core::ports::{NodeInfo, StoreError};
 use engram_domain::NodeId;
 use engram_engine::{Engine, EngineSettings, Ports};
 use parking_lot::Mutex;
@@ -117,18 +117,17 @@ async fn start(sim: &Arc<Sim>, name: String) -> Option<Node> {
     let brain = Arc::new(Brain { sim: sim.clone(), power: power.clone() });
     let id = NodeId(sim.db.uuid());
     let url = format!("http://{name}");
-    let card = NodeCard { id, name, url, secret: "hush".into(), version: "sim".into() };
+    let info = NodeInfo { id, name, url, secret: "hush".into(), version: "sim".into() };
     let ports = Ports {
         store: port.clone(),
         llm: brain.clone(),
         tools: brain,
-        company: Arc::new(engram_core::ports::company::NoCompany),
         peers: Arc::new(Wire { net: sim.net.clone(), me: power.clone() }),
         clock: port.clone(),
         ids: port,
     };
     let sleepy = sim.plan.sleepy;
-    let settings = EngineSettings { pressure: sleepy.then(|| Arc::new(|| true) as _), ..EngineSettings::new(card) };
+    let settings = EngineSettings { pressure: sleepy.then(|| Arc::new(|| true) as _), ..EngineSettings::new(info) };
     let engine = Engine::start(ports, settings).await.ok()?;
     sim.net.join(id, &engine, power.clone());
     Some(Node { engine, power })

@@ -1,11 +1,12 @@
 //! Agents that work passages into a block of another agent, and are gone when they have.
 //!
 //! Invariants: the block, the agent, its runs and the mark that it is ephemeral are stored in one transaction, so nothing
-//! of it is ever there without the rest; whoever looks ([`Store::sweep_ephemeral`]) deletes one that has nothing left to do,
+//! of it is ever there without the rest; whoever looks ([`EphemeralAgents::sweep_ephemeral`]) deletes one that has nothing left to do,
 //! so no crash leaves one behind.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
-use engram_core::ports::NewRun;
+use engram_core::ports::{EphemeralAgents, NewRun};
 use engram_domain::{AgentId, Block, NodeId, Time};
 use uuid::Uuid;
 
@@ -81,10 +82,13 @@ impl Store {
         tx.commit().await.map_err(db)?;
         Ok(true)
     }
+}
 
-    /// Deletes ephemeral agents that have nothing left to do, or whose main agent is gone, with the blocks that nobody else
-    /// has. One whose run failed stays for an hour. How many went; fewer than `limit` means that there are no more.
-    pub async fn sweep_ephemeral(&self, now: Time, limit: i64) -> Result<u64> {
+#[async_trait]
+impl EphemeralAgents for Store {
+    /// Those that have nothing left to do or whose main agent is gone go, with the blocks that nobody else has. One whose
+    /// run failed stays for an hour.
+    async fn sweep_ephemeral(&self, now: Time, limit: i64) -> Result<u64> {
         let done = sqlx::query(
             "WITH doomed AS (
                 SELECT e.agent_id, e.own_blocks FROM ephemeral_agents e JOIN agents a ON a.id = e.agent_id

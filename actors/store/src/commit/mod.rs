@@ -13,7 +13,8 @@ mod passages;
 mod tool_writes;
 mod turn;
 
-use engram_core::ports::{Commit, CommitOutcome, Fence, NewRun, Write};
+use async_trait::async_trait;
+use engram_core::ports::{Commit, CommitOutcome, Commits, Fence, NewRun, Write};
 use engram_domain::NodeId;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -22,9 +23,9 @@ use crate::{Result, Store, StoreError, accept, error::db};
 
 pub(crate) use messages::Columns as MessageColumns;
 
-impl Store {
-    /// See [`Commit`].
-    pub(crate) async fn commit_fenced(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome> {
+#[async_trait]
+impl Commits for Store {
+    async fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome> {
         check(commit)?;
         if is_plain(commit) {
             let rev = turn::statement(fence, commit)?.fetch_optional(&self.pool).await.map_err(db)?;

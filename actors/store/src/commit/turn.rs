@@ -11,7 +11,7 @@ use crate::{Result, error::db, json::AsJson, rows::without_nul, run_events::Even
 
 /// For a run that is over nothing is written: it may have been cancelled, or carried out by another node. A turn of an agent with
 /// sleep-time companions is counted in the commit that ends it: so often, and never in the middle of one.
-/// What it does as somebody's companion is none (`company/sleep.rs`).
+/// What it does as somebody's companion is none (`companions/sleep_time.rs`).
 macro_rules! turn_sql {
     ($logged:literal) => {
         concat!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_core::ports::Ids;
+use engram_core::ports::{Ids, Snapshots};
 use engram_domain::{Block, BlockId, Conversation, ConversationId, Message, MessageId, Time};
 
 use super::{NewConversation, create};
@@ -18,7 +18,7 @@ impl Store {
         now: Time,
         ids: &dyn Ids,
     ) -> Result<Option<Conversation>> {
-        let Some(loaded) = self.load_conversation(from).await? else { return Ok(None) };
+        let Some(loaded) = self.load(from).await? else { return Ok(None) };
         let source = loaded.conversation;
         let summary = source.summary_message_id.filter(|id| loaded.context.iter().any(|m| m.id == *id));
         let messages: Vec<Message> = (0_i64..)

@@ -108,7 +108,7 @@ pub(super) async fn tell_managers(conn: &mut PgConnection, managers: &[&ManagerC
 }
 
 /// What left the manager's context before the group was there, or was its, is none of the companions' business
-/// (`company/voice.rs`).
+/// (`companions/voice.rs`).
 pub(super) async fn begin_at_context(conn: &mut PgConnection, g: &Group) -> Result<()> {
     let ManagerConfig::VoiceSleeptime { manager_agent_id, .. } = g.manager else { return Ok(()) };
     sqlx::query("UPDATE groups g SET evicted_seq = c.context_from FROM conversations c WHERE g.id = $1 AND c.id = $2")

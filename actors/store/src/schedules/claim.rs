@@ -1,6 +1,10 @@
 //! From a schedule whose time has come to a run.
 
-use engram_core::{ports::Ids, schedule};
+use async_trait::async_trait;
+use engram_core::{
+    ports::{Ids, Schedules, store::ScheduledRun},
+    schedule,
+};
 use engram_domain::{AgentId, RunId, Schedule, ScheduleId, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -9,22 +13,6 @@ use crate::{Result, Store, error::db, rows::WhenRow};
 
 /// `run_type` of a schedule's runs.
 pub const RUN_TYPE: &str = "scheduled_message";
-
-/// A time of a schedule and the run that it has become. The run waits in the default conversation of
-/// its agent: whoever claims should wake that.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    /// The schedule.
-    pub schedule_id: ScheduleId,
-    /// Its agent.
-    pub agent_id: AgentId,
-    /// The run.
-    pub run_id: RunId,
-    /// When it was due.
-    pub due_at: Time,
-    /// When the schedule is due again.
-    pub next_at: Option<Time>,
-}
 
 #[derive(FromRow)]
 struct Row {
@@ -35,13 +23,11 @@ struct Row {
     when: WhenRow,
 }
 
-impl Store {
-    /// Makes runs of schedules that are due, at most `limit`, the longest due first: one transaction,
-    /// exactly once however many nodes ask. Fewer than `limit` means that for now there are no more.
-    ///
-    /// What was missed is made up for by one run. A schedule whose last run has not ended stays due;
-    /// one that another claimer has, or whose agent is being deleted, is passed over.
-    pub async fn claim_due(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Due>> {
+#[async_trait]
+impl Schedules for Store {
+    /// One transaction. What was missed is made up for by one run. A schedule whose last run has not ended stays due;
+    /// one that another node has, or whose agent is being deleted, is passed over.
+    async fn begin_scheduled(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<ScheduledRun>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // The agent's row is locked as the foreign key of the run will lock it, but without waiting: a
         // deletion of the agent would in turn wait for the schedule.
@@ -59,7 +45,7 @@ impl Store {
         .fetch_all(&mut *tx)
         .await
         .map_err(db)?;
-        let due: Vec<Due> = rows.into_iter().map(|row| due(row, now, ids)).collect();
+        let due: Vec<ScheduledRun> = rows.into_iter().map(|row| due(row, now, ids)).collect();
         if !due.is_empty() {
             store(&mut tx, &due, now).await?;
         }
@@ -70,7 +56,7 @@ impl Store {
 
 /// A schedule that cannot be read or reckoned with any more is due for the last time: it must not keep
 /// the others waiting.
-fn due(row: Row, now: Time, ids: &dyn Ids) -> Due {
+fn due(row: Row, now: Time, ids: &dyn Ids) -> ScheduledRun {
     let next_at = match row.when.when("schedules", row.id) {
         Ok(when) => schedule::following(&when, row.next_at, now).unwrap_or_else(|error| {
             tracing::error!(schedule = %row.id, %error, "a schedule has no next time");
@@ -81,7 +67,7 @@ fn due(row: Row, now: Time, ids: &dyn Ids) -> Due {
             None
         }
     };
-    Due {
+    ScheduledRun {
         schedule_id: ScheduleId(row.id),
         agent_id: AgentId(row.agent_id),
         run_id: RunId(ids.uuid()),
@@ -92,7 +78,7 @@ fn due(row: Row, now: Time, ids: &dyn Ids) -> Due {
 
 /// The runs, with the columns that every acknowledgement sets (`accept.rs`), their names, and the next
 /// times. A scheduled run always waits for its turn, whatever its agent wants of other messages.
-async fn store(conn: &mut PgConnection, due: &[Due], now: Time) -> Result<()> {
+async fn store(conn: &mut PgConnection, due: &[ScheduledRun], now: Time) -> Result<()> {
     let schedules: Vec<Uuid> = due.iter().map(|d| d.schedule_id.0).collect();
     let runs: Vec<Uuid> = due.iter().map(|d| d.run_id.0).collect();
     let keys: Vec<String> = due.iter().map(|d| Schedule::run_key(d.schedule_id, d.due_at)).collect();

@@ -1,7 +1,7 @@
 //! Messages that are sent at a time.
 //!
 //! Invariants: a schedule that is due becomes a run in the transaction that moves it to its next time
-//! ([`Due`]), so each time is a run exactly once, whoever claims it; a run that has not ended keeps its
+//! ([`engram_core::ports::store::ScheduledRun`]), so each time is a run exactly once, whoever claims it; a run that has not ended keeps its
 //! schedule's next one waiting.
 
 mod claim;
@@ -9,7 +9,7 @@ mod claim;
 use engram_domain::{AgentId, Schedule, ScheduleId};
 use sqlx::QueryBuilder;
 
-pub use claim::{Due, RUN_TYPE};
+pub use claim::RUN_TYPE;
 
 use crate::{
     Page, Result, Store,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engram_core::ports::{Accepted, EngineStore, NewRun};
+use engram_core::ports::{AcceptRuns, Accepted, Commits, Leases, NewRun, Nodes, Runs};
 use engram_domain::{Agent, BusyPolicy, RunId, StopReason};
 use engram_store::{Store, agents::AgentPatch};
 use sqlx::PgConnection;
@@ -19,7 +19,7 @@ fn wishing(agent: &Agent, policy: BusyPolicy) -> NewRun {
 }
 
 async fn send(store: &Store, run: &NewRun) -> Accepted {
-    store.insert_run(run, node()).await.unwrap()
+    store.accept_run(run, node()).await.unwrap()
 }
 
 fn known(accepted: &Accepted) -> RunId {
@@ -224,7 +224,7 @@ async fn the_answer_names_the_other_node_that_has_the_conversation() {
         Accepted::Stored { owner, .. } => owner.map(|peer| (peer.id, peer.url, peer.secret)),
         other => panic!("not stored: {other:?}"),
     };
-    let insert = || async { owner(db.insert_run(&run_for(&agent, &[]), mine).await.unwrap()) };
+    let insert = || async { owner(db.accept_run(&run_for(&agent, &[]), mine).await.unwrap()) };
     assert_eq!(insert().await, None);
     beat(&db, theirs, "http://b").await;
     db.claim(conversation, theirs).await.unwrap().unwrap();

@@ -1,6 +1,6 @@
 //! Agents: creation, lists, changes, and what hangs on them.
 
-use engram_core::ports::{EngineStore, store::ContextMark};
+use engram_core::ports::{Commits, Snapshots, store::ContextMark};
 use engram_domain::{AgentId, Block, BlockId, EnvVar, EnvVarId, Role, ToolRule, rule::RuleKind};
 use engram_store::{
     Page, Store, StoreError,

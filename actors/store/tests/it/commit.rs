@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_core::ports::{Commit, CommitOutcome, EngineStore, store::ContextMark};
+use engram_core::ports::{Commit, CommitOutcome, Commits, Leases, Runs, Snapshots, store::ContextMark};
 use engram_domain::{Content, RunStatus, StopReason};
 use engram_store::{Page, Store, messages::MessageFilter};
 

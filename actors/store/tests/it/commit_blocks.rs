@@ -1,7 +1,7 @@
 //! Blocks and passages inside of a commit.
 
 use engram_core::ports::{
-    CommitOutcome, EngineStore, Write,
+    CommitOutcome, Commits, Snapshots, Write,
     store::{BlockWrite, Commit},
 };
 use engram_domain::{Agent, ArchiveId, BlockId, JsonMap, Passage, PassageId};

@@ -1,6 +1,6 @@
 //! Many writers at once: one of them wins, nothing is lost, nothing is twice.
 
-use engram_core::ports::{Commit, CommitOutcome, EngineStore, store::BlockWrite};
+use engram_core::ports::{Commit, CommitOutcome, Commits, Leases, Runs, Snapshots, store::BlockWrite};
 use engram_domain::{BlockId, NodeId, StopReason};
 use uuid::Uuid;
 

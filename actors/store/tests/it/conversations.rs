@@ -1,6 +1,6 @@
 //! Conversations besides an agent's default one.
 
-use engram_core::ports::{EngineStore, store::ContextMark};
+use engram_core::ports::{Commits, Runs, Snapshots, store::ContextMark};
 use engram_domain::{Agent, BlockId, ConversationId, Role, RunStatus, StopReason};
 use engram_store::{
     Page,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engram_core::ports::{CommitOutcome, EngineStore};
+use engram_core::ports::{AcceptRuns, CommitOutcome, Commits, Notifications, Runs, Snapshots};
 use engram_domain::StopReason;
 use engram_store::{
     StoreError,
@@ -32,7 +32,7 @@ async fn it_keeps_what_was_committed_and_has_one_owner() {
     assert_eq!(store.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
     // Its one connection cannot be spared for listening, and there is nobody to tell.
     assert!(store.wakeups(node()).await.unwrap().is_none());
-    store.poke(None, conversation).await.unwrap();
+    store.notify(None, conversation).await.unwrap();
     let second = Embedded::start(&dir).await;
     assert!(matches!(second, Err(EmbeddedError::InUse(_))), "{second:?}");
     embedded.stop(&store).await;
@@ -55,7 +55,7 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
         let store = store.clone();
         async move {
             let run = new_run(agent.id, agent.id.default_conversation(), i);
-            let call = store.insert_run(&run, node());
+            let call = store.accept_run(&run, node());
             // Every fourth caller goes away at once, wherever its call is by then.
             if i % 4 == 0 {
                 let _ = tokio::time::timeout(std::time::Duration::from_micros(300), call).await;

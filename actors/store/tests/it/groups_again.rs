@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engram_core::ports::CompanyStore;
+use engram_core::ports::SleepTime;
 use engram_domain::{Agent, AgentId, Block, Group, GroupId, ManagerConfig, group::SleepTriggers};
 use engram_store::{
     Page, Store,
@@ -133,7 +133,7 @@ async fn what_is_asked_often_does_not_look_at_every_group() {
     db.create_group(&g).await.unwrap();
     sqlx::raw_sql("ANALYZE groups, group_agents").execute(&mut raw).await.unwrap();
 
-    let begun = db.begin_sleep(at(10), 100, &RandomIds).await.unwrap();
+    let begun = db.begin_sleep_time(at(10), 100, &RandomIds).await.unwrap();
     assert_eq!(
         begun.iter().map(|(conversation, _)| *conversation).collect::<Vec<_>>(),
         [mate.id.default_conversation()]

@@ -1,6 +1,6 @@
 //! What a live agent is given.
 
-use engram_core::ports::{EngineStore, store::ContextMark};
+use engram_core::ports::{Commits, Snapshots, store::ContextMark};
 use engram_domain::ConversationId;
 use uuid::Uuid;
 

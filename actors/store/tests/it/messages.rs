@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_core::ports::EngineStore;
+use engram_core::ports::Commits;
 use engram_domain::{Content, MessageId, Role, StopReason, ToolCall};
 use engram_store::{
     Page,

@@ -1,6 +1,6 @@
 //! Nodes: who is alive, who takes work, with whom a conversation lives, which runs it has not begun.
 
-use engram_core::ports::{EngineStore, Owner, Vitals};
+use engram_core::ports::{Commits, Leases, NodeStatus, Nodes, Owner};
 use engram_domain::{ConversationId, NodeId};
 use engram_store::Store;
 use uuid::Uuid;
@@ -15,8 +15,8 @@ async fn others(store: &Store, id: NodeId) -> Vec<String> {
 async fn a_node_is_listed_with_what_it_says_of_itself_and_without_its_secret() {
     let Some(db) = test_db().await else { return };
     let (a, b, c) = (node(), node(), node());
-    db.heartbeat(&card(a, "http://a"), Vitals { live: 3, draining: false }).await.unwrap();
-    db.heartbeat(&card(b, "http://b"), Vitals { live: 9, draining: true }).await.unwrap();
+    db.heartbeat(&card(a, "http://a"), NodeStatus { live: 3, draining: false }).await.unwrap();
+    db.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
     beat(&db, c, "http://c").await;
     for owner in [a, a, b] {
         let conversation = store_agent(&db, vec![]).await.id.default_conversation();
@@ -45,7 +45,7 @@ async fn who_drains_owns_what_it_has_but_takes_nothing() {
     let Some(db) = test_db().await else { return };
     let (a, b, c) = (node(), node(), node());
     beat(&db, a, "http://a").await;
-    db.heartbeat(&card(b, "http://b"), Vitals { live: 9, draining: true }).await.unwrap();
+    db.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
     assert!(others(&db, a).await.is_empty());
     assert_eq!(others(&db, b).await, ["http://a"]);
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();

@@ -1,6 +1,6 @@
 //! The log of what a run has shown, and taking a run from whoever drives it.
 
-use engram_core::ports::{CommitOutcome, EngineStore, LoggedEvent};
+use engram_core::ports::{CommitOutcome, Commits, Leases, LoggedEvent, RunLog, Runs, Snapshots};
 use engram_domain::{RunStatus, StopReason, Time};
 use engram_store::StoreError;
 use serde_json::json;
@@ -128,7 +128,7 @@ async fn events_go_a_day_after_the_end() {
 }
 
 #[tokio::test]
-async fn a_seized_run_is_over_and_whoever_drove_it_is_fenced() {
+async fn a_revoked_run_is_over_and_whoever_drove_it_is_fenced() {
     let Some(db) = test_db().await else { return };
     let agent = store_agent(&db, vec![]).await;
     let conversation = agent.id.default_conversation();
@@ -141,14 +141,14 @@ async fn a_seized_run_is_over_and_whoever_drove_it_is_fenced() {
     begin.run = Some(run_start(run.id));
     db.commit(fence, &begin).await.unwrap();
 
-    assert!(!db.seize(over.id, StopReason::Cancelled, at(3)).await.unwrap());
-    assert!(!db.seize(new_run(agent.id, conversation, 0).id, StopReason::Cancelled, at(3)).await.unwrap());
+    assert!(!db.revoke(over.id, StopReason::Cancelled, at(3)).await.unwrap());
+    assert!(!db.revoke(new_run(agent.id, conversation, 0).id, StopReason::Cancelled, at(3)).await.unwrap());
     assert!(matches!(
         db.commit(fence, &appending(agent.id, conversation, 2, &["on"])).await.unwrap(),
         CommitOutcome::Done { .. }
     ));
-    assert!(db.seize(run.id, StopReason::Cancelled, at(4)).await.unwrap());
-    assert!(!db.seize(run.id, StopReason::Cancelled, at(5)).await.unwrap(), "only once");
+    assert!(db.revoke(run.id, StopReason::Cancelled, at(4)).await.unwrap());
+    assert!(!db.revoke(run.id, StopReason::Cancelled, at(5)).await.unwrap(), "only once");
     let stored = db.run(run.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.completed_at), (RunStatus::Cancelled, Some(at(4))));
     let late = appending(agent.id, conversation, 3, &["late"]);
@@ -162,7 +162,7 @@ async fn a_seized_run_is_over_and_whoever_drove_it_is_fenced() {
     accept(&db, &orphan).await;
     let mut raw = db.raw().await;
     sqlx::query("DELETE FROM conversations WHERE id = $1").bind(conversation.0).execute(&mut raw).await.unwrap();
-    assert!(db.seize(orphan.id, StopReason::Cancelled, at(6)).await.unwrap());
+    assert!(db.revoke(orphan.id, StopReason::Cancelled, at(6)).await.unwrap());
     drop(raw);
     db.drop_database().await;
 }
@@ -179,14 +179,14 @@ async fn a_commit_and_a_seizure_at_the_same_time_leave_one_end() {
         let fence = claim(&db, conversation).await;
         let mut end = appending(agent.id, conversation, seq, &["bye"]);
         end.run = Some(run_end(run.id, StopReason::EndTurn));
-        let (seizing, committing) = ((*db).clone(), (*db).clone());
-        let (seized, committed) = tokio::join!(
-            tokio::spawn(async move { seizing.seize(run.id, StopReason::Cancelled, at(3)).await.unwrap() }),
+        let (revoking, committing) = ((*db).clone(), (*db).clone());
+        let (revoked, committed) = tokio::join!(
+            tokio::spawn(async move { revoking.revoke(run.id, StopReason::Cancelled, at(3)).await.unwrap() }),
             tokio::spawn(async move { committing.commit(fence, &end).await.unwrap() }),
         );
-        let (seized, committed) = (seized.unwrap(), committed.unwrap());
+        let (revoked, committed) = (revoked.unwrap(), committed.unwrap());
         let stored = db.run(run.id).await.unwrap().unwrap().status;
-        if seized {
+        if revoked {
             assert_eq!((committed, stored), (CommitOutcome::Fenced, RunStatus::Cancelled));
         } else {
             assert!(matches!(committed, CommitOutcome::Done { .. }) && stored == RunStatus::Completed);

@@ -1,6 +1,6 @@
 //! Lists of runs.
 
-use engram_core::ports::EngineStore;
+use engram_core::ports::Runs;
 use engram_domain::{RunId, RunStatus, StopReason};
 use engram_store::{Page, runs::RunFilter};
 use uuid::Uuid;
@@ -36,11 +36,11 @@ async fn they_are_filtered_paged_and_deleted() {
     assert_eq!(list(reason, Page::oldest(9)).await, [ids[0]]);
     let of_b = RunFilter { conversation_id: Some(b.id.default_conversation()), ..all() };
     assert_eq!(list(of_b, Page::oldest(9)).await, [ids[2]]);
-    assert_eq!(db.run_by_id(ids[0]).await.unwrap().unwrap().error.as_deref(), Some("refused"));
+    assert_eq!(db.run(ids[0]).await.unwrap().unwrap().error.as_deref(), Some("refused"));
 
     assert!(db.delete_run(ids[0]).await.unwrap());
     assert!(!db.delete_run(ids[0]).await.unwrap());
-    assert_eq!(db.run_by_id(RunId(Uuid::new_v4())).await.unwrap(), None);
+    assert_eq!(db.run(RunId(Uuid::new_v4())).await.unwrap(), None);
     assert!(db.delete_agent(a.id).await.unwrap());
     assert_eq!(list(all(), Page::newest(9)).await, [ids[2]], "runs go with their agent");
     db.drop_database().await;

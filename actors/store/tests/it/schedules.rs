@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::Duration;
-use engram_core::ports::EngineStore;
+use engram_core::ports::{Runs, Schedules};
 use engram_domain::{
     AgentId, Part, Role, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, run::InputMessage, schedule::When,
 };
@@ -70,7 +70,7 @@ async fn every_kind_is_read_as_it_was_stored() {
     assert!(db.delete_schedule(agent, ids[0]).await.unwrap());
     assert!(!db.delete_schedule(agent, ids[0]).await.unwrap());
     assert!(db.delete_agent(agent).await.unwrap(), "schedules go with their agent");
-    assert!(db.claim_due(at(99), 9, &RandomIds).await.unwrap().is_empty());
+    assert!(db.begin_scheduled(at(99), 9, &RandomIds).await.unwrap().is_empty());
     db.drop_database().await;
 }
 
@@ -80,10 +80,10 @@ async fn a_time_becomes_an_open_run() {
     let agent = store_agent(&db, vec![]).await.id;
     let s = once(agent, 10);
     db.create_schedule(&s).await.unwrap();
-    assert!(db.claim_due(at(9), 9, &RandomIds).await.unwrap().is_empty(), "not yet");
-    let due = db.claim_due(at(11), 9, &RandomIds).await.unwrap().pop().unwrap();
+    assert!(db.begin_scheduled(at(9), 9, &RandomIds).await.unwrap().is_empty(), "not yet");
+    let due = db.begin_scheduled(at(11), 9, &RandomIds).await.unwrap().pop().unwrap();
     assert_eq!((due.schedule_id, due.agent_id, due.due_at, due.next_at), (s.id, agent, at(10), None));
-    let run = db.run_by_id(due.run_id).await.unwrap().unwrap();
+    let run = db.run(due.run_id).await.unwrap().unwrap();
     assert_eq!((run.status, run.background, run.interrupts), (RunStatus::Created, true, false));
     assert_eq!((&run.input, &run.callback_url), (&s.input, &s.callback_url));
     assert_eq!((run.run_type.as_str(), run.created_at), (RUN_TYPE, at(11)));
@@ -106,7 +106,7 @@ async fn a_time_becomes_an_open_run() {
     db.delete_run(run.id).await.unwrap();
     let after = db.schedule(agent, s.id).await.unwrap().unwrap();
     assert_eq!((after.last_run_id, after.last_run_status), (Some(run.id), None));
-    assert!(db.claim_due(at(1_000_000), 9, &RandomIds).await.unwrap().is_empty(), "once is once");
+    assert!(db.begin_scheduled(at(1_000_000), 9, &RandomIds).await.unwrap().is_empty(), "once is once");
     drop(raw);
     db.drop_database().await;
 }
@@ -118,11 +118,11 @@ async fn what_was_missed_is_made_up_for_once_and_no_run_piles_up_behind_another(
     let beat = schedule(agent, When::Interval { every_seconds: 60 }, at(60));
     db.create_schedule(&beat).await.unwrap();
     // The server was away for an hour and a half.
-    let due = db.claim_due(at(5_430), 9, &RandomIds).await.unwrap();
+    let due = db.begin_scheduled(at(5_430), 9, &RandomIds).await.unwrap();
     assert_eq!(due.iter().map(|d| (d.due_at, d.next_at)).collect::<Vec<_>>(), [(at(60), Some(at(5_460)))]);
-    assert!(db.claim_due(at(5_500), 9, &RandomIds).await.unwrap().is_empty(), "the run goes on");
+    assert!(db.begin_scheduled(at(5_500), 9, &RandomIds).await.unwrap().is_empty(), "the run goes on");
     assert_eq!(end(&db, &beat, StopReason::EndTurn).await.next_at, Some(at(5_460)), "it waits");
-    let due = db.claim_due(at(5_600), 9, &RandomIds).await.unwrap();
+    let due = db.begin_scheduled(at(5_600), 9, &RandomIds).await.unwrap();
     assert_eq!(due.iter().map(|d| (d.due_at, d.next_at)).collect::<Vec<_>>(), [(at(5_460), Some(at(5_640)))]);
     assert_eq!(db.schedule(agent, beat.id).await.unwrap().unwrap().runs, 2);
     db.drop_database().await;
@@ -136,13 +136,13 @@ async fn one_that_cannot_be_read_does_not_keep_the_others_waiting() {
     let (bad, good) = (schedule(agent, zone, at(1)), once(agent, 2));
     db.create_schedule(&bad).await.unwrap();
     db.create_schedule(&good).await.unwrap();
-    let due = db.claim_due(at(5), 9, &RandomIds).await.unwrap();
+    let due = db.begin_scheduled(at(5), 9, &RandomIds).await.unwrap();
     assert_eq!(due.iter().map(|d| (d.schedule_id, d.next_at)).collect::<Vec<_>>(), [(bad.id, None), (good.id, None)]);
     db.drop_database().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_eight_claimers_exactly_one_gets_each() {
+async fn of_eight_that_ask_exactly_one_begins_each() {
     let Some(db) = test_db().await else { return };
     let mut expected = HashMap::new();
     for _ in 0..10 {
@@ -153,12 +153,12 @@ async fn of_eight_claimers_exactly_one_gets_each() {
             expected.insert(s.id, agent);
         }
     }
-    let claimers = (0..8).map(|_| {
+    let asking = (0..8).map(|_| {
         let store = (*db).clone();
         async move {
             let mut mine = vec![];
             loop {
-                let due = store.claim_due(at(100), 7, &RandomIds).await.unwrap();
+                let due = store.begin_scheduled(at(100), 7, &RandomIds).await.unwrap();
                 if due.is_empty() {
                     return mine;
                 }
@@ -166,7 +166,7 @@ async fn of_eight_claimers_exactly_one_gets_each() {
             }
         }
     });
-    let claimed: Vec<_> = futures::future::join_all(claimers).await.into_iter().flatten().collect();
+    let claimed: Vec<_> = futures::future::join_all(asking).await.into_iter().flatten().collect();
     assert_eq!(claimed.len(), 100);
     assert_eq!(claimed.iter().map(|d| (d.schedule_id, d.agent_id)).collect::<HashMap<_, _>>(), expected);
     let mut raw = db.raw().await;
@@ -188,7 +188,7 @@ async fn claims_and_deletions_of_agents_do_not_wait_for_each_other() {
     let claiming = async {
         for n in 0..20 {
             let now = at(0) + Duration::minutes(n);
-            for due in db.claim_due(now, 5, &RandomIds).await.unwrap() {
+            for due in db.begin_scheduled(now, 5, &RandomIds).await.unwrap() {
                 db.end_run(due.run_id, StopReason::EndTurn, None, now).await.unwrap();
             }
         }
@@ -199,7 +199,7 @@ async fn claims_and_deletions_of_agents_do_not_wait_for_each_other() {
         }
     };
     futures::future::join(claiming, deleting).await;
-    assert!(db.claim_due(at(1_000_000), 99, &RandomIds).await.unwrap().is_empty());
+    assert!(db.begin_scheduled(at(1_000_000), 99, &RandomIds).await.unwrap().is_empty());
     db.drop_database().await;
 }
 
@@ -210,10 +210,10 @@ async fn the_embedded_database_claims_too() {
     let (store, embedded) = engram_store::embedded::Embedded::start(&dir).await.unwrap();
     let agent = store_agent(&store, vec![]).await.id;
     store.create_schedule(&once(agent, 1)).await.unwrap();
-    let claims = futures::future::join_all((0..4).map(|_| store.claim_due(at(2), 9, &RandomIds))).await;
+    let claims = futures::future::join_all((0..4).map(|_| store.begin_scheduled(at(2), 9, &RandomIds))).await;
     let due: Vec<_> = claims.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(due.len(), 1);
-    assert!(store.run_by_id(due[0].run_id).await.unwrap().is_some());
+    assert!(store.run(due[0].run_id).await.unwrap().is_some());
     embedded.stop(&store).await;
     let _ = std::fs::remove_dir_all(dir);
 }

@@ -1,6 +1,6 @@
 //! Lists of steps and their feedback.
 
-use engram_core::ports::EngineStore;
+use engram_core::ports::Commits;
 use engram_domain::StepId;
 use engram_store::{Page, steps::StepFilter};
 use uuid::Uuid;

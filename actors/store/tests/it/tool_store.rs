@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_core::ports::{
-    Commit, EngineStore, Write,
+    Commit, Commits, Write,
     tools::{MessageQuery, PassageQuery, ToolStore},
 };
 use engram_domain::{ArchiveId, Content, JsonMap, Passage, PassageId, Role, ToolCall, ToolReturn, ToolStatus};

@@ -1,6 +1,6 @@
 //! What an administrator is shown of live agents.
 
-use engram_core::ports::{CompanyStore, GroupRun, company::GroupAccepted};
+use engram_core::ports::{GroupRun, GroupRuns, store::GroupAccepted};
 use engram_domain::{
     AgentId, ConversationId, Group, GroupId, ManagerConfig, RunId, RunInput, Schedule, ScheduleId, schedule::When,
 };

@@ -1,7 +1,7 @@
 //! A database that takes no writes, or goes away: an error that says so, nothing half-written, and work
 //! goes on over the same pool when it is back.
 
-use engram_core::ports::{CommitOutcome, EngineStore};
+use engram_core::ports::{AcceptRuns, CommitOutcome, Commits, Leases, Nodes, RunLog, Snapshots};
 use engram_domain::StopReason;
 use engram_store::StoreError;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -53,10 +53,10 @@ async fn a_database_that_takes_no_writes_is_unavailable_and_then_available_again
     run.keys = vec!["otid:a".into()];
     for _ in 0..8 {
         for error in [
-            db.insert_run(&run, node()).await.err(),
+            db.accept_run(&run, node()).await.err(),
             db.commit(fence, &commit).await.err(),
             db.commit(fence, &long).await.err(),
-            db.seize(run.id, StopReason::Cancelled, at(1)).await.err(),
+            db.revoke(run.id, StopReason::Cancelled, at(1)).await.err(),
             db.append_events(fence, run.id, &[]).await.err(),
         ] {
             assert!(matches!(error, Some(StoreError::Unavailable(_))), "{error:?}");
@@ -79,7 +79,7 @@ async fn a_database_that_takes_no_writes_is_unavailable_and_then_available_again
     assert!(refused <= 2, "{refused} calls failed");
     accept(&db, &run).await;
     assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
-    assert!(db.seize(run.id, StopReason::Cancelled, at(1)).await.unwrap());
+    assert!(db.revoke(run.id, StopReason::Cancelled, at(1)).await.unwrap());
     drop(raw);
     db.drop_database().await;
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_core::{
     ports::{
-        EngineStore,
+        Snapshots,
         store::{Loaded, PromptMeta},
     },
     prompt, tokens,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use engram_core::{
     birth,
-    ports::{EngineStore, store::AgentSnapshot},
+    ports::{Snapshots, store::AgentSnapshot},
 };
 use engram_domain::{Block, BlockId, ConversationId};
 use engram_store::conversations::NewConversation;

@@ -1,6 +1,7 @@
 //! `POST /v1/conversations/{conversation_id}/stream`
 
 use axum::response::Response;
+use engram_core::ports::Runs;
 use engram_domain::RunId;
 use engram_store::{Page, runs::RunFilter};
 use serde_json::json;
@@ -31,7 +32,7 @@ pub async fn stream_conversation(
     let run = if let Some(text) = request.run_id.as_deref() {
         let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
         let run: RunId = text.parse().map_err(wrong)?;
-        let found = app.store.run_by_id(run).await?.filter(|r| r.conversation_id == conversation.id);
+        let found = app.store.run(run).await?.filter(|r| r.conversation_id == conversation.id);
         found.ok_or_else(|| ApiError::not_found("Run", run))?.id
     } else {
         let filter = RunFilter { conversation_id: Some(conversation.id), ..RunFilter::default() };

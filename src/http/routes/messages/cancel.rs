@@ -1,6 +1,7 @@
 //! `POST /v1/agents/{agent_id}/messages/cancel`
 
 use axum::Json as AxumJson;
+use engram_core::ports::Runs;
 use engram_domain::{AgentId, Conversation, Json, JsonMap, Message, Run, RunId};
 use engram_engine::{Command, CommandError, Pending};
 use engram_store::{Page, runs::RunFilter};
@@ -46,7 +47,7 @@ pub async fn cancel_agent_runs(
         Some(ids) => {
             let mut runs = Vec::with_capacity(ids.len());
             for id in ids {
-                let run = app.store.run_by_id(*id).await?.filter(|run| run.agent_id == agent_id);
+                let run = app.store.run(*id).await?.filter(|run| run.agent_id == agent_id);
                 runs.push(run.ok_or_else(|| ApiError::not_found("Run", id))?);
             }
             runs

@@ -1,6 +1,7 @@
 //! `POST /v1/agents/{agent_id}/messages/async`
 
 use axum::Json;
+use engram_core::ports::Runs;
 use engram_domain::AgentId;
 
 use super::turn::{Manner, Target, new_run, submit};
@@ -32,6 +33,6 @@ pub async fn send_message_async(
         return Ok(Json(answer));
     }
     // The request came before: its run may be anywhere by now, also deleted.
-    let known = app.store.run_by_id(accepted).await?.ok_or_else(|| ApiError::not_found("Run", accepted))?;
+    let known = app.store.run(accepted).await?.ok_or_else(|| ApiError::not_found("Run", accepted))?;
     Ok(Json(RunDto::from(&known)))
 }

@@ -3,7 +3,7 @@
 use axum::Json as AxumJson;
 use engram_core::{
     ports::{
-        EngineStore, NewRun,
+        NewRun, Snapshots,
         llm::{ChatMessage, ChatRequest, ToolChoice},
     },
     step::{Effect, Env, Event, State as AgentStep},

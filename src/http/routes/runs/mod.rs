@@ -10,6 +10,7 @@ mod steps;
 mod trace;
 mod usage;
 
+use engram_core::ports::Runs;
 use engram_domain::{Run, RunId};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -34,5 +35,5 @@ pub fn router() -> OpenApiRouter<AppState> {
 
 /// A run that must exist.
 pub async fn find(app: &App, id: RunId) -> Result<Run, ApiError> {
-    app.store.run_by_id(id).await?.ok_or_else(|| ApiError::not_found("Run", id))
+    app.store.run(id).await?.ok_or_else(|| ApiError::not_found("Run", id))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_core::ports::{
-    Accepted, Commit, EngineStore, Fence, NewRun, NodeCard, Vitals,
+    AcceptRuns, Accepted, Commit, Fence, Leases, NewRun, NodeInfo, NodeStatus, Nodes,
     store::{PromptMeta, RunUpdate},
 };
 use engram_domain::{
@@ -226,18 +226,18 @@ pub fn node() -> NodeId {
 }
 
 /// A node that is named for its address.
-pub fn card(id: NodeId, url: &str) -> NodeCard {
-    NodeCard { id, name: url.into(), url: url.into(), secret: format!("secret of {url}"), version: "1.2.3".into() }
+pub fn card(id: NodeId, url: &str) -> NodeInfo {
+    NodeInfo { id, name: url.into(), url: url.into(), secret: format!("secret of {url}"), version: "1.2.3".into() }
 }
 
 /// A heartbeat with nothing special about it.
 pub async fn beat(store: &Store, id: NodeId, url: &str) {
-    store.heartbeat(&card(id, url), Vitals::default()).await.unwrap();
+    store.heartbeat(&card(id, url), NodeStatus::default()).await.unwrap();
 }
 
 /// Stores a run that must be accepted. Returns the agent's revision.
 pub async fn accept(store: &Store, run: &NewRun) -> i64 {
-    match store.insert_run(run, node()).await.unwrap() {
+    match store.accept_run(run, node()).await.unwrap() {
         Accepted::Stored { rev, .. } => rev,
         other => panic!("not stored: {other:?}"),
     }

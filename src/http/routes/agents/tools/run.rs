@@ -8,7 +8,7 @@ use engram_core::{
     memory::{self, Edit, EditContext},
     ports::{
         ToolContext, ToolEffect, ToolOutcome,
-        store::{AgentSnapshot, EngineStore},
+        store::{AgentSnapshot, Snapshots},
     },
 };
 use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolKind, ToolStatus};

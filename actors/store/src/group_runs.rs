@@ -3,11 +3,12 @@
 //! A group hears one message at a time, the oldest first. Whoever drives one may be two for a moment (a node that was
 //! taken for dead): what they do is named by the turn, and only one of them ends it.
 
+use async_trait::async_trait;
 use engram_core::{
     group::Member,
     ports::{
-        GroupRun, GroupScene,
-        company::{Claim, GroupAccepted},
+        GroupRun, GroupRuns, GroupScene,
+        store::{Claim, GroupAccepted},
     },
 };
 use engram_domain::{AgentId, Group, GroupId, NodeId, RunId, RunInput, StopReason, Time};
@@ -17,9 +18,9 @@ use uuid::Uuid;
 
 use crate::{
     Result, Store,
-    claims::alive,
     error::db,
     json::{AsJson, RawJson},
+    leases::alive,
 };
 
 #[derive(FromRow)]
@@ -51,8 +52,9 @@ impl From<MemberRow> for Member {
     }
 }
 
-impl Store {
-    pub(super) async fn store_group_run(&self, run: &GroupRun, max_queue: i64, node: NodeId) -> Result<GroupAccepted> {
+#[async_trait]
+impl GroupRuns for Store {
+    async fn insert_group_run(&self, run: &GroupRun, max_queue: i64, node: NodeId) -> Result<GroupAccepted> {
         let stored = sqlx::query(
             "INSERT INTO group_runs (id, group_id, status, input, state, owner, key, created_at, updated_at)
              SELECT $1, g.id, 'created', $3, 'null', $4, $6, $5, $5 FROM groups g
@@ -93,7 +95,7 @@ impl Store {
         })
     }
 
-    pub(super) async fn groups_to_drive(&self, node: NodeId) -> Result<Vec<GroupId>> {
+    async fn stranded_groups(&self, node: NodeId) -> Result<Vec<GroupId>> {
         let ids = sqlx::query_scalar(concat!(
             "SELECT DISTINCT r.group_id FROM group_runs r
              WHERE r.status IN ('created', 'running')
@@ -108,7 +110,7 @@ impl Store {
         Ok(ids.into_iter().map(GroupId).collect())
     }
 
-    pub(super) async fn take_group_run(&self, group_id: GroupId, node: NodeId) -> Result<Claim> {
+    async fn claim_group_run(&self, group_id: GroupId, node: NodeId) -> Result<Claim> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // Who takes one of a group's messages is alone with it, so that two of them never begin at once.
         let there = sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
@@ -158,7 +160,7 @@ impl Store {
         Ok(Claim::Taken(Box::new(GroupScene { run, group, members: cast.members, manager: cast.manager })))
     }
 
-    pub(super) async fn is_group_run_open(&self, id: RunId) -> Result<bool> {
+    async fn group_run_is_open(&self, id: RunId) -> Result<bool> {
         sqlx::query_scalar("SELECT EXISTS (SELECT FROM group_runs WHERE id = $1 AND status IN ('created', 'running'))")
             .bind(id.0)
             .fetch_one(&self.pool)
@@ -166,20 +168,7 @@ impl Store {
             .map_err(db)
     }
 
-    /// Forgets what was said to a group in messages that are over.
-    ///
-    /// # Errors
-    /// Only those of the database.
-    pub async fn forget_group_runs(&self, group: GroupId) -> Result<()> {
-        sqlx::query("DELETE FROM group_runs WHERE group_id = $1 AND completed_at IS NOT NULL")
-            .bind(group.0)
-            .execute(&self.pool)
-            .await
-            .map_err(db)?;
-        Ok(())
-    }
-
-    pub(super) async fn drop_group_runs(&self, before: Time) -> Result<u64> {
+    async fn prune_group_runs(&self, before: Time) -> Result<u64> {
         let done = sqlx::query("DELETE FROM group_runs WHERE completed_at < $1")
             .bind(before)
             .execute(&self.pool)
@@ -188,13 +177,7 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    pub(super) async fn end_open_group_run(
-        &self,
-        id: RunId,
-        stop_reason: StopReason,
-        error: Option<&str>,
-        now: Time,
-    ) -> Result<bool> {
+    async fn end_group_run(&self, id: RunId, stop_reason: StopReason, error: Option<&str>, now: Time) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE group_runs SET status = $2, stop_reason = $3, error = $4, updated_at = $5, completed_at = $5
              WHERE id = $1 AND status IN ('created', 'running')",
@@ -208,6 +191,21 @@ impl Store {
         .await
         .map_err(db)?;
         Ok(done.rows_affected() > 0)
+    }
+}
+
+impl Store {
+    /// Forgets what was said to a group in messages that are over.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn forget_group_runs(&self, group: GroupId) -> Result<()> {
+        sqlx::query("DELETE FROM group_runs WHERE group_id = $1 AND completed_at IS NOT NULL")
+            .bind(group.0)
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(())
     }
 }
 

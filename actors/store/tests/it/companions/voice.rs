@@ -50,7 +50,7 @@ async fn what_leaves_the_context_is_told_once_in_numbered_lines() {
     let begun = begin(&db).await;
     assert_eq!(begun.len(), 1);
     assert_eq!(begin(&db).await, [], "once is once");
-    let run = db.run_by_id(begun[0].1).await.unwrap().unwrap();
+    let run = db.run(begun[0].1).await.unwrap().unwrap();
     assert_eq!((run.agent_id, run.run_type.as_str()), (mate, "sleeptime"));
     assert!(
         parts_text(&run.input.messages[0].content)

@@ -9,18 +9,16 @@
 //! The mark goes back when the conversation is emptied (`commit/messages.rs`), and begins where the context does when the
 //! group is made or gets another manager (`groups/share.rs`).
 
+use async_trait::async_trait;
 use engram_core::{
-    ports::{Ids, company::Begun, tools::Told},
+    ports::{Ids, Runs, VoiceSleepTime, store::Begun, tools::Told},
     transcript,
 };
 use engram_domain::{AgentId, GroupId, Json, Message, RunId, Time, message::parts_text};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{
-    companions::{self, RUN_TYPE, Task},
-    sleep::MOST_MESSAGES,
-};
+use super::{RUN_TYPE, Task, sleep_time::MOST_MESSAGES};
 use crate::{
     Result, Store, StoreError,
     error::db,
@@ -44,8 +42,9 @@ struct Leaving {
     companions: Vec<Uuid>,
 }
 
-impl Store {
-    pub(super) async fn begin_voice_runs(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>> {
+#[async_trait]
+impl VoiceSleepTime for Store {
+    async fn begin_voice_sleep_time(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>> {
         let groups: Vec<Uuid> = sqlx::query_scalar(concat!(
             "SELECT g.id FROM groups g JOIN conversations c ON c.id = g.manager_agent_id
              WHERE g.manager_type = 'voice_sleeptime' AND c.context_from > g.evicted_seq AND g.evicted_seq < ",
@@ -67,9 +66,11 @@ impl Store {
         }
         Ok(begun)
     }
+}
 
+impl Store {
     pub(crate) async fn told_to_companion(&self, run: RunId) -> Result<Option<Told>> {
-        let Some(run) = self.run_by_id(run).await?.filter(|run| run.run_type == RUN_TYPE) else { return Ok(None) };
+        let Some(run) = self.run(run).await?.filter(|run| run.run_type == RUN_TYPE) else { return Ok(None) };
         let main =
             run.metadata.get("primary_agent_id").and_then(Json::as_str).and_then(|id| id.parse::<AgentId>().ok());
         let (Some(main), Some(message)) = (main, run.input.messages.first()) else { return Ok(None) };
@@ -117,7 +118,7 @@ async fn begin(conn: &mut PgConnection, group: Uuid, now: Time, ids: &dyn Ids) -
             // Not a place in the conversation: those come again when it is emptied.
             name: last.to_string(),
         };
-        begun = companions::tell(conn, &leaving.companions, &task, now, ids).await?;
+        begun = super::tell(conn, &leaving.companions, &task, now, ids).await?;
     }
     sqlx::query(
         "UPDATE groups SET evicted_seq = $2, last_processed_message_id = coalesce($3, last_processed_message_id)
@@ -149,7 +150,7 @@ async fn leaving(conn: &mut PgConnection, group: Uuid) -> Result<Option<Leaving>
     .map_err(db)
 }
 
-/// What was said in the agent's turns, and not what it was born with.
+/// What was said in the agent's turns, and not its first messages.
 async fn messages(conn: &mut PgConnection, leaving: &Leaving) -> Result<Vec<Message>> {
     let rows = sqlx::query_as::<_, MessageRow>(concat!(
         "SELECT ",

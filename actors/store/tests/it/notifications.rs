@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engram_core::ports::{EngineStore, Wakeup, Wakeups};
+use engram_core::ports::{Notifications, Wakeup, Wakeups};
 use engram_domain::ConversationId;
 use futures::StreamExt;
 use uuid::Uuid;
@@ -26,11 +26,11 @@ async fn a_node_hears_what_is_said_to_it_and_to_all() {
     let mut at_a = db.wakeups(a).await.unwrap().unwrap();
     let mut at_b = db.wakeups(b).await.unwrap().unwrap();
     let [first, second, third] = [0; 3].map(|_| ConversationId(Uuid::new_v4()));
-    db.poke(Some(a), first).await.unwrap();
-    db.poke(Some(b), second).await.unwrap();
+    db.notify(Some(a), first).await.unwrap();
+    db.notify(Some(b), second).await.unwrap();
     let mut raw = db.raw().await;
     sqlx::query("NOTIFY engram, 'not an id'").execute(&mut raw).await.unwrap();
-    db.poke(None, third).await.unwrap();
+    db.notify(None, third).await.unwrap();
     assert_eq!((next(&mut at_a).await, next(&mut at_a).await), (Wakeup::Work(first), Wakeup::Work(third)));
     assert_eq!((next(&mut at_b).await, next(&mut at_b).await), (Wakeup::Work(second), Wakeup::Work(third)));
     // A connection that breaks is told, and replaced.
@@ -42,7 +42,7 @@ async fn a_node_hears_what_is_said_to_it_and_to_all() {
     .await
     .unwrap();
     assert_eq!(next(&mut at_a).await, Wakeup::Missed);
-    db.poke(Some(a), second).await.unwrap();
+    db.notify(Some(a), second).await.unwrap();
     assert_eq!(next(&mut at_a).await, Wakeup::Work(second));
     drop((at_a, at_b, raw));
     db.drop_database().await;

@@ -1,6 +1,6 @@
 //! Companions that work when their agent is idle, and at times.
 
-use engram_core::ports::CompanyStore;
+use engram_core::ports::SleepTime;
 use engram_domain::{Time, schedule::When};
 
 use super::*;
@@ -29,7 +29,7 @@ fn every(seconds: i64) -> SleepTriggers {
 }
 
 async fn begin_at(db: &Store, now: Time) -> usize {
-    db.begin_sleep(now, 100, &RandomIds).await.unwrap().len()
+    db.begin_sleep_time(now, 100, &RandomIds).await.unwrap().len()
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn of_many_that_look_one_begins() {
     }
     let looks = (0..8).map(|_| {
         let store = (*db).clone();
-        async move { store.begin_sleep(at(1_000), 100, &RandomIds).await.unwrap().len() }
+        async move { store.begin_sleep_time(at(1_000), 100, &RandomIds).await.unwrap().len() }
     });
     assert_eq!(futures::future::join_all(looks).await.into_iter().sum::<usize>(), 6);
     for mate in mains {

@@ -1,6 +1,6 @@
 //! Who owns a conversation, and which runs nobody drives.
 
-use engram_core::ports::{Accepted, EngineStore};
+use engram_core::ports::{AcceptRuns, Accepted, Leases, Nodes, Runs};
 use engram_domain::{ConversationId, StopReason};
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ async fn a_silent_node_loses_its_conversations_and_a_restarted_one_gets_them_at_
 }
 
 #[tokio::test]
-async fn stranded_are_the_open_runs_without_a_live_owner() {
+async fn orphaned_are_the_conversations_with_open_runs_and_without_a_live_owner() {
     let Some(db) = test_db().await else { return };
     let (a, b) = (node(), node());
     beat(&db, a, "http://a").await;
@@ -78,10 +78,10 @@ async fn stranded_are_the_open_runs_without_a_live_owner() {
     db.claim(mine.0, a).await.unwrap();
     db.claim(theirs.0, b).await.unwrap();
     db.end_run(over.1, StopReason::Cancelled, None, at(9)).await.unwrap();
-    assert_eq!(db.stranded(a, 10).await.unwrap(), [free.0]);
+    assert_eq!(db.orphaned(a, 10).await.unwrap(), [free.0]);
     db.retire(b).await.unwrap();
-    assert_eq!(db.stranded(a, 10).await.unwrap(), [theirs.0, free.0], "oldest run first");
-    assert_eq!(db.stranded(a, 1).await.unwrap(), [theirs.0]);
+    assert_eq!(db.orphaned(a, 10).await.unwrap(), [theirs.0, free.0], "oldest run first");
+    assert_eq!(db.orphaned(a, 1).await.unwrap(), [theirs.0]);
     assert_eq!(db.open_runs(free.0).await.unwrap(), [free.1]);
     assert!(db.open_runs(over.0).await.unwrap().is_empty());
     db.drop_database().await;
@@ -93,12 +93,12 @@ async fn a_run_needs_its_agent_and_conversation() {
     let agent = store_agent(&db, vec![]).await;
     let other = store_agent(&db, vec![]).await;
     let missing = new_run(agent.id, ConversationId(Uuid::new_v4()), 0);
-    assert_eq!(db.insert_run(&missing, node()).await.unwrap(), Accepted::NotFound);
+    assert_eq!(db.accept_run(&missing, node()).await.unwrap(), Accepted::NotFound);
     let foreign = new_run(agent.id, other.id.default_conversation(), 0);
-    assert_eq!(db.insert_run(&foreign, node()).await.unwrap(), Accepted::NotFound);
+    assert_eq!(db.accept_run(&foreign, node()).await.unwrap(), Accepted::NotFound);
     let run = new_run(agent.id, agent.id.default_conversation(), 0);
     assert_eq!(accept(&db, &run).await, 1);
-    let twice = db.insert_run(&run, node()).await;
+    let twice = db.accept_run(&run, node()).await;
     assert!(matches!(twice, Err(engram_store::StoreError::Conflict(_))), "{twice:?}");
     db.drop_database().await;
 }

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use engram_core::ports::{Fence, Owner};
-use engram_domain::{ConversationId, NodeId, RunId};
+use async_trait::async_trait;
+use engram_core::ports::{Fence, Leases, Owner};
+use engram_domain::{ConversationId, NodeId, RunId, StopReason, Time};
 use uuid::Uuid;
 
-use crate::{Result, Store, accept::peer, error::db};
+use crate::{Result, Store, accept::peer, error::db, runs};
 
 /// How long other nodes believe in one that says nothing.
 pub const LEASE: Duration = Duration::from_secs(3);
@@ -28,10 +29,11 @@ macro_rules! live_nodes {
     };
 }
 
-impl Store {
-    /// Takes a conversation. The epoch grows even when it was ours: an actor of this node that died
+#[async_trait]
+impl Leases for Store {
+    /// The epoch grows even when it was ours: an actor of this node that died
     /// without a word must not commit beside its successor.
-    pub(crate) async fn claim_conversation(&self, id: ConversationId, node: NodeId) -> Result<Option<Fence>> {
+    async fn claim(&self, id: ConversationId, node: NodeId) -> Result<Option<Fence>> {
         let epoch: Option<i64> = sqlx::query_scalar(concat!(
             "UPDATE conversations SET owner = $2, epoch = epoch + 1
              WHERE id = $1 AND (owner IS NULL OR owner = $2 OR owner NOT IN (",
@@ -46,8 +48,7 @@ impl Store {
         Ok(epoch.map(|epoch| Fence { conversation_id: id, epoch }))
     }
 
-    /// Whether nobody has taken a conversation since it was ours.
-    pub(crate) async fn holds_conversation(&self, fence: Fence) -> Result<bool> {
+    async fn holds(&self, fence: Fence) -> Result<bool> {
         sqlx::query_scalar("SELECT EXISTS (SELECT FROM conversations WHERE id = $1 AND epoch = $2)")
             .bind(fence.conversation_id.0)
             .bind(fence.epoch)
@@ -56,8 +57,7 @@ impl Store {
             .map_err(db)
     }
 
-    /// Gives a conversation back, if it is still ours.
-    pub(crate) async fn release_conversation(&self, fence: Fence) -> Result<()> {
+    async fn release(&self, fence: Fence) -> Result<()> {
         sqlx::query("UPDATE conversations SET owner = NULL WHERE id = $1 AND epoch = $2")
             .bind(fence.conversation_id.0)
             .bind(fence.epoch)
@@ -67,8 +67,7 @@ impl Store {
         Ok(())
     }
 
-    /// With whom a conversation lives, as `node` sees it.
-    pub(crate) async fn owner_of(&self, id: ConversationId, node: NodeId) -> Result<Owner> {
+    async fn owner(&self, id: ConversationId, node: NodeId) -> Result<Owner> {
         #[derive(sqlx::FromRow)]
         struct Row {
             mine: bool,
@@ -94,9 +93,32 @@ impl Store {
         })
     }
 
-    /// Conversations with open runs that neither `node` nor another live node owns. A run whose
-    /// conversation was deleted in the moment it was sent to is among them, so that somebody ends it.
-    pub(crate) async fn stranded_conversations(&self, node: NodeId, limit: i64) -> Result<Vec<ConversationId>> {
+    /// The conversation's row is locked first, as by a commit, so of the two one waits for the other.
+    async fn revoke(&self, run: RunId, stop_reason: StopReason, now: Time) -> Result<bool> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        sqlx::query(
+            "UPDATE conversations c SET owner = NULL, epoch = c.epoch + 1, updated_at = $3,
+                 last_run_completion = $3, last_stop_reason = $2,
+                 last_run_duration_ms = (extract(epoch FROM $3 - r.created_at) * 1000)::bigint
+             FROM runs r WHERE r.id = $1 AND c.id = r.conversation_id AND r.status IN ('created', 'running')",
+        )
+        .bind(run.0)
+        .bind(stop_reason.as_str())
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .map_err(db)?;
+        let ended = runs::end(&mut *tx, run, stop_reason, None, now).await?;
+        if ended {
+            tx.commit().await.map_err(db)?;
+        } else {
+            tx.rollback().await.map_err(db)?;
+        }
+        Ok(ended)
+    }
+
+    /// A run whose conversation was deleted in the moment it was sent to is among them, so that somebody ends it.
+    async fn orphaned(&self, node: NodeId, limit: i64) -> Result<Vec<ConversationId>> {
         let ids = sqlx::query_scalar(concat!(
             "SELECT r.conversation_id FROM runs r LEFT JOIN conversations c ON c.id = r.conversation_id
              WHERE r.status IN ('created', 'running')
@@ -112,8 +134,7 @@ impl Store {
         Ok(ids.into_iter().map(ConversationId).collect())
     }
 
-    /// Runs that nobody has begun for two seconds in conversations of this node, oldest first.
-    pub(crate) async fn waiting_runs(&self, node: NodeId, limit: i64) -> Result<Vec<(ConversationId, RunId)>> {
+    async fn waiting(&self, node: NodeId, limit: i64) -> Result<Vec<(ConversationId, RunId)>> {
         let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT r.conversation_id, r.id FROM runs r JOIN conversations c ON c.id = r.conversation_id
              WHERE r.status IN ('created', 'running') AND r.status = 'created'

@@ -1,6 +1,6 @@
 //! Agents that work passages into a block and are gone when they have.
 
-use engram_core::ports::CompanyStore;
+use engram_core::ports::EphemeralAgents;
 use engram_domain::{BlockId, Time};
 use engram_store::agents::{NewAgent, NewEphemeral, Wanted};
 
@@ -39,7 +39,7 @@ async fn end(db: &Store, agent: AgentId, end: StopReason) {
 }
 
 async fn sweep(db: &Store, now: Time) -> u64 {
-    CompanyStore::sweep_ephemeral(db, now, 100).await.unwrap()
+    db.sweep_ephemeral(now, 100).await.unwrap()
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
 
 use std::fmt;
 
-use engram_domain::{ConversationId, NodeId};
-use futures::stream::BoxStream;
+use async_trait::async_trait;
+use engram_domain::NodeId;
 
 use super::StoreError;
 
 /// How a node presents itself with every heartbeat.
 #[derive(Clone)]
-pub struct NodeCard {
+pub struct NodeInfo {
     /// This incarnation of the process.
     pub id: NodeId,
     /// Address and machine. A process that starts retires the node that had its name before.
@@ -23,15 +23,15 @@ pub struct NodeCard {
     pub version: String,
 }
 
-impl fmt::Debug for NodeCard {
+impl fmt::Debug for NodeInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeCard").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("NodeInfo").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// What changes between two heartbeats.
+/// What a node says of itself with a heartbeat, besides who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Vitals {
+pub struct NodeStatus {
     /// Agents that live there.
     pub live: i64,
     /// It takes nothing new and gives back what it has.
@@ -55,27 +55,15 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// With whom a conversation lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
-    /// There is no such conversation.
-    Gone,
-    /// With nobody who is alive: whoever wants it may claim it.
-    Nobody,
-    /// With the node that asks.
-    Me,
-    /// With another node that is alive.
-    Peer(Peer),
-}
+/// Which nodes there are.
+#[async_trait]
+pub trait Nodes: Send + Sync + 'static {
+    /// Says that this node lives, by the database's clock.
+    async fn heartbeat(&self, node: &NodeInfo, status: NodeStatus) -> Result<(), StoreError>;
 
-/// Conversations that somebody wants this node to look at.
-pub type Wakeups = BoxStream<'static, Result<Wakeup, StoreError>>;
+    /// The other nodes that are alive and take work.
+    async fn other_nodes(&self, node: NodeId) -> Result<Vec<Peer>, StoreError>;
 
-/// What a notification says. Losing one loses nothing: the reconciler finds the work later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wakeup {
-    /// There is work in this conversation.
-    Work(ConversationId),
-    /// The connection was lost for a while, and with it whatever was said meanwhile.
-    Missed,
+    /// Says that this node is gone: its conversations are free at once.
+    async fn retire(&self, node: NodeId) -> Result<(), StoreError>;
 }

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use engram_core::ports::{Commit, CommitOutcome, CompanyStore, EngineStore, Fence, NewRun, company::Begun};
+use engram_core::ports::{
+    Commit, CommitOutcome, Commits, Fence, NewRun, Runs, SleepTime, Snapshots, VoiceSleepTime, store::Begun,
+};
 use engram_domain::{
     AgentId, Content, Group, GroupId, ManagerConfig, Message, Role, Run, RunStatus, StopReason, group::SleepTriggers,
     message::parts_text,
@@ -113,7 +115,9 @@ async fn companion(db: &Store) -> AgentId {
 }
 
 async fn begin(db: &Store) -> Vec<Begun> {
-    db.begin_sleep(at(1_000), 100, &RandomIds).await.unwrap()
+    let mut begun = db.begin_sleep_time(at(1_000), 100, &RandomIds).await.unwrap();
+    begun.extend(db.begin_voice_sleep_time(at(1_000), 100, &RandomIds).await.unwrap());
+    begun
 }
 
 /// What each run of a companion was told, without the words around it.
@@ -141,7 +145,7 @@ async fn after_every_so_many_turns_a_run_tells_what_was_said() {
     main.turns(&db, &["two"]).await;
     let begun = begin(&db).await;
     assert_eq!(begin(&db).await, [], "once is once");
-    let run = db.run_by_id(begun[0].1).await.unwrap().unwrap();
+    let run = db.run(begun[0].1).await.unwrap().unwrap();
     assert_eq!((begun.len(), begun[0].0, run.agent_id), (1, mate.default_conversation(), mate));
     assert_eq!((run.status, run.run_type.as_str(), run.background), (RunStatus::Created, "sleeptime", false));
     assert_eq!(transcript(&run), "user: one | assistant: re: one | user: two | assistant: re: two");
@@ -205,7 +209,7 @@ async fn what_is_pending_is_told_in_parts_and_a_turn_that_goes_on_is_not() {
     let (mut main, mates) = (Main::new(&db).await, [companion(&db).await, companion(&db).await]);
     group_of(&db, main.id, &mates, 2).await;
     main.turns(&db, &["1", "2", "3", "4", "5", "6", "7"]).await;
-    assert_eq!(db.begin_sleep(at(999), 1, &RandomIds).await.unwrap().len(), 2, "what is due for all is not torn");
+    assert_eq!(db.begin_sleep_time(at(999), 1, &RandomIds).await.unwrap().len(), 2, "what is due for all is not torn");
     assert_eq!(begin(&db).await.len(), 4);
     for mate in mates {
         let parts = [
@@ -259,12 +263,12 @@ async fn what_was_said_before_the_group_and_what_was_forgotten_is_nobodys() {
     // The new messages are in places that other runs had.
     main.turns(&db, &["new"]).await;
     let begun = begin(&db).await;
-    let run = db.run_by_id(begun[0].1).await.unwrap().unwrap();
+    let run = db.run(begun[0].1).await.unwrap().unwrap();
     assert_eq!(transcript(&run), "user: new | assistant: re: new");
     main.turns(&db, &["4", "5"]).await;
     main.forget(&db).await;
     let begun = begin(&db).await;
-    let run = db.run_by_id(begun[0].1).await.unwrap().unwrap();
+    let run = db.run(begun[0].1).await.unwrap().unwrap();
     assert_eq!(transcript(&run), "", "there is nothing left to tell of");
     db.drop_database().await;
 }
@@ -340,7 +344,7 @@ async fn sleeper(store: Store, stop: Arc<AtomicBool>) {
     let mut patience = (2..40).cycle();
     while !stop.load(Ordering::Relaxed) {
         // Some callers give up in the middle.
-        let asked = store.begin_sleep(at(1_000), 3, &RandomIds);
+        let asked = store.begin_sleep_time(at(1_000), 3, &RandomIds);
         let _ = tokio::time::timeout(Duration::from_millis(patience.next().unwrap()), asked).await;
     }
     store.close().await;

@@ -12,16 +12,17 @@
 //! come to rest. The turns that are due are the latest ones: what was said before the group was there, or before the
 //! conversation was emptied, is nobody's.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use engram_core::{
-    ports::{Ids, company::Begun},
+    ports::{Ids, SleepTime, store::Begun},
     schedule, transcript,
 };
 use engram_domain::{AgentId, GroupId, Message, MessageId, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::companions::{self, RUN_TYPE, Task};
+use super::{RUN_TYPE, Task};
 use crate::{
     Result, Store, StoreError,
     error::db,
@@ -96,8 +97,9 @@ macro_rules! due {
     };
 }
 
-impl Store {
-    pub(super) async fn begin_sleep_runs(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>> {
+#[async_trait]
+impl SleepTime for Store {
+    async fn begin_sleep_time(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>> {
         let (mut begun, mut passed_over) = (Vec::new(), Vec::new());
         while let Some(left) = limit.checked_sub(count(&begun)).filter(|left| *left > 0) {
             match self.begin_for_one_group(now, left, &passed_over, ids).await? {
@@ -112,7 +114,9 @@ impl Store {
         }
         Ok(begun)
     }
+}
 
+impl Store {
     /// One group in one transaction; none when no group is due. The inner error is that group's own.
     async fn begin_for_one_group(
         &self,
@@ -239,7 +243,7 @@ async fn begin(
         last: group.last.map(MessageId),
         name: group.worked.to_string(),
     };
-    companions::tell(conn, &group.companions, &task, now, ids).await
+    super::tell(conn, &group.companions, &task, now, ids).await
 }
 
 /// Messages of the agent since the last one that was worked on, or where that is not known since the turn before the first

@@ -1,11 +1,12 @@
-//! What nodes say to each other through the database: `NOTIFY` with the id of a conversation, on a
+//! What nodes tell each other through the database: `NOTIFY` with the id of a conversation, on a
 //! channel for all of them or on one node's own.
 //!
-//! Nobody depends on being heard: whoever misses a notification finds the work by asking.
+//! Nothing depends on a notification: whoever misses a notification finds the work by asking.
 
 use std::time::Duration;
 
-use engram_core::ports::{Wakeup, Wakeups};
+use async_trait::async_trait;
+use engram_core::ports::{Notifications, Wakeup, Wakeups};
 use engram_domain::{ConversationId, NodeId};
 use futures::{StreamExt, stream};
 use sqlx::{
@@ -29,7 +30,7 @@ fn channel(node: NodeId) -> String {
 }
 
 /// Between two wake-ups.
-struct Ear {
+struct Listener {
     node: NodeId,
     options: PgConnectOptions,
     /// None while the connection is lost.
@@ -38,22 +39,22 @@ struct Ear {
     pausing: bool,
 }
 
-impl Store {
-    /// What is said to a node from now on, over a connection of its own. When that is lost, the stream
+#[async_trait]
+impl Notifications for Store {
+    /// Over a connection of its own. When that is lost, the stream
     /// tells of every try to get a new one that fails, and says [`Wakeup::Missed`] when it has one. None
     /// for the embedded database, whose one connection cannot be spared.
-    pub(crate) async fn listen(&self, node: NodeId) -> Result<Option<Wakeups>> {
+    async fn wakeups(&self, node: NodeId) -> Result<Option<Wakeups>> {
         if self.embedded {
             return Ok(None);
         }
         let options = (*self.pool.connect_options()).clone();
         let listener = connect(&options, node).await.map_err(db)?;
-        let ear = Ear { node, options, listener: Some(listener), pausing: false };
-        Ok(Some(stream::unfold(ear, |ear| async { Some(hear(ear).await) }).boxed()))
+        let state = Listener { node, options, listener: Some(listener), pausing: false };
+        Ok(Some(stream::unfold(state, |state| async { Some(next(state).await) }).boxed()))
     }
 
-    /// Tells a node, or all of them, that there is work in a conversation.
-    pub(crate) async fn notify(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<()> {
+    async fn notify(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<()> {
         if self.embedded {
             return Ok(());
         }
@@ -67,34 +68,34 @@ impl Store {
     }
 }
 
-async fn hear(mut ear: Ear) -> (Result<Wakeup>, Ear) {
+async fn next(mut state: Listener) -> (Result<Wakeup>, Listener) {
     loop {
-        let Some(listener) = &mut ear.listener else {
-            if ear.pausing {
+        let Some(listener) = &mut state.listener else {
+            if state.pausing {
                 tokio::time::sleep(PAUSE).await;
             }
-            return match connect(&ear.options, ear.node).await {
+            return match connect(&state.options, state.node).await {
                 Ok(listener) => {
-                    (ear.listener, ear.pausing) = (Some(listener), false);
-                    (Ok(Wakeup::Missed), ear)
+                    (state.listener, state.pausing) = (Some(listener), false);
+                    (Ok(Wakeup::Missed), state)
                 }
                 Err(error) => {
-                    ear.pausing = true;
-                    (Err(db(error)), ear)
+                    state.pausing = true;
+                    (Err(db(error)), state)
                 }
             };
         };
         match listener.try_recv().await {
             Ok(Some(said)) => {
                 if let Ok(id) = Uuid::parse_str(said.payload()) {
-                    return (Ok(Wakeup::Work(ConversationId(id))), ear);
+                    return (Ok(Wakeup::Work(ConversationId(id))), state);
                 }
                 tracing::debug!(channel = said.channel(), "a notification is no conversation's id");
             }
-            Ok(None) => ear.listener = None,
+            Ok(None) => state.listener = None,
             Err(error) => {
                 tracing::debug!(%error, "the connection that listens is lost");
-                ear.listener = None;
+                state.listener = None;
             }
         }
     }

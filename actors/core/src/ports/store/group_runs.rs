@@ -1,9 +1,9 @@
-//! What agents do together or by the clock: groups, sleep-time companions, schedules.
+//! Messages to groups whose agents speak in turns.
 
 use async_trait::async_trait;
-use engram_domain::{ConversationId, Group, GroupId, NodeId, RunId, RunInput, StopReason, Time};
+use engram_domain::{Group, GroupId, NodeId, RunId, RunInput, StopReason, Time};
 
-use super::{Ids, StoreError};
+use super::StoreError;
 use crate::group::Member;
 
 /// A message to a group whose agents speak in turns.
@@ -59,12 +59,9 @@ pub enum Claim {
     Nothing,
 }
 
-/// A run that was begun for an agent, and the conversation that it waits in.
-pub type Begun = (ConversationId, RunId);
-
-/// The part of the store for what agents do together.
+/// Messages to groups, and who drives them.
 #[async_trait]
-pub trait CompanyStore: Send + Sync + 'static {
+pub trait GroupRuns: Send + Sync + 'static {
     /// Stores a message to a group, unless `max_queue` of them are open.
     async fn insert_group_run(&self, run: &GroupRun, max_queue: i64, node: NodeId)
     -> Result<GroupAccepted, StoreError>;
@@ -90,56 +87,4 @@ pub trait CompanyStore: Send + Sync + 'static {
 
     /// Forgets those that ended before this time. How many.
     async fn prune_group_runs(&self, before: Time) -> Result<u64, StoreError>;
-
-    /// Begins what schedules want at this time, at most `limit`; each time of a schedule once, however many ask.
-    async fn begin_scheduled(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>, StoreError>;
-
-    /// Begins the runs of sleep-time companions that are due by the committed turns of their groups, by their agents'
-    /// idleness, or by their groups' own times; each once, however many ask.
-    async fn begin_sleep(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>, StoreError>;
-
-    /// Deletes agents that were made for one piece of work and have done it, at most `limit`. How many.
-    async fn sweep_ephemeral(&self, now: Time, limit: i64) -> Result<u64, StoreError>;
-}
-
-/// For an engine whose agents have nothing to do together.
-pub struct NoCompany;
-
-#[async_trait]
-impl CompanyStore for NoCompany {
-    async fn insert_group_run(&self, _: &GroupRun, _: i64, _: NodeId) -> Result<GroupAccepted, StoreError> {
-        Ok(GroupAccepted::NotFound)
-    }
-
-    async fn stranded_groups(&self, _: NodeId) -> Result<Vec<GroupId>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn claim_group_run(&self, _: GroupId, _: NodeId) -> Result<Claim, StoreError> {
-        Ok(Claim::Nothing)
-    }
-
-    async fn group_run_is_open(&self, _: RunId) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn prune_group_runs(&self, _: Time) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-
-    async fn end_group_run(&self, _: RunId, _: StopReason, _: Option<&str>, _: Time) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn begin_scheduled(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn begin_sleep(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn sweep_ephemeral(&self, _: Time, _: i64) -> Result<u64, StoreError> {
-        Ok(0)
-    }
 }

@@ -1,6 +1,6 @@
 //! An agent and its companion: created, shared with, and deleted together.
 
-use engram_core::ports::CompanyStore;
+use engram_core::ports::{Runs, SleepTime};
 use engram_domain::{Agent, AgentId, AgentType, Block, Role};
 use engram_store::{
     Store, StoreError,
@@ -85,9 +85,9 @@ async fn of_two_requests_one_gives_the_companion() {
     let given = futures::future::join_all(rivals).await;
     assert_eq!(given.iter().filter(|given| **given).count(), 1);
     main.turns(&db, &["1", "2", "3", "4", "5"]).await;
-    let begun = db.begin_sleep(at(9), 9, &RandomIds).await.unwrap();
+    let begun = db.begin_sleep_time(at(9), 9, &RandomIds).await.unwrap();
     assert_eq!(begun.len(), 1);
     assert!(db.delete_agent(main.id).await.unwrap());
-    assert_eq!(db.run_by_id(begun[0].1).await.unwrap(), None, "the companion's runs go with it");
+    assert_eq!(db.run(begun[0].1).await.unwrap(), None, "the companion's runs go with it");
     db.drop_database().await;
 }

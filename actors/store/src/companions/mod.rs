@@ -1,6 +1,10 @@
-//! A run for each companion of a group, with what it is told.
+//! Companions: agents that work what was said to another agent into its memory. Here a run for each companion of a group is
+//! stored, with what it is told; when, is said by the file of each kind.
 
-use engram_core::ports::{Ids, NewRun, company::Begun};
+mod sleep_time;
+mod voice;
+
+use engram_core::ports::{Ids, NewRun, store::Begun};
 use engram_domain::{
     AgentId, GroupId, MessageId, NodeId, RunId, RunInput, Time,
     run::{BusyPolicy, InputMessage},
@@ -11,22 +15,22 @@ use uuid::Uuid;
 use crate::{Result, accept, error::db};
 
 /// `run_type` of a companion's runs. The commit that counts turns knows it too (`commit/turn.rs`).
-pub(super) const RUN_TYPE: &str = "sleeptime";
+const RUN_TYPE: &str = "sleeptime";
 
 /// What the companions of a group are told.
-pub(super) struct Task {
-    pub(super) group: GroupId,
+struct Task {
+    group: GroupId,
     /// Whose companions they are.
-    pub(super) main: AgentId,
-    pub(super) text: String,
+    main: AgentId,
+    text: String,
     /// The last message that the text speaks of.
-    pub(super) last: Option<MessageId>,
+    last: Option<MessageId>,
     /// What names this task among those of the group: a companion is told it once.
-    pub(super) name: String,
+    name: String,
 }
 
 /// Stores the runs, in the caller's transaction.
-pub(super) async fn tell(
+async fn tell(
     conn: &mut PgConnection,
     companions: &[Uuid],
     task: &Task,

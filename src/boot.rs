@@ -142,6 +142,7 @@ fn engine_settings(settings: &Settings, url: &str, ids: &dyn Ids) -> EngineSetti
     EngineSettings {
         idle_after: limits.idle_after,
         tool_timeout: limits.tool_timeout,
+        llm_timeout: settings.models.timeout,
         llm_calls: GateLimits { total: limits.llm_calls, per_provider: limits.llm_calls_per_provider },
         pressure: Some(Arc::new(move || pressure.now())),
         ..EngineSettings::new(node)
@@ -193,10 +194,8 @@ fn provider_settings(settings: &Settings) -> ProviderSettings {
         vllm_api_key: key("VLLM_API_KEY"),
         ollama_base: get(&["OLLAMA_BASE_URL"]),
         lmstudio_base: get(&["LMSTUDIO_BASE_URL"]),
-        request_timeout: settings.models.timeout,
-        stream_idle_timeout: settings.models.timeout.min(ProviderSettings::default().stream_idle_timeout),
-        // The gate in the engine is the one that queues.
-        max_concurrent: settings.limits.llm_calls_per_provider,
+        embed_timeout: settings.models.timeout,
+        max_embed_requests: settings.limits.llm_calls_per_provider,
         ..ProviderSettings::default()
     }
 }

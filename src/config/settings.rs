@@ -74,7 +74,7 @@ pub struct ModelSettings {
     pub default_llm: Option<String>,
     /// Embedding model of agents that are created without one.
     pub default_embedding: Option<String>,
-    /// How long one model call may take.
+    /// How long one model call may take, with its retries; also one request for embeddings.
     pub timeout: Duration,
     /// Largest context window, in tokens, that an agent gets without asking for more.
     pub max_context_window: Option<i32>,

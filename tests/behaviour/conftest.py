@@ -16,8 +16,9 @@ from testkit.server import EngramServer
 OLD = {"x-fern-language": "Python", "x-fern-sdk-name": "letta-client", "x-fern-sdk-version": "0.1.324"}
 NEW = {"x-stainless-package-version": "1.12.1", "x-stainless-lang": "python", "user-agent": "Letta/Python 1.12.1"}
 
-# Seconds: longer than the slowest mock model that is meant to answer, and short enough to wait for.
-LLM_TIMEOUT = 4
+# Seconds: longer than the slowest mock model that is meant to answer, and than all retries of one that refuses (about
+# 3.5 s), and short enough to wait for.
+LLM_TIMEOUT = 6
 
 
 @pytest.fixture(scope="session")

@@ -183,8 +183,8 @@ impl Live {
                     effects::call_llm(self, attempt, request, (message_id, step_id), stream_tokens);
                 }
                 Effect::Summarize { attempt, request } => effects::summarize(self, attempt, *request),
-                Effect::RunTool { attempt, call, tool, args, context } => {
-                    effects::run_tool(self, attempt, call, tool, args, *context);
+                Effect::RunTool { attempt, tool, args, context, .. } => {
+                    effects::run_tool(self, attempt, tool, args, *context);
                 }
                 Effect::Abort => {
                     self.outside.cancel();

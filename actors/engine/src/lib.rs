@@ -17,6 +17,7 @@
 
 mod agent;
 mod api;
+mod calls;
 mod census;
 mod door;
 mod drive;
@@ -90,8 +91,10 @@ pub struct EngineSettings {
     pub reconcile_every: Duration,
     /// How often this node says that it lives. The database gives it up after three seconds.
     pub heartbeat_every: Duration,
-    /// How long one tool call may take.
+    /// How long one tool call may take, whoever makes it.
     pub tool_timeout: Duration,
+    /// How long one model call may take, with its retries and without its wait for a place.
+    pub llm_timeout: Duration,
     /// Model calls at once.
     pub llm_calls: GateLimits,
     /// Asked every now and then; agents with nothing to do leave memory when it says so.
@@ -107,9 +110,16 @@ impl EngineSettings {
             reconcile_every: Duration::from_secs(1),
             heartbeat_every: Duration::from_secs(1),
             tool_timeout: Duration::from_mins(3),
+            llm_timeout: Duration::from_mins(10),
             llm_calls: GateLimits::default(),
             pressure: None,
         }
+    }
+
+    /// How long a tool may wait for the answers of other agents. A part of what the whole call may take: the rest is
+    /// for saying who is late.
+    pub fn ask_patience(&self) -> Duration {
+        self.tool_timeout * 2 / 3
     }
 }
 

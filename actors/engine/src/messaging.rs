@@ -66,6 +66,10 @@ impl Drop for Waiting<'_> {
 
 #[async_trait]
 impl Agents for Engine {
+    fn patience(&self) -> Duration {
+        self.0.settings.ask_patience()
+    }
+
     async fn ask(
         &self,
         message: AgentMessage,

@@ -64,12 +64,11 @@ impl Vendor {
     }
 }
 
-/// Time limits of a call; see [`ProviderSettings`].
+/// Limits of the protocol; see [`ProviderSettings`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    pub(crate) request: Duration,
     pub(crate) idle: Duration,
-    pub(crate) stream: Duration,
+    pub(crate) embed: Duration,
     pub(crate) list: Duration,
     pub(crate) retries: u32,
 }
@@ -81,8 +80,8 @@ pub(crate) struct Endpoint {
     pub(crate) shown: String,
     pub(crate) client: Client,
     pub(crate) limits: Limits,
-    /// First come, first served.
-    pub(crate) places: Semaphore,
+    /// Places for requests for embeddings; first come, first served.
+    pub(crate) embed_places: Semaphore,
     pub(crate) list: ListCache,
     pub(crate) ids: Arc<dyn Ids>,
     base: Url,
@@ -137,7 +136,6 @@ impl Endpoint {
             .connect_timeout(settings.connect_timeout)
             .tcp_nodelay(true)
             .tcp_keepalive(Duration::from_secs(30))
-            .pool_max_idle_per_host(settings.max_concurrent)
             // Shorter than what most servers and balancers allow, so that a request seldom meets a
             // connection that is just being closed.
             .pool_idle_timeout(Duration::from_secs(20))
@@ -155,13 +153,12 @@ impl Endpoint {
             shown: shown.as_str().trim_end_matches('/').to_owned(),
             client: client.build().map_err(|e| SetupError::Client(e.to_string()))?,
             limits: Limits {
-                request: settings.request_timeout,
                 idle: settings.stream_idle_timeout,
-                stream: settings.stream_total_timeout,
+                embed: settings.embed_timeout,
                 list: settings.list_timeout,
                 retries: settings.max_retries,
             },
-            places: Semaphore::new(settings.max_concurrent.clamp(1, Semaphore::MAX_PERMITS)),
+            embed_places: Semaphore::new(settings.max_embed_requests.clamp(1, Semaphore::MAX_PERMITS)),
             list: ListCache::default(),
             ids: Arc::clone(ids),
             base,

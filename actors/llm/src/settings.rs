@@ -33,20 +33,17 @@ pub struct ProviderSettings {
 
     /// To open a connection. 10 s.
     pub connect_timeout: Duration,
-    /// From sending a request to the end of its answer, or to the first byte of a streamed one; for
-    /// each attempt. 180 s.
-    pub request_timeout: Duration,
-    /// The longest pause inside a streamed answer. 60 s.
+    /// The longest pause inside a streamed answer. 60 s. How long a whole chat may take is up to its caller.
     pub stream_idle_timeout: Duration,
-    /// The longest streamed answer, however steadily it comes. 30 min.
-    pub stream_total_timeout: Duration,
+    /// For one attempt to embed a batch of texts. 180 s.
+    pub embed_timeout: Duration,
     /// For a list of models. 5 s.
     pub list_timeout: Duration,
     /// Attempts after the first, on 429, 5xx and broken connections. 3.
     pub max_retries: u32,
-    /// Requests under way at once at one provider; the others wait in line. Each provider has its own
-    /// line, so that a slow one holds nobody else up. 256.
-    pub max_concurrent: usize,
+    /// Requests for embeddings under way at once at one provider; the others wait in line. Each provider has its
+    /// own line, so that a slow one holds nobody else up. How many chats there are at once is up to their caller. 256.
+    pub max_embed_requests: usize,
     /// Window, in tokens, of a model whose endpoint does not say and that no table knows. 128,000.
     pub unknown_context_window: i32,
     /// Windows, in tokens, by handle (`vllm/my-model`); stronger than what endpoints say.
@@ -68,12 +65,11 @@ impl Default for ProviderSettings {
             ollama_base: None,
             lmstudio_base: None,
             connect_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_mins(3),
             stream_idle_timeout: Duration::from_mins(1),
-            stream_total_timeout: Duration::from_mins(30),
+            embed_timeout: Duration::from_mins(3),
             list_timeout: Duration::from_secs(5),
             max_retries: 3,
-            max_concurrent: 256,
+            max_embed_requests: 256,
             unknown_context_window: 128_000,
             context_window_overrides: BTreeMap::new(),
         }

@@ -1,9 +1,6 @@
-//! The dispatch: which function runs a call, for how long, and what becomes of its failure.
+//! The dispatch: which function runs a call, and what becomes of its failure.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use engram_core::{
@@ -17,13 +14,9 @@ use engram_domain::{JsonMap, Tool, ToolKind};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    archival_memory_insert, archival_memory_search, conversation_search, effect,
-    multi_agent::{self, PATIENCE},
-    search_memory, send_message, store_memories,
+    archival_memory_insert, archival_memory_search, conversation_search, effect, multi_agent, search_memory,
+    send_message, store_memories,
 };
-
-/// How long a call may take when nothing else is set.
-pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// Characters of an error that the model is shown.
 const ERROR_CHARS: usize = 500;
@@ -37,7 +30,6 @@ pub struct Executors {
     pub(crate) ids: Arc<dyn Ids>,
     /// The engine, which needs the executors to start, and is told to them then.
     agents: Arc<OnceLock<Arc<dyn Agents>>>,
-    time_limit: Duration,
 }
 
 /// Why a tool did not work, in words for the model.
@@ -70,14 +62,14 @@ impl From<EmbedError> for Failure {
 }
 
 impl Executors {
-    /// Executors with the default time limit.
+    /// Executors that know no other agents yet; see [`Executors::connect`].
     pub fn new(
         store: Arc<dyn ToolStore>,
         embedder: Arc<dyn Embedder>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { store, embedder, clock, ids, agents: Arc::default(), time_limit: DEFAULT_TIME_LIMIT }
+        Self { store, embedder, clock, ids, agents: Arc::default() }
     }
 
     /// Tells the tools how to speak to other agents. Only the first time counts.
@@ -87,13 +79,6 @@ impl Executors {
 
     pub(crate) fn agents(&self) -> Result<Arc<dyn Agents>, Failure> {
         self.agents.get().cloned().ok_or_else(|| Failure("other agents cannot be reached at the moment".into()))
-    }
-
-    /// With another limit on how long a call may take.
-    #[must_use]
-    pub fn with_time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = limit;
-        self
     }
 
     async fn call(
@@ -153,15 +138,10 @@ impl ToolExecutor for Executors {
         args: JsonMap,
         cancel: CancellationToken,
     ) -> ToolOutcome {
-        // Other agents have a limit of their own.
-        let limit = if tool.kind == ToolKind::MultiAgentCore { self.time_limit + PATIENCE } else { self.time_limit };
-        let work = tokio::time::timeout(limit, self.call(&context, &tool, args, &cancel));
         let result = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure("the call was cancelled".into())),
-            done = work => done.unwrap_or_else(|_| {
-                Err(Failure(format!("the call did not finish within {} seconds", limit.as_secs_f64())))
-            }),
+            done = self.call(&context, &tool, args, &cancel) => done,
         };
         result.unwrap_or_else(|failure| failed(&tool.name, &failure.0))
     }

@@ -3,8 +3,8 @@
 //! What it does: [`Executors`] implements the port [`engram_core::ports::ToolExecutor`]. It knows of
 //! each tool what a crash may do to a call of it ([`mod@effect`]), and runs the calls.
 //!
-//! Invariants: a call always ends, by the time limit at the latest, and always in an outcome; what
-//! goes wrong is an error for the model. Nothing here writes to the database: writes are part of the
+//! Invariants: a call that ends does so in an outcome; what goes wrong is an error for the model. How long a call
+//! may take is up to whoever makes it. Nothing here writes to the database: writes are part of the
 //! outcome and happen in the commit that holds the result. Arguments are checked against the schema
 //! before a tool sees them. Values of the agent's variables are in no text and no log.
 //!
@@ -25,7 +25,7 @@ mod store_memories;
 mod when;
 
 pub use effect::effect;
-pub use executors::{DEFAULT_TIME_LIMIT, Executors};
+pub use executors::Executors;
 
 #[cfg(test)]
 mod tests;

@@ -14,8 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::executors::{Executors, Failure};
 
-/// How long an answer is waited for.
-pub const PATIENCE: Duration = Duration::from_mins(2);
 /// Agents that one broadcast asks at the same time.
 const AT_ONCE: usize = 32;
 /// Whoever has less than this left to answer in is not asked.
@@ -50,7 +48,7 @@ pub(crate) async fn ask(
 ) -> Result<ToolOutcome, Failure> {
     let to = receiver(args)?;
     let agents = tools.agents()?;
-    match agents.ask(message(context, to, text(args)?), PATIENCE, cancel.clone()).await {
+    match agents.ask(message(context, to, text(args)?), agents.patience(), cancel.clone()).await {
         Ok(said) => Ok(ToolOutcome::ok(answer(to, Ok(said)).to_string())),
         Err(error) => Err(Failure(error.to_string())),
     }
@@ -105,13 +103,14 @@ pub(crate) async fn ask_all(
 ) -> Result<Vec<Json>, Failure> {
     let agents = tools.agents()?;
     let messages: Vec<AgentMessage> = receivers.iter().map(|to| message(context, *to, text)).collect();
-    let deadline = Instant::now() + PATIENCE;
+    let whole = agents.patience();
+    let deadline = Instant::now() + whole;
     let asked = stream::iter(messages).map(|message| {
         let (agents, to, cancel) = (agents.clone(), message.to, cancel.clone());
         async move {
             let patience = deadline.saturating_duration_since(Instant::now());
             if patience < LEAST {
-                let why = format!("it was not asked: the others took all of the {} seconds", PATIENCE.as_secs());
+                let why = format!("it was not asked: the others took all of the {} seconds", whole.as_secs());
                 return json!({ "agent_id": to, "error": why });
             }
             answer(to, agents.ask(message, patience, cancel).await)

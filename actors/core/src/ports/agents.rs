@@ -127,6 +127,10 @@ pub enum AskError {
 /// Speaks to other agents.
 #[async_trait]
 pub trait Agents: Send + Sync + 'static {
+    /// How long one call of a tool may wait for answers. It is less than the whole call may take, so that there is time
+    /// to say who is late.
+    fn patience(&self) -> Duration;
+
     /// Sends a message and waits for what the other agent says in its turn, no longer than `patience`.
     async fn ask(
         &self,

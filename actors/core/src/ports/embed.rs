@@ -26,5 +26,8 @@ pub enum EmbedError {
 #[async_trait]
 pub trait Embedder: Send + Sync + 'static {
     /// One unit vector of `config.embedding_dim` numbers for each text, in order.
+    ///
+    /// Retries, the time of one attempt and the number of requests at once are the implementation's: there is nobody
+    /// between it and its callers. A caller with a limit of its own drops the future.
     async fn embed(&self, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
 }

@@ -203,8 +203,10 @@ impl LlmError {
 pub trait Llm: Send + Sync + 'static {
     /// Sends a request and reads the whole answer; pieces go to `sink` as they arrive when
     /// `request.stream`. When `cancel` fires the connection is closed and the call returns
-    /// [`LlmErrorKind::Cancelled`] at once. Retries, time limits and concurrency limits are the
-    /// implementation's.
+    /// [`LlmErrorKind::Cancelled`] at once; dropping the future does the same.
+    ///
+    /// The implementation owns what belongs to its protocol: retries, the time to connect, the longest silence inside
+    /// a stream. How long the whole call may take, and how many run at once, is up to the caller (the engine).
     async fn chat(
         &self,
         request: ChatRequest,

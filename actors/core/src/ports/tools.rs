@@ -88,8 +88,11 @@ pub trait ToolExecutor: Send + Sync + 'static {
     fn effect(&self, tool: &Tool) -> ToolEffect;
 
     /// Runs a tool whose effect is not [`ToolEffect::Memory`]. Never panics, never fails: what goes
-    /// wrong is an outcome with an error. Time limits are the implementation's; when `cancel` fires
-    /// the tool is stopped and the outcome does not matter.
+    /// wrong is an outcome with an error. When `cancel` fires the tool is stopped and the outcome does not matter;
+    /// dropping the future does the same.
+    ///
+    /// How long a call may take is up to the caller (the engine). The implementation has only the limits of the
+    /// protocols that it speaks.
     async fn run(&self, context: ToolContext, tool: Arc<Tool>, args: JsonMap, cancel: CancellationToken)
     -> ToolOutcome;
 }

@@ -116,6 +116,8 @@ pub struct Brain {
     pub pace: Mutex<Duration>,
     /// Times that the tool with an effect outside was run.
     pub rang: AtomicUsize,
+    /// How long it takes; an hour when none.
+    pub rings_for: Mutex<Option<Duration>>,
 }
 
 #[async_trait]
@@ -183,7 +185,8 @@ impl ToolExecutor for Brain {
     async fn run(&self, _: ToolContext, tool: Arc<Tool>, _: JsonMap, _: CancellationToken) -> ToolOutcome {
         if tool.name == ONCE {
             self.rang.fetch_add(1, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_hours(1)).await;
+            let time = self.rings_for.lock().unwrap_or(Duration::from_hours(1));
+            tokio::time::sleep(time).await;
         }
         ToolOutcome::ok("read")
     }
@@ -219,6 +222,11 @@ impl House {
 
     /// A node of which the first heartbeats fail.
     pub async fn node_whose_start_breaks(&self, name: &str, idle_after: Duration, breaks: usize) -> Node {
+        self.node_with(name, breaks, |settings| settings.idle_after = idle_after).await
+    }
+
+    /// A node with other settings.
+    pub async fn node_with(&self, name: &str, breaks: usize, set: impl FnOnce(&mut EngineSettings)) -> Node {
         let switch = Arc::new(Switch::new(breaks));
         let port = Arc::new(Port { db: self.db.clone(), weather: switch.clone() });
         let id = NodeId(self.db.uuid());
@@ -237,8 +245,12 @@ impl House {
             clock: port.clone(),
             ids: port,
         };
-        let settings =
-            EngineSettings { idle_after, reconcile_every: Duration::from_millis(50), ..EngineSettings::new(info) };
+        let mut settings = EngineSettings {
+            idle_after: LONG,
+            reconcile_every: Duration::from_millis(50),
+            ..EngineSettings::new(info)
+        };
+        set(&mut settings);
         let engine = Engine::start(ports, settings).await.expect("the engine starts");
         self.net.join(id, &engine, switch.clone());
         Node { engine, switch }

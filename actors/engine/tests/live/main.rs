@@ -6,6 +6,7 @@ mod cluster;
 mod db;
 mod durable;
 mod house;
+mod limits;
 #[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../shared/net.rs"]
 mod net;

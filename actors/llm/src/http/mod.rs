@@ -1,8 +1,7 @@
-//! Sending: a place in line, time limits, retries, size limits, and errors in plain words.
+//! Sending: retries, size limits, and errors in plain words.
 //!
-//! Invariants: an attempt says itself whether it may be made again ([`Failure::retry`]); the place in
-//! line is given back between attempts, so that a provider that asks for patience does not keep its
-//! line full of sleepers. Cancelling is dropping the future: that closes the connection.
+//! Invariants: an attempt says itself whether it may be made again ([`Failure::retry`]). Cancelling is dropping the
+//! future: that closes the connection.
 
 pub(crate) mod body;
 pub(crate) mod failure;

@@ -10,21 +10,16 @@ use crate::{endpoint::Endpoint, http::Failure};
 const LONGEST: Duration = Duration::from_mins(1);
 const FIRST: Duration = Duration::from_millis(500);
 
-/// Runs attempts until one succeeds, fails for good, or the retries are used up. Each attempt holds a
-/// place in the provider's line.
+/// Runs attempts until one succeeds, fails for good, or the retries are used up.
 pub(crate) async fn with_retries<T, F>(endpoint: &Endpoint, mut attempt: impl FnMut() -> F) -> Result<T, LlmError>
 where
     F: Future<Output = Result<T, Failure>>,
 {
     let mut made = 0;
     loop {
-        let failure = {
-            // The semaphore is never closed; without it the request would only lack its limit.
-            let _place = endpoint.places.acquire().await.ok();
-            match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(failure) => failure,
-            }
+        let failure = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
         };
         if !failure.retry || made >= endpoint.limits.retries {
             return Err(failure.error);

@@ -5,7 +5,6 @@ use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, LlmError, LlmErrorKi
 use engram_domain::Json;
 use reqwest::{Response, header::CONTENT_TYPE};
 use serde::Deserialize;
-use tokio::time::timeout;
 
 use super::{answer::Answer, reply::Chunk, request, stream};
 use crate::{
@@ -31,20 +30,8 @@ async fn attempt(
     sink: Option<&DeltaSink>,
 ) -> Result<ChatReply, Failure> {
     let mut answer = Answer::new(request, sink);
-    let limits = endpoint.limits;
-    let send = endpoint.send(endpoint.post(endpoint.url("chat/completions"), body));
-    let read = if request.stream {
-        let response = timeout(limits.request, send)
-            .await
-            .map_err(|_| Failure::timeout(endpoint, "did not begin to answer", limits.request))??;
-        timeout(limits.stream, read(endpoint, response, true, &mut answer))
-            .await
-            .unwrap_or_else(|_| Err(Failure::timeout(endpoint, "did not end its answer", limits.stream)))
-    } else {
-        timeout(limits.request, async { read(endpoint, send.await?, false, &mut answer).await })
-            .await
-            .unwrap_or_else(|_| Err(Failure::timeout(endpoint, "did not answer", limits.request)))
-    };
+    let response = endpoint.send(endpoint.post(endpoint.url("chat/completions"), body)).await?;
+    let read = read(endpoint, response, request.stream, &mut answer).await;
     let passed = answer.passed();
     read.and_then(|raw| {
         answer.finish(raw).map_err(|why| {

@@ -88,7 +88,10 @@ async fn batch(
 }
 
 async fn attempt(endpoint: &Endpoint, request: bytes::Bytes, want: usize) -> Result<Vec<Vec<f32>>, Failure> {
-    let limit = endpoint.limits.request;
+    // Held for one attempt only, so that a provider that asks for patience does not keep its line full of sleepers.
+    // The semaphore is never closed; without it the request would only lack its limit.
+    let _place = endpoint.embed_places.acquire().await.ok();
+    let limit = endpoint.limits.embed;
     let work = async {
         let response = endpoint.send(endpoint.post(endpoint.url("embeddings"), request)).await?;
         let status = response.status();

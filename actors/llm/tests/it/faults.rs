@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engram_core::ports::{Delta, LlmErrorKind};
+use engram_core::ports::{Delta, EmbedError, LlmErrorKind};
+use engram_domain::EmbeddingConfig;
 use engram_llm::ProviderSettings;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -142,12 +143,16 @@ async fn patience_has_limits() {
     .await;
     let short = Duration::from_millis(150);
     let providers =
-        providers(ProviderSettings { request_timeout: short, stream_idle_timeout: short, ..settings(&server.base) });
-    for asked in [request("vllm/silent"), streamed("vllm/silent"), streamed("vllm/stops")] {
-        let error = chat(&providers, asked).await.0.expect_err("no answer");
-        assert_eq!(error.kind, LlmErrorKind::Timeout, "{error}");
+        providers(ProviderSettings { embed_timeout: short, stream_idle_timeout: short, ..settings(&server.base) });
+    let error = chat(&providers, streamed("vllm/stops")).await.0.expect_err("no answer");
+    assert_eq!(error.kind, LlmErrorKind::Timeout, "{error}");
+    let error = providers.embedder().embed(&embedding("vllm/silent"), &["x".into()]).await.expect_err("no answer");
+    assert!(matches!(&error, EmbedError::Provider(why) if why.contains("did not answer")), "{error}");
+    assert_eq!(server.requests().len(), 2, "a time-out is not tried again");
+    // How long a model may think before it begins to answer is its caller's to say.
+    for asked in [request("vllm/silent"), streamed("vllm/silent")] {
+        assert!(tokio::time::timeout(short * 3, chat(&providers, asked)).await.is_err(), "it ended by itself");
     }
-    assert_eq!(server.requests().len(), 3, "a time-out is not tried again");
 }
 
 /// Cancels a call after a moment; returns how long it took to return after that.
@@ -195,26 +200,33 @@ async fn cancelling_ends_a_pause_before_a_retry() {
 async fn a_full_line_is_waited_in_and_can_be_left() {
     let server = Server::start(|_, seen| match seen.body["model"].as_str() {
         Some("slow") => Reply::Hang(vec![]),
-        _ => Reply::says("ok"),
+        _ => Reply::json(200, &json!({"data": [{"embedding": [1.0, 0.0]}]})),
     })
     .await;
-    let providers = providers(ProviderSettings { max_concurrent: 1, ..settings(&server.base) });
-    let llm = providers.llm();
-    let (first, second) = (CancellationToken::new(), CancellationToken::new());
-    let slow = tokio::spawn({
-        let (llm, first) = (Arc::clone(&llm), first.clone());
-        async move { llm.chat(request("vllm/slow"), None, first).await }
-    });
+    let embedder = providers(ProviderSettings { max_embed_requests: 1, ..settings(&server.base) }).embedder();
+    let embed = |handle: &'static str| {
+        let embedder = Arc::clone(&embedder);
+        async move { embedder.embed(&embedding(handle), &["x".into()]).await }
+    };
+    let slow = tokio::spawn(embed("vllm/slow"));
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let waits = tokio::spawn({
-        let (llm, second) = (Arc::clone(&llm), second.clone());
-        async move { llm.chat(request("vllm/m"), None, second).await }
-    });
+    let waits = tokio::spawn(embed("vllm/e"));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(server.requests().len(), 1, "one place, one request");
-    second.cancel();
-    assert_eq!(waits.await.expect("no panic").expect_err("cancelled").kind, LlmErrorKind::Cancelled);
-    first.cancel();
-    slow.await.expect("no panic").expect_err("cancelled");
-    chat(&providers, request("vllm/m")).await.0.expect("the place is free again");
+    waits.abort();
+    assert!(waits.await.expect_err("it was aborted").is_cancelled());
+    slow.abort();
+    assert!(slow.await.expect_err("it was aborted").is_cancelled());
+    embed("vllm/e").await.expect("the place is free again");
+    assert_eq!(server.requests().len(), 2, "who has left the line asks for nothing");
+}
+
+fn embedding(handle: &str) -> EmbeddingConfig {
+    let (_, model) = handle.split_once('/').expect("a handle");
+    EmbeddingConfig {
+        embedding_model: model.into(),
+        handle: Some(handle.into()),
+        embedding_dim: 2,
+        ..EmbeddingConfig::default()
+    }
 }

@@ -30,7 +30,7 @@ pub fn settings(base: &str) -> ProviderSettings {
         vllm_base: Some(base.into()),
         vllm_api_key: Some("sk-secret".into()),
         connect_timeout: Duration::from_millis(500),
-        request_timeout: Duration::from_secs(5),
+        embed_timeout: Duration::from_secs(5),
         stream_idle_timeout: Duration::from_secs(5),
         ..ProviderSettings::default()
     }

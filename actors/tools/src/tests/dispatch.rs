@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use engram_core::ports::{ToolEffect, ToolExecutor};
 use engram_domain::{JsonMap, ToolKind, ToolStatus};
@@ -67,16 +67,12 @@ async fn send_message_answers_the_constant_and_checks_its_argument() {
 }
 
 #[tokio::test]
-async fn a_call_ends_at_the_time_limit_or_when_it_is_cancelled() {
-    let world = Arc::new(World::default());
-    let insert = || [("content".to_owned(), json!("x"))].into_iter().collect::<JsonMap>();
-    let tools = executors(&world).with_time_limit(Duration::from_millis(20));
+async fn a_call_ends_when_it_is_cancelled() {
+    let insert = [("content".to_owned(), json!("x"))].into_iter().collect::<JsonMap>();
     let tool = builtin_tool("archival_memory_insert");
-    let outcome = tools.run(context("hangs"), tool.clone(), insert(), CancellationToken::new()).await;
-    assert_eq!(outcome.text, "the call did not finish within 0.02 seconds");
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let outcome = tools.run(context("hangs"), tool, insert(), cancel).await;
+    let outcome = executors(&Arc::new(World::default())).run(context("hangs"), tool, insert, cancel).await;
     assert_eq!(outcome.text, "the call was cancelled");
 }
 

@@ -21,6 +21,9 @@ struct Echo;
 
 #[async_trait]
 impl Agents for Echo {
+    fn patience(&self) -> Duration {
+        Duration::from_mins(2)
+    }
     async fn ask(&self, m: AgentMessage, _: Duration, _: CancellationToken) -> Result<Vec<String>, AskError> {
         match m.to.0.as_u128() {
             13 => Err(AskError::Failed { to: m.to, why: "out of luck".into() }),
@@ -104,6 +107,9 @@ struct Silent(AtomicUsize);
 
 #[async_trait]
 impl Agents for Silent {
+    fn patience(&self) -> Duration {
+        Duration::from_mins(2)
+    }
     async fn ask(&self, m: AgentMessage, patience: Duration, _: CancellationToken) -> Result<Vec<String>, AskError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(patience).await;

@@ -12,7 +12,6 @@ use engram_core::{
     },
 };
 use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolKind, ToolStatus};
-use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::http::{
@@ -114,10 +113,8 @@ async fn execute(
         chain: Vec::new(),
         env,
     };
-    // A caller that goes away takes its call with it: the guard fires when this future is dropped.
-    let cancel = CancellationToken::new();
-    let _guard = cancel.clone().drop_guard();
-    let outcome = app.executor.run(context, tool, args, cancel).await;
+    // A caller that goes away takes its call with it: this future is dropped then.
+    let outcome = app.engine.run_tool(context, tool, args).await;
     if !outcome.writes.is_empty() {
         app.store.apply_tool_writes(id, &[], &outcome.writes, app.clock.now()).await?;
     }

@@ -28,7 +28,7 @@ macro_rules! insert_sql {
             "WITH ",
             $before,
             "place AS (
-                SELECT c.id, c.agent_id, a.rev, coalesce($10, a.busy_policy) AS policy, n.id AS node, n.url, n.secret,
+                SELECT c.id, c.agent_id, a.organization_id, a.rev, coalesce($10, a.busy_policy) AS policy, n.id AS node, n.url, n.secret,
                        ",
             $known,
             " AS known,
@@ -40,9 +40,9 @@ macro_rules! insert_sql {
             alive!(),
             " WHERE c.id = $3 AND (c.agent_id = $2) IS TRUE
             ), stored AS (
-                INSERT INTO runs (id, agent_id, conversation_id, status, input, background, run_type, metadata,
+                INSERT INTO runs (id, organization_id, agent_id, conversation_id, status, input, background, run_type, metadata,
                                   callback_url, created_at, updated_at, interrupts)
-                SELECT $1, agent_id, id, 'created', $4, $5, $6, $7, $8, $9, $9, policy = 'interrupt'
+                SELECT $1, organization_id, agent_id, id, 'created', $4, $5, $6, $7, $8, $9, $9, policy = 'interrupt'
                 FROM place
                 WHERE known IS NULL AND open < $11 AND (policy <> 'reject' OR $12 AND open = 0)
                 RETURNING id

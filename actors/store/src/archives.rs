@@ -1,6 +1,6 @@
 //! Archives of passages and which agents use them.
 
-use engram_domain::{AgentId, Archive, ArchiveId, Time};
+use engram_domain::{AgentId, Archive, ArchiveId, DEFAULT_ORGANIZATION, OrgId, Time};
 use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
 
@@ -66,21 +66,20 @@ impl Store {
     /// Creates an archive.
     pub async fn create_archive(&self, archive: &Archive) -> Result<()> {
         let mut conn = self.pool.acquire().await.map_err(db)?;
-        insert(&mut conn, archive).await
+        insert(&mut conn, DEFAULT_ORGANIZATION, archive).await
     }
 
     /// The archive that the agent writes to: its first one; where it has none, `fresh` is created and
     /// attached. None when there is no such agent. Two calls at once agree on one archive.
     pub async fn default_archive(&self, agent: AgentId, fresh: &Archive) -> Result<Option<Archive>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        let locked: Option<Uuid> = sqlx::query_scalar("SELECT id FROM agents WHERE id = $1 FOR NO KEY UPDATE")
-            .bind(agent.0)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(db)?;
-        if locked.is_none() {
-            return Ok(None);
-        }
+        let organization: Option<Uuid> =
+            sqlx::query_scalar("SELECT organization_id FROM agents WHERE id = $1 FOR NO KEY UPDATE")
+                .bind(agent.0)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(db)?;
+        let Some(organization) = organization else { return Ok(None) };
         let row = sqlx::query_as::<_, ArchiveRow>(concat!(
             "SELECT ",
             archive_columns!(),
@@ -94,7 +93,7 @@ impl Store {
         if let Some(row) = row {
             return Archive::try_from(row).map(Some);
         }
-        insert(&mut tx, fresh).await?;
+        insert(&mut tx, OrgId(organization), fresh).await?;
         crate::agents::link_archive(&mut tx, agent, fresh.id).await?;
         crate::agents::bump(&mut tx, &[agent.0]).await?;
         tx.commit().await.map_err(db)?;
@@ -149,10 +148,10 @@ pub(crate) async fn bump_owners(conn: &mut PgConnection, archive: ArchiveId) -> 
     crate::agents::bump(conn, &owners).await
 }
 
-async fn insert(conn: &mut PgConnection, a: &Archive) -> Result<()> {
+async fn insert(conn: &mut PgConnection, organization: OrgId, a: &Archive) -> Result<()> {
     sqlx::query(
-        "INSERT INTO archives (id, name, description, embedding, metadata, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO archives (id, name, description, embedding, metadata, created_at, updated_at, organization_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(a.id.0)
     .bind(&a.name)
@@ -161,6 +160,7 @@ async fn insert(conn: &mut PgConnection, a: &Archive) -> Result<()> {
     .bind(a.metadata.as_ref().map(AsJson))
     .bind(a.created_at)
     .bind(a.updated_at)
+    .bind(organization.0)
     .execute(conn)
     .await
     .map_err(db)?;

@@ -84,7 +84,7 @@ fn is_break(error: &sqlx::Error) -> bool {
 /// Words for the unique constraints that a caller can run into.
 fn conflict(constraint: Option<&str>, text: String) -> String {
     match constraint {
-        Some("tools_name_key") => "a tool with this name exists".into(),
+        Some("tools_organization_id_name_key") => "a tool with this name exists".into(),
         Some("agent_blocks_agent_id_label_key") => "the agent has a block with this label".into(),
         Some("agent_blocks_pkey") => "the block is attached to the agent".into(),
         Some("agent_env_agent_id_key_key") => "the agent has a variable with this key".into(),

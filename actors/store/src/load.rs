@@ -88,8 +88,9 @@ async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<(Agent, Op
         agent_columns!(),
         ", v.most, v.least FROM agents a LEFT JOIN conversations d ON d.id = a.id
          LEFT JOIN LATERAL (
-            SELECT coalesce(g.max_message_buffer_length, $2) AS most, coalesce(g.min_message_buffer_length, $3) AS least
-            FROM groups g WHERE g.manager_agent_id = a.id AND g.manager_type = 'voice_sleeptime'
+            SELECT coalesce(s.max_message_buffer_length, $2) AS most, coalesce(s.min_message_buffer_length, $3) AS least
+            FROM group_sleep s JOIN groups g ON g.id = s.group_id
+            WHERE s.manager_agent_id = a.id AND s.manager_type = 'voice_sleeptime'
             ORDER BY g.created_at, g.id LIMIT 1
          ) v ON true WHERE a.id = $1"
     ))

@@ -1,7 +1,7 @@
 //! Tools: the catalogue that comes with the server, and lists.
 
 use engram_core::{builtin, ports::Ids};
-use engram_domain::{AgentId, JsonMap, Time, Tool, ToolId, ToolKind};
+use engram_domain::{AgentId, DEFAULT_ORGANIZATION, JsonMap, Time, Tool, ToolId, ToolKind};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -60,9 +60,9 @@ impl Store {
         for tool in builtin::all() {
             sqlx::query(
                 "INSERT INTO tools (id, name, kind, description, source_type, json_schema, tags, return_char_limit, \
-                 enable_parallel_execution, created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, 'python', $5, $6, $7, $8, $9, $9) \
-                 ON CONFLICT (name) DO UPDATE SET kind = EXCLUDED.kind, description = EXCLUDED.description, \
+                 enable_parallel_execution, created_at, updated_at, organization_id) \
+                 VALUES ($1, $2, $3, $4, 'python', $5, $6, $7, $8, $9, $9, $10) \
+                 ON CONFLICT (organization_id, name) DO UPDATE SET kind = EXCLUDED.kind, description = EXCLUDED.description, \
                  json_schema = EXCLUDED.json_schema, updated_at = EXCLUDED.updated_at \
                  WHERE tools.kind <> 'custom' AND (tools.kind, tools.description, tools.json_schema::text) \
                  IS DISTINCT FROM (EXCLUDED.kind, EXCLUDED.description, EXCLUDED.json_schema::text)",
@@ -76,6 +76,7 @@ impl Store {
             .bind(builtin::RETURN_CHAR_LIMIT)
             .bind(tool.parallel)
             .bind(now)
+            .bind(DEFAULT_ORGANIZATION.0)
             .execute(&mut *tx)
             .await
             .map_err(db)?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     Result, Store,
     error::db,
-    rows::{GroupRow, ScheduleRow, group_columns, schedule_columns},
+    rows::{GroupRow, ScheduleRow, group_columns, group_tables, schedule_columns},
 };
 
 /// As much of an agent as names it.
@@ -51,8 +51,9 @@ impl Store {
         let rows: Vec<GroupRow> = sqlx::query_as(concat!(
             "SELECT ",
             group_columns!(),
-            " FROM groups g
-              WHERE g.id IN (SELECT id FROM groups WHERE manager_agent_id = ANY($1)
+            " FROM ",
+            group_tables!(),
+            " WHERE g.id IN (SELECT id FROM groups WHERE manager_agent_id = ANY($1)
                              UNION ALL SELECT group_id FROM group_agents WHERE agent_id = ANY($1)
                              UNION ALL SELECT group_id FROM group_runs WHERE status IN ('created', 'running'))
               ORDER BY g.created_at, g.id LIMIT $2"

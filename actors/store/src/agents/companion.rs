@@ -4,7 +4,7 @@
 //! Invariants: an agent leads one group of companions at most that was made here; companion and group are
 //! created in one transaction, and go in one.
 
-use engram_domain::{AgentId, Group, Time};
+use engram_domain::{AgentId, DEFAULT_ORGANIZATION, Group, OrgId, Time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -41,8 +41,8 @@ impl Store {
     /// Creates an agent together with its companion. All of it happens or none of it.
     pub async fn create_agent_with_companion(&self, new: &NewAgent, companion: &NewCompanion) -> Result<()> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        create::insert(&mut tx, new).await?;
-        insert(&mut tx, companion).await?;
+        create::insert(&mut tx, DEFAULT_ORGANIZATION, new).await?;
+        insert(&mut tx, DEFAULT_ORGANIZATION, companion).await?;
         tx.commit().await.map_err(db)
     }
 
@@ -54,7 +54,7 @@ impl Store {
         if !touch(&mut tx, main, now).await? || leads(&mut tx, main).await? {
             return Ok(false);
         }
-        insert(&mut tx, companion).await?;
+        insert(&mut tx, DEFAULT_ORGANIZATION, companion).await?;
         tx.commit().await.map_err(db)?;
         Ok(true)
     }
@@ -96,9 +96,9 @@ impl Store {
     }
 }
 
-async fn insert(conn: &mut PgConnection, companion: &NewCompanion) -> Result<()> {
-    create::insert(conn, &companion.agent).await?;
-    groups::insert(conn, &companion.group).await
+async fn insert(conn: &mut PgConnection, organization: OrgId, companion: &NewCompanion) -> Result<()> {
+    create::insert(conn, organization, &companion.agent).await?;
+    groups::insert(conn, organization, &companion.group).await
 }
 
 async fn leads(conn: &mut PgConnection, main: AgentId) -> Result<bool> {

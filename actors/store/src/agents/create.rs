@@ -1,7 +1,7 @@
 //! Creating an agent.
 
 use engram_core::ports::store::PromptMeta;
-use engram_domain::{Agent, AgentId, Block, BlockId, EnvVar, Message, ToolId};
+use engram_domain::{Agent, AgentId, Block, BlockId, DEFAULT_ORGANIZATION, EnvVar, IdentityId, Message, OrgId, ToolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -28,49 +28,50 @@ impl Store {
     /// Creates an agent. All of it happens or none of it.
     pub async fn create_agent(&self, new: &NewAgent) -> Result<()> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        insert(&mut tx, new).await?;
+        insert(&mut tx, DEFAULT_ORGANIZATION, new).await?;
         tx.commit().await.map_err(db)
     }
 }
 
 /// All rows of a new agent, for whoever creates one among other things.
-pub(super) async fn insert(conn: &mut PgConnection, new: &NewAgent) -> Result<()> {
-    insert_agent(conn, &new.agent).await?;
+pub(super) async fn insert(conn: &mut PgConnection, organization: OrgId, new: &NewAgent) -> Result<()> {
+    insert_agent(conn, organization, &new.agent).await?;
+    insert_identities(conn, new.agent.id, &new.agent.identity_ids).await?;
     replace_env(conn, new.agent.id, &new.agent.env).await?;
     for block in &new.blocks {
-        crate::blocks::insert(conn, block).await?;
+        crate::blocks::insert(conn, organization, block).await?;
     }
     attach_blocks(conn, new.agent.id, &new.block_order).await?;
     attach_tools(conn, new.agent.id, &new.tool_ids).await?;
-    insert_conversation(conn, new).await
+    insert_conversation(conn, organization, new).await
 }
 
 /// The agent's default conversation: it has the agent's own UUID.
-async fn insert_conversation(conn: &mut PgConnection, new: &NewAgent) -> Result<()> {
+async fn insert_conversation(conn: &mut PgConnection, organization: OrgId, new: &NewAgent) -> Result<()> {
     let Some(system) = new.messages.first() else {
         return Err(StoreError::Invalid("a conversation begins with the system message".into()));
     };
     let next_seq = i64::try_from(new.messages.len()).unwrap_or(i64::MAX);
     sqlx::query(
-        "INSERT INTO conversations (id, agent_id, system_message_id, context_from, next_seq, prompt_meta, \
-         last_message_at, created_at, updated_at) VALUES ($1, $1, $2, 1, $3, $4, $5, $5, $5)",
+        "INSERT INTO conversations (id, organization_id, agent_id, system_message_id, context_from, next_seq, \
+         prompt_meta, last_message_at, created_at, updated_at) VALUES ($1, $6, $1, $2, 1, $3, $4, $5, $5, $5)",
     )
     .bind(new.agent.id.0)
     .bind(system.id.0)
     .bind(next_seq)
     .bind(AsJson(&new.prompt_meta))
     .bind(new.agent.created_at)
+    .bind(organization.0)
     .execute(&mut *conn)
     .await
     .map_err(db)?;
     MessageColumns::of(&new.messages)?.insert(conn, new.agent.id.0, new.agent.id.0).await
 }
 
-async fn insert_agent(conn: &mut PgConnection, a: &Agent) -> Result<()> {
-    let identities: Vec<Uuid> = a.identity_ids.iter().map(|i| i.0).collect();
+async fn insert_agent(conn: &mut PgConnection, organization: OrgId, a: &Agent) -> Result<()> {
     sqlx::query(
         "INSERT INTO agents (id, name, description, agent_type, system, llm, embedding, model_settings, compaction, \
-         response_format, tool_rules, tags, metadata, identity_ids, message_buffer_autoclear, enable_sleeptime, \
+         response_format, tool_rules, tags, metadata, organization_id, message_buffer_autoclear, enable_sleeptime, \
          timezone, max_files_open, per_file_view_window_char_limit, hidden, project_id, template_id, \
          base_template_id, created_at, updated_at, rev, busy_policy) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
@@ -89,7 +90,7 @@ async fn insert_agent(conn: &mut PgConnection, a: &Agent) -> Result<()> {
     .bind(AsJson(&a.tool_rules))
     .bind(&a.tags)
     .bind(AsJson(&a.metadata))
-    .bind(identities)
+    .bind(organization.0)
     .bind(a.message_buffer_autoclear)
     .bind(a.enable_sleeptime)
     .bind(&a.timezone)
@@ -103,6 +104,23 @@ async fn insert_agent(conn: &mut PgConnection, a: &Agent) -> Result<()> {
     .bind(a.updated_at)
     .bind(a.rev)
     .bind(a.busy_policy.as_str())
+    .execute(conn)
+    .await
+    .map_err(db)?;
+    Ok(())
+}
+
+async fn insert_identities(conn: &mut PgConnection, agent: AgentId, identities: &[IdentityId]) -> Result<()> {
+    if identities.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = identities.iter().map(|i| i.0).collect();
+    sqlx::query(
+        "INSERT INTO agent_identities (agent_id, identity_id, position) \
+         SELECT $1, n.id, n.place FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place) ON CONFLICT DO NOTHING",
+    )
+    .bind(agent.0)
+    .bind(ids)
     .execute(conn)
     .await
     .map_err(db)?;

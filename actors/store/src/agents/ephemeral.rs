@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use engram_core::ports::{EphemeralAgents, NewRun};
-use engram_domain::{AgentId, Block, NodeId, Time};
+use engram_domain::{AgentId, Block, DEFAULT_ORGANIZATION, NodeId, Time};
 use uuid::Uuid;
 
 use super::{
@@ -60,11 +60,11 @@ impl Store {
             return Ok(false);
         }
         if new.fresh {
-            crate::blocks::insert(&mut tx, &new.block).await?;
+            crate::blocks::insert(&mut tx, DEFAULT_ORGANIZATION, &new.block).await?;
             attach_blocks(&mut tx, new.main, &[(new.block.id, new.block.label.clone())]).await?;
             share(&mut tx, &companions, new.block.id.0, &new.block.label).await?;
         }
-        insert(&mut tx, &new.agent).await?;
+        insert(&mut tx, DEFAULT_ORGANIZATION, &new.agent).await?;
         let own: Vec<Uuid> = new.agent.blocks.iter().map(|b| b.id.0).collect();
         sqlx::query(
             "INSERT INTO ephemeral_agents (agent_id, main_agent_id, own_blocks, created_at) VALUES ($1, $2, $3, $4)",

@@ -99,7 +99,7 @@ fn push_where(q: &mut QueryBuilder<Postgres>, f: &AgentFilter) {
     push_equals(q, "a.base_template_id", f.base_template_id.as_deref());
     push_equals(q, "d.last_stop_reason", f.last_stop_reason.map(StopReason::as_str));
     if let Some(id) = f.identity_id {
-        q.push(" AND ").push_bind(id.0).push(" = ANY (a.identity_ids)");
+        q.push(" AND a.id IN (SELECT agent_id FROM agent_identities WHERE identity_id = ").push_bind(id.0).push(")");
     }
     if let Some(id) = f.block_id {
         q.push(" AND a.id IN (SELECT agent_id FROM agent_blocks WHERE block_id = ").push_bind(id.0).push(")");

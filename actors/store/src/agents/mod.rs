@@ -16,7 +16,7 @@ mod list;
 mod modify;
 mod relations;
 
-use engram_domain::{Agent, AgentId, EnvVar, Time};
+use engram_domain::{Agent, AgentId, EnvVar, OrgId, Time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub use modify::AgentPatch;
 pub use relations::{Relations, Wanted};
 
 use crate::{
-    Result, Store,
+    Result, Store, StoreError,
     again::again,
     error::db,
     rows::{AgentRow, EnvRow, agent_columns},
@@ -102,6 +102,16 @@ impl Store {
         .await?;
         Ok(deleted.contains(&id.0))
     }
+}
+
+/// Whose agent it is. [`StoreError::Invalid`] when there is no such agent.
+pub(crate) async fn organization_of(conn: &mut PgConnection, agent: AgentId) -> Result<OrgId> {
+    let organization: Option<Uuid> = sqlx::query_scalar("SELECT organization_id FROM agents WHERE id = $1")
+        .bind(agent.0)
+        .fetch_optional(conn)
+        .await
+        .map_err(db)?;
+    organization.map(OrgId).ok_or_else(|| StoreError::Invalid("the agent does not exist".into()))
 }
 
 /// Tells live actors of these agents to load again. Rows are locked in the order of their ids, so

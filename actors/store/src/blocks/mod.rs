@@ -7,7 +7,7 @@
 mod list;
 mod modify;
 
-use engram_domain::{Block, BlockId};
+use engram_domain::{Block, BlockId, DEFAULT_ORGANIZATION, OrgId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ impl Store {
     /// Creates a block.
     pub async fn create_block(&self, block: &Block) -> Result<()> {
         let mut conn = self.pool.acquire().await.map_err(db)?;
-        insert(&mut conn, block).await
+        insert(&mut conn, DEFAULT_ORGANIZATION, block).await
     }
 
     /// Deletes a block and takes it from every agent that has it. Returns what it was.
@@ -80,11 +80,11 @@ pub(crate) async fn owners(conn: &mut PgConnection, block: BlockId) -> Result<Ve
 }
 
 /// Inserts a block.
-pub(crate) async fn insert(conn: &mut PgConnection, b: &Block) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, organization: OrgId, b: &Block) -> Result<()> {
     sqlx::query(
         "INSERT INTO blocks (id, label, value, char_limit, description, read_only, metadata, template_name, \
-         is_template, preserve_on_migration, project_id, hidden, tags, created_at, updated_at, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         is_template, preserve_on_migration, project_id, hidden, tags, created_at, updated_at, version, \
+         organization_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(b.id.0)
     .bind(&b.label)
@@ -102,6 +102,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, b: &Block) -> Result<()> {
     .bind(b.created_at)
     .bind(b.updated_at)
     .bind(b.version)
+    .bind(organization.0)
     .execute(conn)
     .await
     .map_err(db)?;

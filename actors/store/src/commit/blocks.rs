@@ -2,7 +2,7 @@
 //! block do not overwrite each other's words.
 
 use engram_core::ports::store::BlockWrite;
-use engram_domain::{Block, BlockId, ConversationId, Time};
+use engram_domain::{AgentId, Block, BlockId, ConversationId, Time};
 use sqlx::{PgConnection, error::ErrorKind};
 use uuid::Uuid;
 
@@ -120,7 +120,8 @@ async fn set(
 async fn create(conn: &mut PgConnection, agent: Uuid, block: &Block) -> Result<bool> {
     let mut block = block.clone();
     block.value = without_nul(block.value);
-    crate::blocks::insert(&mut *conn, &block).await?;
+    let organization = agents::organization_of(&mut *conn, AgentId(agent)).await?;
+    crate::blocks::insert(&mut *conn, organization, &block).await?;
     let attached = sqlx::query(
         "INSERT INTO agent_blocks (agent_id, block_id, position, label)
          SELECT $1, $2, coalesce(max(position), -1) + 1, $3 FROM agent_blocks WHERE agent_id = $1",

@@ -131,7 +131,7 @@ pub(super) async fn delete_from(conn: &mut PgConnection, conversation: Conversat
     // Other messages get their places, and nobody has heard of those.
     sqlx::query(
         // Whatever the mark is: who moves it at this moment is waited for.
-        "UPDATE groups SET evicted_seq = least(evicted_seq, $2)
+        "UPDATE group_sleep SET evicted_seq = least(evicted_seq, $2)
          WHERE manager_agent_id = $1 AND manager_type = 'voice_sleeptime'",
     )
     .bind(conversation.0)

@@ -70,9 +70,9 @@ async fn create_archive(
         return Ok(found);
     }
     let (id, embedding): (Uuid, RawJson) = sqlx::query_as(
-        "INSERT INTO archives (id, name, embedding, created_at, updated_at)
+        "INSERT INTO archives (id, organization_id, name, embedding, created_at, updated_at)
          SELECT coalesce(nullif($2, '00000000-0000-0000-0000-000000000000'::uuid), gen_random_uuid()),
-                a.name || '''s archive', a.embedding, $3, $3
+                a.organization_id, a.name || '''s archive', a.embedding, $3, $3
          FROM agents a WHERE a.id = $1 RETURNING id, embedding",
     )
     .bind(agent.0)

@@ -32,7 +32,7 @@ macro_rules! turn_sql {
         WHERE id = $1 AND epoch = $2 AND next_seq = $3
           AND ($23::uuid IS NULL
                OR EXISTS (SELECT FROM runs o WHERE o.id = $23 AND o.status IN ('created', 'running')))
-        RETURNING id, agent_id
+        RETURNING id, agent_id, organization_id
     ), appended AS (
         INSERT INTO messages (conversation_id, agent_id, ",
     message_targets!(),
@@ -53,17 +53,17 @@ macro_rules! turn_sql {
         WHERE r.id = $23 AND r.conversation_id = fence.id AND r.status IN ('created', 'running')
         RETURNING r.agent_id, r.run_type
     ), counted AS (
-        UPDATE groups g SET turns_counter = coalesce(g.turns_counter, -1) + 1
+        UPDATE group_sleep g SET turns_counter = coalesce(g.turns_counter, -1) + 1
         FROM moved
         WHERE $31 AND $24 = 'completed' AND $25 <> 'requires_approval' AND $1 = moved.agent_id
           AND moved.run_type <> 'sleeptime'
           AND g.manager_agent_id = moved.agent_id AND g.manager_type IN ('sleeptime', 'voice_sleeptime')
     ), stepped AS (
-        INSERT INTO steps (id, run_id, agent_id, conversation_id, provider_name, model, model_handle, model_endpoint,
+        INSERT INTO steps (id, organization_id, run_id, agent_id, conversation_id, provider_name, model, model_handle, model_endpoint,
             context_window, completion_tokens, prompt_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
             stop_reason, status, error, feedback, tags, response, context_from, context_to, llm_ns, tool_ns, step_ns,
             created_at)
-        SELECT $32, $33, fence.agent_id, fence.id, $34, $35, $36, $37, $38, $39[1], $39[2], $39[3], $39[4], $39[5],
+        SELECT $32, fence.organization_id, $33, fence.agent_id, fence.id, $34, $35, $36, $37, $38, $39[1], $39[2], $39[3], $39[4], $39[5],
             $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51
         FROM fence WHERE $32 IS NOT NULL
     )",

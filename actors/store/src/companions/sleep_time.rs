@@ -73,23 +73,23 @@ macro_rules! frequency {
 }
 
 /// Groups that are due, a few for each reason. The reasons are asked for one by one and in the words of their indexes
-/// (`migrations/0007_groups_again.sql`), because all of them in one condition would look at every group. One is begun at a
+/// (`migrations/0004_groups.sql`), because all of them in one condition would look at every group. One is begun at a
 /// time, so a few are enough: they are only more than one because other nodes may have them locked.
 macro_rules! due {
     () => {
         concat!(
-            "(SELECT g.id FROM groups g
-              WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1)
+            "(SELECT g.group_id FROM group_sleep g
+              WHERE g.manager_type = 'sleeptime' AND g.group_id <> ALL($1)
                 AND g.turns_counter + 1 - g.turns_worked >= ",
             frequency!(),
             " ORDER BY g.updated_at LIMIT 64)
              UNION ALL
-             (SELECT g.id FROM groups g
-              WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1) AND g.next_sleep_at <= $2
+             (SELECT g.group_id FROM group_sleep g
+              WHERE g.manager_type = 'sleeptime' AND g.group_id <> ALL($1) AND g.next_sleep_at <= $2
               ORDER BY g.next_sleep_at LIMIT 64)
              UNION ALL
-             (SELECT g.id FROM groups g
-              WHERE g.manager_type = 'sleeptime' AND g.id <> ALL($1)
+             (SELECT g.group_id FROM group_sleep g
+              WHERE g.manager_type = 'sleeptime' AND g.group_id <> ALL($1)
                 AND g.idle_ms IS NOT NULL AND g.turns_counter + 1 > g.turns_worked AND ",
             idle!(),
             " ORDER BY g.updated_at LIMIT 64)"
@@ -127,7 +127,7 @@ impl Store {
     ) -> Result<Option<(Uuid, Result<Vec<Begun>>)>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         let group = sqlx::query_as::<_, DueGroup>(concat!(
-            "SELECT g.id, g.manager_agent_id, coalesce(g.turns_counter + 1 - g.turns_worked, 0) AS pending,
+            "SELECT g.group_id AS id, g.manager_agent_id, coalesce(g.turns_counter + 1 - g.turns_worked, 0) AS pending,
                     g.turns_worked AS worked, g.last_processed_message_id AS last, g.kind, g.scheduled_at, g.cron,
                     g.timezone, g.every_seconds,
                     CASE WHEN g.next_sleep_at <= $2 THEN g.next_sleep_at END AS due_at, ",
@@ -135,10 +135,10 @@ impl Store {
             " AS frequency, ",
             idle!(),
             " AS idle, ARRAY(SELECT ga.agent_id FROM group_agents ga
-                          WHERE ga.group_id = g.id AND ga.agent_id <> g.manager_agent_id
+                          WHERE ga.group_id = g.group_id AND ga.agent_id <> g.manager_agent_id
                           ORDER BY ga.position) AS companions
-             FROM groups g
-             WHERE g.manager_type = 'sleeptime' AND g.id IN (",
+             FROM group_sleep g
+             WHERE g.manager_type = 'sleeptime' AND g.group_id IN (",
             due!(),
             // Once more, of the row as it is when it is locked.
             ") AND (g.turns_counter + 1 - g.turns_worked >= ",
@@ -193,8 +193,8 @@ async fn begin_all(
     }
     let due_at = group.due_at.filter(|_| room);
     sqlx::query(
-        "UPDATE groups SET turns_worked = $2, last_processed_message_id = $3,
-                next_sleep_at = CASE WHEN $4 THEN $5 ELSE next_sleep_at END WHERE id = $1",
+        "UPDATE group_sleep SET turns_worked = $2, last_processed_message_id = $3,
+                next_sleep_at = CASE WHEN $4 THEN $5 ELSE next_sleep_at END WHERE group_id = $1",
     )
     .bind(group.id)
     .bind(group.worked)
@@ -211,7 +211,7 @@ async fn begin_all(
 /// be looked at for ever.
 fn next_time(group: &DueGroup, due: Time, now: Time) -> Option<Time> {
     let id = GroupId(group.id);
-    match group.when.clone().some("groups", group.id) {
+    match group.when.clone().some("group_sleep", group.id) {
         Ok(Some(when)) => schedule::following(&when, due, now).unwrap_or_else(|error| {
             tracing::error!(group = %id, %error, "its companions have no next time");
             None

@@ -26,7 +26,7 @@ use crate::{
     rows::{MessageRow, message_columns},
 };
 
-/// Where the messages end that have left the context and whose turns are over; for `groups g` and `conversations c`.
+/// Where the messages end that have left the context and whose turns are over; for `group_sleep g` and `conversations c`.
 macro_rules! left {
     () => {
         "least(c.context_from, (SELECT min(r.first_seq) FROM runs r
@@ -46,7 +46,7 @@ struct Leaving {
 impl VoiceSleepTime for Store {
     async fn begin_voice_sleep_time(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<Begun>> {
         let groups: Vec<Uuid> = sqlx::query_scalar(concat!(
-            "SELECT g.id FROM groups g JOIN conversations c ON c.id = g.manager_agent_id
+            "SELECT g.group_id FROM group_sleep g JOIN conversations c ON c.id = g.manager_agent_id
              WHERE g.manager_type = 'voice_sleeptime' AND c.context_from > g.evicted_seq AND g.evicted_seq < ",
             left!(),
             " ORDER BY g.updated_at LIMIT $1"
@@ -87,7 +87,7 @@ impl Store {
     async fn begin_for_voice_group(&self, group: Uuid, now: Time, ids: &dyn Ids) -> Result<Vec<Begun>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // A statement of its own, so that the next ones see what the former holder of the lock has done.
-        let locked = sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED")
+        let locked = sqlx::query("SELECT FROM group_sleep WHERE group_id = $1 FOR NO KEY UPDATE SKIP LOCKED")
             .bind(group)
             .fetch_optional(&mut *tx)
             .await
@@ -121,8 +121,8 @@ async fn begin(conn: &mut PgConnection, group: Uuid, now: Time, ids: &dyn Ids) -
         begun = super::tell(conn, &leaving.companions, &task, now, ids).await?;
     }
     sqlx::query(
-        "UPDATE groups SET evicted_seq = $2, last_processed_message_id = coalesce($3, last_processed_message_id)
-         WHERE id = $1",
+        "UPDATE group_sleep SET evicted_seq = $2, last_processed_message_id = coalesce($3, last_processed_message_id)
+         WHERE group_id = $1",
     )
     .bind(group)
     .bind(leaving.left)
@@ -138,10 +138,10 @@ async fn leaving(conn: &mut PgConnection, group: Uuid) -> Result<Option<Leaving>
         "SELECT g.manager_agent_id, g.evicted_seq AS told, ",
         left!(),
         " AS left, ARRAY(SELECT ga.agent_id FROM group_agents ga
-                         WHERE ga.group_id = g.id AND ga.agent_id <> g.manager_agent_id
+                         WHERE ga.group_id = g.group_id AND ga.agent_id <> g.manager_agent_id
                          ORDER BY ga.position) AS companions
-         FROM groups g JOIN conversations c ON c.id = g.manager_agent_id
-         WHERE g.id = $1 AND g.manager_type = 'voice_sleeptime' AND g.evicted_seq < ",
+         FROM group_sleep g JOIN conversations c ON c.id = g.manager_agent_id
+         WHERE g.group_id = $1 AND g.manager_type = 'voice_sleeptime' AND g.evicted_seq < ",
         left!(),
     ))
     .bind(group)

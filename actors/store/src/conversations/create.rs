@@ -35,16 +35,13 @@ impl Store {
     /// Creates a conversation. The agent must exist ([`StoreError::Invalid`]).
     pub async fn create_conversation(&self, new: &NewConversation) -> Result<Conversation> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        for block in &new.isolated_blocks {
-            crate::blocks::insert(&mut tx, block).await?;
-        }
         let created = insert(&mut tx, new, 1, None).await?;
         tx.commit().await.map_err(db)?;
         Ok(created)
     }
 }
 
-/// Inserts the row and the messages. `summary_seq` says which message is the summary of what came
+/// Inserts the blocks, the row and the messages, for the organization of the agent. `summary_seq` says which message is the summary of what came
 /// before `context_from`.
 pub(super) async fn insert(
     conn: &mut PgConnection,
@@ -68,11 +65,16 @@ pub(super) async fn insert(
         created_at: new.created_at,
         updated_at: new.created_at,
     };
+    let organization = crate::agents::organization_of(&mut *conn, new.agent_id).await?;
+    for block in &new.isolated_blocks {
+        crate::blocks::insert(&mut *conn, organization, block).await?;
+    }
     let isolated: Vec<Uuid> = conversation.isolated_block_ids.iter().map(|id| id.0).collect();
     sqlx::query(
         "INSERT INTO conversations (id, agent_id, summary, isolated_block_ids, model, model_settings,
-             system_message_id, summary_message_id, context_from, next_seq, prompt_meta, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+             system_message_id, summary_message_id, context_from, next_seq, prompt_meta, created_at, updated_at,
+             organization_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
     )
     .bind(conversation.id.0)
     .bind(conversation.agent_id.0)
@@ -86,6 +88,7 @@ pub(super) async fn insert(
     .bind(conversation.next_seq)
     .bind(new.prompt_meta.as_ref().map(AsJson))
     .bind(conversation.created_at)
+    .bind(organization.0)
     .execute(&mut *conn)
     .await
     .map_err(db)?;

@@ -46,9 +46,6 @@ impl Store {
         // The order of a loaded context: the system message, the summary, the rest.
         let (context_from, summary_seq) = if summary.is_some() { (2, Some(1)) } else { (1, None) };
         let mut tx = self.pool.begin().await.map_err(db)?;
-        for block in &new.isolated_blocks {
-            crate::blocks::insert(&mut tx, block).await?;
-        }
         let created = create::insert(&mut tx, &new, context_from, summary_seq).await?;
         tx.commit().await.map_err(db)?;
         Ok(Some(created))

@@ -7,7 +7,7 @@ use crate::{
     Page, Result, Store,
     error::db,
     keyset::{Key, push_equals},
-    rows::{GroupRow, group_columns},
+    rows::{GroupRow, group_columns, group_tables},
 };
 
 const KEY: Key = Key { from: "groups g", column: "g.created_at", id: "g.id" };
@@ -28,7 +28,7 @@ pub struct GroupFilter {
 impl Store {
     /// A page of groups.
     pub async fn groups(&self, filter: &GroupFilter, page: Page) -> Result<Vec<Group>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", group_columns!(), " FROM groups g"));
+        let mut q = QueryBuilder::new(concat!("SELECT ", group_columns!(), " FROM ", group_tables!()));
         push_where(&mut q, filter);
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<GroupRow>()

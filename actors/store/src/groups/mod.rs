@@ -9,11 +9,11 @@
 mod list;
 mod modify;
 mod share;
+mod sleep;
 
 use std::collections::HashMap;
 
-use engram_core::schedule;
-use engram_domain::{AgentId, Group, GroupId, Time};
+use engram_domain::{AgentId, DEFAULT_ORGANIZATION, Group, GroupId, OrgId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -21,10 +21,10 @@ pub use list::GroupFilter;
 pub use modify::GroupPatch;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store,
     again::again,
     error::db,
-    rows::{GroupRow, ManagerColumns, WhenRow, group_columns},
+    rows::{GroupRow, ManagerColumns, group_columns, group_tables},
 };
 
 impl Store {
@@ -39,7 +39,7 @@ impl Store {
     pub async fn create_group(&self, group: &Group) -> Result<()> {
         again(async || {
             let mut tx = self.pool.begin().await.map_err(db)?;
-            insert(&mut tx, group).await?;
+            insert(&mut tx, DEFAULT_ORGANIZATION, group).await?;
             tx.commit().await.map_err(db)
         })
         .await
@@ -73,7 +73,9 @@ impl Store {
         let rows = sqlx::query_as::<_, GroupRow>(concat!(
             "SELECT DISTINCT ON (g.manager_agent_id) ",
             group_columns!(),
-            " FROM groups g WHERE g.manager_agent_id = ANY($1) ORDER BY g.manager_agent_id, \
+            " FROM ",
+            group_tables!(),
+            " WHERE g.manager_agent_id = ANY($1) ORDER BY g.manager_agent_id, \
              g.manager_type IN ('sleeptime', 'voice_sleeptime') DESC, g.created_at DESC, g.id DESC"
         ))
         .bind(agents)
@@ -87,7 +89,7 @@ impl Store {
 
 /// A group, for whoever reads one among other things.
 pub(crate) async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<Group>> {
-    sqlx::query_as::<_, GroupRow>(concat!("SELECT ", group_columns!(), " FROM groups g WHERE g.id = $1"))
+    sqlx::query_as::<_, GroupRow>(concat!("SELECT ", group_columns!(), " FROM ", group_tables!(), " WHERE g.id = $1"))
         .bind(id.0)
         .fetch_optional(conn)
         .await
@@ -97,52 +99,33 @@ pub(crate) async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<
 }
 
 /// Inserts a group with its members and its blocks, for whoever creates one among other things.
-pub(crate) async fn insert(conn: &mut PgConnection, g: &Group) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, organization: OrgId, g: &Group) -> Result<()> {
     let manager = ManagerColumns::from(&g.manager);
-    let when = manager.when.map(WhenRow::from).unwrap_or_default();
     sqlx::query(
-        "INSERT INTO groups (id, manager_type, description, manager_agent_id, termination_token, max_turns, \
-         sleeptime_agent_frequency, max_message_buffer_length, min_message_buffer_length, turns_counter, \
-         last_processed_message_id, project_id, template_id, base_template_id, hidden, created_at, updated_at, \
-         idle_ms, kind, cron, timezone, every_seconds, next_sleep_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23)",
+        "INSERT INTO groups (id, organization_id, manager_type, description, manager_agent_id, termination_token, \
+         max_turns, project_id, template_id, base_template_id, hidden, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(g.id.0)
+    .bind(organization.0)
     .bind(g.manager.manager_type().as_str())
     .bind(&g.description)
     .bind(manager.manager_agent_id)
     .bind(manager.termination_token)
     .bind(manager.max_turns)
-    .bind(manager.frequency)
-    .bind(manager.max_buffer)
-    .bind(manager.min_buffer)
-    .bind(g.turns_counter)
-    .bind(g.last_processed_message_id.map(|m| m.0))
     .bind(&g.project_id)
     .bind(&g.template_id)
     .bind(&g.base_template_id)
     .bind(g.hidden)
     .bind(g.created_at)
     .bind(g.updated_at)
-    .bind(manager.idle_ms)
-    .bind(when.kind)
-    .bind(when.cron)
-    .bind(when.timezone)
-    .bind(when.every_seconds)
-    .bind(first_time(&manager, g.created_at)?)
     .execute(&mut *conn)
     .await
     .map_err(db)?;
+    sleep::insert(conn, g).await?;
     share::set_members(conn, g).await?;
     share::set_blocks(conn, g).await?;
     share::give(conn, g).await?;
     share::begin_at_context(conn, g).await?;
     share::tell_managers(conn, &[&g.manager]).await
-}
-
-/// When a group's own clock calls its companions for the first time.
-fn first_time(manager: &ManagerColumns<'_>, now: Time) -> Result<Option<Time>> {
-    let first = manager.when.map(|when| schedule::first(when, now)).transpose();
-    first.map_err(|error| StoreError::Invalid(error.to_string()))
 }

@@ -5,13 +5,8 @@ use std::convert::Infallible;
 use engram_domain::{AgentId, BlockId, Group, GroupId, ManagerConfig, Time};
 use sqlx::PgConnection;
 
-use super::{first_time, read, share};
-use crate::{
-    Result, Store,
-    again::again,
-    error::db,
-    rows::{ManagerColumns, WhenRow},
-};
+use super::{read, share, sleep};
+use crate::{Result, Store, again::again, error::db, rows::ManagerColumns};
 
 /// Changes of a group; what is none stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,6 +57,11 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // A statement of its own, so that the next one sees what the former holder of the lock has done.
         sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(db)?;
+        sqlx::query("SELECT FROM group_sleep WHERE group_id = $1 FOR NO KEY UPDATE")
             .bind(id.0)
             .execute(&mut *tx)
             .await
@@ -126,15 +126,9 @@ fn apply(mut g: Group, p: &GroupPatch) -> Group {
 
 async fn update(conn: &mut PgConnection, before: &Group, g: &Group) -> Result<()> {
     let manager = ManagerColumns::from(&g.manager);
-    let when = manager.when.map(WhenRow::from).unwrap_or_default();
-    // A clock that stays as it is keeps its beat.
-    let anew = manager.when != ManagerColumns::from(&before.manager).when;
     sqlx::query(
         "UPDATE groups SET manager_type = $2, description = $3, manager_agent_id = $4, termination_token = $5, \
-         max_turns = $6, sleeptime_agent_frequency = $7, max_message_buffer_length = $8, \
-         min_message_buffer_length = $9, turns_counter = $10, project_id = $11, hidden = $12, updated_at = $13, \
-         idle_ms = $14, kind = $15, cron = $16, timezone = $17, every_seconds = $18, \
-         next_sleep_at = CASE WHEN $19 THEN $20 ELSE next_sleep_at END WHERE id = $1",
+         max_turns = $6, project_id = $7, hidden = $8, updated_at = $9 WHERE id = $1",
     )
     .bind(g.id.0)
     .bind(g.manager.manager_type().as_str())
@@ -142,22 +136,11 @@ async fn update(conn: &mut PgConnection, before: &Group, g: &Group) -> Result<()
     .bind(manager.manager_agent_id)
     .bind(manager.termination_token)
     .bind(manager.max_turns)
-    .bind(manager.frequency)
-    .bind(manager.max_buffer)
-    .bind(manager.min_buffer)
-    .bind(g.turns_counter)
     .bind(&g.project_id)
     .bind(g.hidden)
     .bind(g.updated_at)
-    .bind(manager.idle_ms)
-    .bind(when.kind)
-    .bind(when.cron)
-    .bind(when.timezone)
-    .bind(when.every_seconds)
-    .bind(anew)
-    .bind(if anew { first_time(&manager, g.updated_at)? } else { None })
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(db)?;
-    Ok(())
+    sleep::update(conn, before, g).await
 }

@@ -111,7 +111,7 @@ pub(super) async fn tell_managers(conn: &mut PgConnection, managers: &[&ManagerC
 /// (`companions/voice.rs`).
 pub(super) async fn begin_at_context(conn: &mut PgConnection, g: &Group) -> Result<()> {
     let ManagerConfig::VoiceSleeptime { manager_agent_id, .. } = g.manager else { return Ok(()) };
-    sqlx::query("UPDATE groups g SET evicted_seq = c.context_from FROM conversations c WHERE g.id = $1 AND c.id = $2")
+    sqlx::query("UPDATE group_sleep g SET evicted_seq = c.context_from FROM conversations c WHERE g.group_id = $1 AND c.id = $2")
         .bind(g.id.0)
         .bind(manager_agent_id.0)
         .execute(conn)

@@ -14,10 +14,12 @@ use crate::{
 macro_rules! agent_columns {
     () => {
         "a.id, a.name, a.description, a.agent_type, a.system, a.llm, a.embedding, a.model_settings, a.compaction, \
-         a.response_format, a.tool_rules, a.tags, a.metadata, a.identity_ids, a.message_buffer_autoclear, \
+         a.response_format, a.tool_rules, a.tags, a.metadata, a.message_buffer_autoclear, \
          a.enable_sleeptime, a.timezone, a.busy_policy, a.max_files_open, a.per_file_view_window_char_limit, a.hidden, \
          a.project_id, a.template_id, a.base_template_id, a.created_at, a.updated_at, a.rev, \
-         d.last_run_completion, d.last_run_duration_ms, d.last_stop_reason"
+         d.last_run_completion, d.last_run_duration_ms, d.last_stop_reason, \
+         ARRAY(SELECT i.identity_id FROM agent_identities i WHERE i.agent_id = a.id ORDER BY i.position) \
+         AS identity_ids"
     };
 }
 pub(crate) use agent_columns;

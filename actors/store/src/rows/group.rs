@@ -1,4 +1,4 @@
-//! `groups`, with `group_agents` and `group_blocks`.
+//! `groups`, with `group_agents`, `group_blocks` and `group_sleep`.
 
 use engram_domain::{
     AgentId, BlockId, Group, ManagerConfig, ManagerType, MessageId, Time, group::SleepTriggers, schedule::When,
@@ -9,18 +9,26 @@ use uuid::Uuid;
 use super::WhenRow;
 use crate::{StoreError, json::corrupt};
 
-/// Columns of [`GroupRow`], for `FROM groups g`.
+/// Columns of [`GroupRow`], for `FROM` [`group_tables`].
 macro_rules! group_columns {
     () => {
         "g.id, g.manager_type, g.description, g.manager_agent_id, g.termination_token, g.max_turns, \
-         g.sleeptime_agent_frequency, g.max_message_buffer_length, g.min_message_buffer_length, g.turns_counter, \
-         g.last_processed_message_id, g.project_id, g.template_id, g.base_template_id, g.hidden, g.created_at, \
-         g.updated_at, g.idle_ms, g.kind, g.scheduled_at, g.cron, g.timezone, g.every_seconds, \
+         s.sleeptime_agent_frequency, s.max_message_buffer_length, s.min_message_buffer_length, s.turns_counter, \
+         s.last_processed_message_id, g.project_id, g.template_id, g.base_template_id, g.hidden, g.created_at, \
+         g.updated_at, s.idle_ms, s.kind, s.scheduled_at, s.cron, s.timezone, s.every_seconds, \
          ARRAY(SELECT ga.agent_id FROM group_agents ga WHERE ga.group_id = g.id ORDER BY ga.position) AS agent_ids, \
          ARRAY(SELECT gb.block_id FROM group_blocks gb WHERE gb.group_id = g.id ORDER BY gb.position) AS block_ids"
     };
 }
 pub(crate) use group_columns;
+
+/// The tables of [`GroupRow`]: groups `g` with what their companions wait for, where they have any.
+macro_rules! group_tables {
+    () => {
+        "groups g LEFT JOIN group_sleep s ON s.group_id = g.id"
+    };
+}
+pub(crate) use group_tables;
 
 #[derive(FromRow)]
 pub(crate) struct GroupRow {
@@ -69,7 +77,7 @@ impl GroupRow {
             ManagerType::Sleeptime => ManagerConfig::Sleeptime {
                 manager_agent_id: manager()?,
                 frequency: self.sleeptime_agent_frequency,
-                also: SleepTriggers { idle_ms: self.idle_ms, when: self.when.clone().some("groups", self.id)? },
+                also: SleepTriggers { idle_ms: self.idle_ms, when: self.when.clone().some("group_sleep", self.id)? },
             },
             ManagerType::VoiceSleeptime => ManagerConfig::VoiceSleeptime {
                 manager_agent_id: manager()?,

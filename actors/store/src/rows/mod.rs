@@ -18,7 +18,7 @@ pub(crate) use agent::{AgentRow, EnvRow, agent_columns};
 pub(crate) use archive::{ArchiveRow, PassageRow, archive_columns, passage_columns};
 pub(crate) use block::{BlockRow, block_columns};
 pub(crate) use conversation::{ConversationRow, conversation_columns};
-pub(crate) use group::{GroupRow, ManagerColumns, group_columns};
+pub(crate) use group::{GroupRow, ManagerColumns, group_columns, group_tables};
 pub(crate) use message::{MessageRow, content_text, message_columns, search_text, without_nul};
 pub(crate) use run::{RunRow, run_columns};
 pub(crate) use schedule::{ScheduleRow, WhenRow, schedule_columns};

@@ -86,13 +86,13 @@ async fn store(conn: &mut PgConnection, due: &[ScheduledRun], now: Time) -> Resu
     let next: Vec<Option<Time>> = due.iter().map(|d| d.next_at).collect();
     sqlx::query(
         "WITH due AS (
-            SELECT d.*, s.agent_id, s.input, s.callback_url
+            SELECT d.*, s.agent_id, a.organization_id, s.input, s.callback_url
             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS d (schedule_id, run_id, key, name)
-            JOIN schedules s ON s.id = d.schedule_id
+            JOIN schedules s ON s.id = d.schedule_id JOIN agents a ON a.id = s.agent_id
         ), stored AS (
-            INSERT INTO runs (id, agent_id, conversation_id, status, input, background, run_type, metadata,
+            INSERT INTO runs (id, organization_id, agent_id, conversation_id, status, input, background, run_type, metadata,
                               callback_url, created_at, updated_at, interrupts)
-            SELECT run_id, agent_id, agent_id, 'created', input, true, $6, json_build_object('schedule_id', name),
+            SELECT run_id, organization_id, agent_id, agent_id, 'created', input, true, $6, json_build_object('schedule_id', name),
                    callback_url, $7, $7, false
             FROM due
         ), named AS (

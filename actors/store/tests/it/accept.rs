@@ -102,8 +102,9 @@ async fn a_name_whose_run_is_rolled_back_is_free_again() {
     let other = run_for(&agent, &[]);
     sqlx::query("BEGIN").execute(&mut raw).await.unwrap();
     sqlx::query(
-        "INSERT INTO runs (id, agent_id, conversation_id, status, input, background, run_type, metadata, created_at,
-                           updated_at) VALUES ($1, $2, $2, 'created', '{}', false, '', '{}', now(), now())",
+        "INSERT INTO runs (id, organization_id, agent_id, conversation_id, status, input, background, run_type, metadata,
+                           created_at, updated_at)
+         SELECT $1, organization_id, id, id, 'created', '{}', false, '', '{}', now(), now() FROM agents WHERE id = $2",
     )
     .bind(other.id.0)
     .bind(agent.id.0)

@@ -298,7 +298,7 @@ async fn one_broken_group_does_not_keep_the_others_waiting() {
     let mates = [companion(&db).await, companion(&db).await];
     group_of(&db, broken.id, &mates[..1], 1).await;
     let other = group_of(&db, whole.id, &mates[1..], 1).await;
-    sqlx::query("UPDATE groups SET updated_at = now() WHERE id = $1")
+    sqlx::query("UPDATE group_sleep SET updated_at = now() WHERE group_id = $1")
         .bind(other.0)
         .execute(&mut db.raw().await)
         .await

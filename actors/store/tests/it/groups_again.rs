@@ -108,7 +108,8 @@ async fn looked_at(raw: &mut PgConnection) -> i64 {
     while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *raw).await.unwrap() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'groups'";
+    let rows = "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables
+                WHERE relname IN ('groups', 'group_sleep')";
     sqlx::query_scalar(rows).fetch_one(raw).await.unwrap()
 }
 
@@ -119,19 +120,25 @@ async fn what_is_asked_often_does_not_look_at_every_group() {
         [store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await];
     let mut raw = db.raw().await;
     // Each with another reason to be due, and none of them is.
-    let fill = "INSERT INTO groups (id, manager_type, description, manager_agent_id, sleeptime_agent_frequency,
-                                    turns_counter, turns_worked, idle_ms, kind, every_seconds, next_sleep_at, created_at,
-                                    updated_at)
-                SELECT gen_random_uuid(), 'sleeptime', '', $1, CASE n % 3 WHEN 0 THEN 5 END, 102,
+    let fill = "WITH crowd AS (
+                    INSERT INTO groups (id, organization_id, manager_type, description, manager_agent_id, created_at,
+                                        updated_at)
+                    SELECT gen_random_uuid(), a.organization_id, 'sleeptime', '', a.id, $3, $3
+                    FROM agents a, generate_series(1, 6000) WHERE a.id = $1 RETURNING id
+                )
+                INSERT INTO group_sleep (group_id, manager_type, manager_agent_id, sleeptime_agent_frequency,
+                                         turns_counter, turns_worked, idle_ms, kind, every_seconds, next_sleep_at,
+                                         updated_at)
+                SELECT id, 'sleeptime', $1, CASE n % 3 WHEN 0 THEN 5 END, 102,
                        CASE n % 3 WHEN 1 THEN 103 ELSE 99 END, CASE n % 3 WHEN 1 THEN 1000 END,
                        CASE n % 3 WHEN 2 THEN 'interval' END, CASE n % 3 WHEN 2 THEN 60 END,
-                       CASE n % 3 WHEN 2 THEN $2 END, $3, $3 FROM generate_series(1, 6000) n";
+                       CASE n % 3 WHEN 2 THEN $2 END, $3 FROM (SELECT id, row_number() OVER () AS n FROM crowd) c";
     sqlx::query(fill).bind(crowd.id.0).bind(at(9_000)).bind(at(0)).execute(&mut raw).await.unwrap();
     let also = SleepTriggers::default();
     let manager = ManagerConfig::Sleeptime { manager_agent_id: lead.id, frequency: None, also };
     let g = Group { turns_counter: Some(0), created_at: at(5), ..group(manager, &[&mate], &[]) };
     db.create_group(&g).await.unwrap();
-    sqlx::raw_sql("ANALYZE groups, group_agents").execute(&mut raw).await.unwrap();
+    sqlx::raw_sql("ANALYZE groups, group_sleep, group_agents").execute(&mut raw).await.unwrap();
 
     let begun = db.begin_sleep_time(at(10), 100, &RandomIds).await.unwrap();
     assert_eq!(

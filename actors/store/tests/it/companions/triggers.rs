@@ -86,7 +86,7 @@ async fn a_time_that_comes_tells_what_is_new_and_moves_on() {
     let (mut main, mate) = (Main::new(&db).await, companion(&db).await);
     let group = group_with(&db, main.id, mate, None, every(100)).await;
     let next = async || {
-        let sql = "SELECT next_sleep_at FROM groups WHERE id = $1";
+        let sql = "SELECT next_sleep_at FROM group_sleep WHERE group_id = $1";
         let at: Option<Time> = sqlx::query_scalar(sql).bind(group.0).fetch_one(&mut db.raw().await).await.unwrap();
         at
     };

@@ -13,14 +13,10 @@ use uuid::Uuid;
 
 /// Changes with the schema, so that a new one gets a new template.
 const SCHEMA: &[&str] = &[
-    include_str!("../../../../../migrations/0001_init.sql"),
-    include_str!("../../../../../migrations/0002_nodes.sql"),
-    include_str!("../../../../../migrations/0003_groups.sql"),
-    include_str!("../../../../../migrations/0004_group_messages.sql"),
-    include_str!("../../../../../migrations/0005_voice.sql"),
-    include_str!("../../../../../migrations/0006_sleep.sql"),
-    include_str!("../../../../../migrations/0007_groups_again.sql"),
-    include_str!("../../../../../migrations/0008_group_names.sql"),
+    include_str!("../../../../../migrations/0001_tenants.sql"),
+    include_str!("../../../../../migrations/0002_agents.sql"),
+    include_str!("../../../../../migrations/0003_conversations.sql"),
+    include_str!("../../../../../migrations/0004_groups.sql"),
 ];
 const TEMPLATE_LOCK: i64 = 0x7465_6d70;
 

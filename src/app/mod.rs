@@ -3,7 +3,18 @@
 //! What it does: [`App`] is what one request (or command, or import) works with: the shared handles, and the store as the
 //! caller's organization may use it.
 //!
-//! Invariants: nothing here knows wire types or HTTP; what a caller may not see does not exist for it.
+//! [`agents`], [`archives`], [`blocks`] and their neighbours are the operations, one module a resource; [`Error`] is why one was not carried out.
+//!
+//! Invariants: nothing here knows wire types or HTTP (a test says so), so imports, templates, commands and routes
+//! use the same functions; input is refused before anything is stored; what a caller may not see does not exist for it.
+//!
+//! To add an operation: a function in its resource's module that takes an [`App`] and input types of this layer, and
+//! answers a [`Result`]; its route converts the request, calls it and shows what it answers (see [`crate::http`]).
+
+pub mod agents;
+pub mod archives;
+pub mod blocks;
+pub mod error;
 
 use std::sync::Arc;
 
@@ -13,6 +24,7 @@ use engram_engine::Engine;
 use engram_llm::Providers;
 use engram_store::ScopedStore;
 
+pub use self::error::{Error, Result};
 use crate::config::Settings;
 
 /// What one request works with. Cheap to clone.
@@ -36,4 +48,11 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     /// The settings that the server started with.
     pub settings: Arc<Settings>,
+}
+
+/// Sorted, each once: how tags are kept.
+pub(crate) fn sorted(mut tags: Vec<String>) -> Vec<String> {
+    tags.sort_unstable();
+    tags.dedup();
+    tags
 }

@@ -9,6 +9,12 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
+use engram_domain::AgentType;
+
+/// Windows that agents get without asking for one, in tokens: what the old clients' server gave, and what the newer one
+/// did.
+const OLD_WINDOW: i32 = 32_000;
+const NEW_WINDOW: i32 = 128_000;
 
 /// What the request's headers say about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +38,16 @@ impl Caller {
             && (text("x-fern-language").eq_ignore_ascii_case("javascript")
                 || agent.starts_with("@letta-ai/letta-client/"));
         Self { is_v1_sdk, is_old_ts }
+    }
+
+    /// The type of an agent that is created without one.
+    pub fn usual_agent_type(self) -> AgentType {
+        if self.is_v1_sdk { AgentType::LettaV1Agent } else { AgentType::MemgptAgent }
+    }
+
+    /// The largest window, in tokens, that an agent gets without asking for one.
+    pub fn usual_window(self) -> i32 {
+        if self.is_v1_sdk { NEW_WINDOW } else { OLD_WINDOW }
     }
 }
 

@@ -17,6 +17,8 @@ use engram_domain::Json;
 use engram_engine::{CommandError, RunError, SubmitError};
 use serde_json::json;
 
+use crate::app;
+
 /// What a caller hears about an internal failure.
 const INTERNAL: &str = "An internal server error occurred";
 
@@ -173,6 +175,36 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert("x-should-retry", HeaderValue::from_static("true"));
         }
         response
+    }
+}
+
+impl ApiError {
+    /// A refusal of the application whose input came from this part of the request: `body`, `query`, `path`, `header`.
+    pub fn of_input(root: &str, error: app::Error) -> Self {
+        match error {
+            app::Error::Invalid { path, expected, got } => {
+                let loc: Vec<&str> = std::iter::once(root).chain(path.iter().map(String::as_str)).collect();
+                Self::invalid(&loc, expected, got)
+            }
+            app::Error::NotFound { what, id } => Self::not_found(what, id),
+            app::Error::NoSuch(text) => Self::new(StatusCode::NOT_FOUND, text),
+            app::Error::Rejected(text) => Self::bad_request(text),
+            app::Error::Conflict(text) => Self::conflict(text),
+            app::Error::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
+            app::Error::NotBuilt(text) => Self::not_built(text),
+            app::Error::Provider(text) => Self::new(StatusCode::BAD_GATEWAY, text),
+            app::Error::Submit(error) => error.into(),
+            app::Error::Command(error) => error.into(),
+            app::Error::Store(error) => error.into(),
+            app::Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// Where nobody says otherwise, the input was the body.
+impl From<app::Error> for ApiError {
+    fn from(error: app::Error) -> Self {
+        Self::of_input("body", error)
     }
 }
 

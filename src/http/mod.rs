@@ -21,6 +21,7 @@ pub mod dto;
 pub mod error;
 pub mod extract;
 pub mod idempotency;
+pub mod if_match;
 pub mod observe;
 pub mod openapi;
 pub mod pagination;
@@ -28,8 +29,10 @@ pub mod path;
 pub mod query;
 pub mod router;
 pub mod routes;
+pub mod show;
 pub mod sse;
 pub mod state;
+pub mod times;
 
 pub use caller::Caller;
 pub use error::ApiError;

@@ -7,6 +7,7 @@
 use std::str::FromStr;
 
 use engram_domain::{Json, Time};
+use engram_store::Page;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -15,6 +16,8 @@ use crate::http::error::ApiError;
 
 /// Most rows that one list answers.
 pub const MAX_LIMIT: i64 = 1_000;
+/// Rows of most lists when the caller does not say how many.
+pub const DEFAULT_LIMIT: i64 = 50;
 
 /// Query parameters of a list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -58,6 +61,12 @@ impl PageQuery {
         }
     }
 
+    /// The page that is asked for. `ascending` is the order where the caller did not say one.
+    pub fn page(&self, limit: i64, ascending: bool) -> Result<Page, ApiError> {
+        let (after, before) = self.cursors();
+        Ok(Page { limit: self.limit(limit)?, after, before, ascending: self.ascending(ascending)? })
+    }
+
     /// The column to sort by, if one was named.
     pub fn sort(&self) -> Option<&str> {
         self.order_by.as_deref().or(self.sort_by.as_deref())
@@ -72,6 +81,22 @@ impl PageQuery {
 /// The UUID of an id with any prefix.
 pub fn cursor(id: &str) -> Option<Uuid> {
     id.get(id.len().checked_sub(36)?..).and_then(|tail| Uuid::try_parse(tail).ok())
+}
+
+/// The part of a short list that is asked for, by the same rules as the store's pages. The list must
+/// be in ascending order.
+pub fn cut<T>(mut items: Vec<T>, page: Page, id: impl Fn(&T) -> uuid::Uuid) -> Vec<T> {
+    if !page.ascending {
+        items.reverse();
+    }
+    if let Some(at) = page.after.and_then(|after| items.iter().position(|i| id(i) == after)) {
+        items.drain(..=at);
+    }
+    if let Some(at) = page.before.and_then(|before| items.iter().position(|i| id(i) == before)) {
+        items.truncate(at);
+    }
+    items.truncate(usize::try_from(page.limit).unwrap_or(0));
+    items
 }
 
 /// A time of the query as clients write it: with a zone, or without one (then UTC), or a date alone.
@@ -119,5 +144,16 @@ mod tests {
         assert!(cursor("message-123e4567-e89b-42d3-8456-426614174000").is_some());
         assert!(cursor("nonsense").is_none());
         assert!(cursor("é-3e4567-e89b-42d3-8456-426614174000").is_none());
+    }
+
+    #[test]
+    fn cursors_are_exclusive_and_speak_of_the_order_asked_for() {
+        let items: Vec<Uuid> = (1..=5).map(|n| Uuid::from_u64_pair(0, n)).collect();
+        let cut = |page| cut(items.clone(), page, |i| *i);
+        let page = Page { limit: 2, after: Some(items[1]), before: None, ascending: true };
+        assert_eq!(cut(page), items[2..4]);
+        assert_eq!(cut(Page { ascending: false, ..page }), [items[0]]);
+        assert_eq!(cut(Page { after: None, before: Some(items[3]), ..page }), items[0..2]);
+        assert_eq!(cut(Page { after: Some(Uuid::max()), ..page }), items[0..2]);
     }
 }

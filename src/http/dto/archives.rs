@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{blocks::present, llm::EmbeddingConfigDto, messages::letta::timestamp};
+use crate::app::{agents::models::EmbeddingWish, archives::ArchiveSpec};
 
 /// A searchable store of passages.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -68,6 +69,14 @@ pub struct CreateArchive {
     pub embedding: Option<String>,
     /// Its embedding model in full; `embedding` goes before it.
     pub embedding_config: Option<EmbeddingConfigDto>,
+}
+
+impl From<CreateArchive> for ArchiveSpec {
+    fn from(r: CreateArchive) -> Self {
+        let embedding =
+            EmbeddingWish { handle: r.embedding, config: r.embedding_config.map(Into::into), chunk_size: None };
+        Self { name: r.name, description: r.description, embedding }
+    }
 }
 
 /// Changes of an archive; absent members stay as they are.

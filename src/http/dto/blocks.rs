@@ -1,8 +1,11 @@
 //! Memory blocks on the wire.
 
 use engram_domain::{Block, BlockId, DEFAULT_ORG, JsonMap};
+use engram_store::blocks::BlockPatch;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+use crate::app::blocks::BlockSpec;
 
 /// A memory block: a labelled text that is always in the prompt of the agents it is attached to.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -118,6 +121,25 @@ pub struct CreateBlock {
     pub tags: Option<Vec<String>>,
 }
 
+impl From<CreateBlock> for BlockSpec {
+    fn from(r: CreateBlock) -> Self {
+        Self {
+            label: r.label,
+            value: r.value,
+            limit: r.limit,
+            description: r.description,
+            read_only: r.read_only.unwrap_or(false),
+            metadata: r.metadata.unwrap_or_default(),
+            template_name: r.template_name.or(r.name),
+            is_template: r.is_template.unwrap_or(false),
+            preserve_on_migration: r.preserve_on_migration.unwrap_or(false),
+            project_id: r.project_id,
+            hidden: r.hidden,
+            tags: r.tags.unwrap_or_default(),
+        }
+    }
+}
+
 /// Changes of a block; absent members stay as they are.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(as = BlockUpdate)]
@@ -155,6 +177,25 @@ pub struct BlockUpdate {
     pub project_id: Option<Option<String>>,
     /// New tags, all of them.
     pub tags: Option<Vec<String>>,
+}
+
+impl From<BlockUpdate> for BlockPatch {
+    fn from(r: BlockUpdate) -> Self {
+        Self {
+            label: r.label,
+            value: r.value,
+            limit: r.limit,
+            description: r.description,
+            read_only: r.read_only,
+            metadata: r.metadata,
+            template_name: r.template_name.or(r.name).map(Some),
+            is_template: r.is_template,
+            preserve_on_migration: r.preserve_on_migration,
+            project_id: r.project_id,
+            hidden: r.hidden,
+            tags: r.tags,
+        }
+    }
 }
 
 /// Tells `null` (clear it) from absent (leave it).

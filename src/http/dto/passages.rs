@@ -1,10 +1,16 @@
 //! Passages of archival memory on the wire.
 
-use engram_domain::{AgentId, Archive, ArchiveId, DEFAULT_ORG, DEFAULT_USER, JsonMap, Passage, PassageId, SourceId};
+use engram_domain::{
+    AgentId, Archive, ArchiveId, DEFAULT_ORG, DEFAULT_USER, Json, JsonMap, Passage, PassageId, SourceId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{llm::EmbeddingConfigDto, messages::letta::timestamp};
+use crate::{
+    app::archives::passages::{PassageChange, PassageSpec},
+    http::{error::ApiError, times},
+};
 
 /// A piece of text with its embedding.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -90,6 +96,18 @@ pub struct CreateArchivalMemory {
     pub created_at: Option<String>,
 }
 
+impl CreateArchivalMemory {
+    /// What the application is asked for.
+    pub fn spec(self) -> Result<PassageSpec, ApiError> {
+        Ok(PassageSpec {
+            text: self.text,
+            tags: self.tags.unwrap_or_default(),
+            metadata: JsonMap::new(),
+            created_at: times::in_body("created_at", self.created_at.as_deref())?,
+        })
+    }
+}
+
 /// Changes of a passage; absent members stay as they are.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(as = PassageUpdate)]
@@ -104,6 +122,12 @@ pub struct UpdatePassage {
     /// The same as an older client spells it.
     #[schema(value_type = Option<Object>)]
     pub metadata_: Option<JsonMap>,
+}
+
+impl From<UpdatePassage> for PassageChange {
+    fn from(r: UpdatePassage) -> Self {
+        Self { text: r.text, tags: r.tags, metadata: r.metadata.or(r.metadata_) }
+    }
 }
 
 /// A passage to be stored in an archive, as it is.
@@ -121,6 +145,16 @@ pub struct CreatePassage {
     pub created_at: Option<String>,
 }
 
+impl CreatePassage {
+    /// What the application is asked for. `loc` is where the passage stands in the request.
+    pub fn spec(self, mut loc: Vec<String>) -> Result<PassageSpec, ApiError> {
+        loc.push("created_at".to_owned());
+        let created_at = self.created_at.as_deref().map(|text| times::parse(text, &loc, false)).transpose()?;
+        let (tags, metadata) = (self.tags.unwrap_or_default(), self.metadata.unwrap_or_default());
+        Ok(PassageSpec { text: self.text, tags, metadata, created_at })
+    }
+}
+
 /// Passages to be stored in an archive together.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(as = PassageBatchCreateRequest)]
@@ -130,6 +164,15 @@ pub struct CreatePassages {
     /// Ours: with true, every agent with sleep-time that has the archive gets them worked into a memory block that is named
     /// like the archive, in the background, by a sleep-time agent that is gone afterwards. 400 when there is no such agent.
     pub sleeptime: Option<bool>,
+}
+
+/// Whether all tags are needed.
+pub fn all_tags(root: &str, mode: Option<&str>) -> Result<bool, ApiError> {
+    match mode {
+        None | Some("any") => Ok(false),
+        Some("all") => Ok(true),
+        Some(other) => Err(ApiError::invalid(&[root, "tag_match_mode"], "expected `any` or `all`", Json::from(other))),
+    }
 }
 
 /// A search through passages.

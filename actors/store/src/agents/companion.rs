@@ -4,11 +4,11 @@
 //! Invariants: an agent leads one group of companions at most that was made here; companion and group are
 //! created in one transaction, and go in one.
 
-use engram_domain::{AgentId, DEFAULT_ORGANIZATION, Group, OrgId, Time};
+use engram_domain::{AgentId, DEFAULT_ORGANIZATION, Group, OrgId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{NewAgent, bump, create, touch};
+use super::{NewAgent, bump, create};
 use crate::{Result, Store, again::again, error::db, groups};
 
 /// Conditions on an agent `a`: it is a companion in a background group that `$1` leads, and in no group of
@@ -46,19 +46,6 @@ impl Store {
         tx.commit().await.map_err(db)
     }
 
-    /// Gives an agent a companion, unless it leads a background group already: then false, and nothing
-    /// happens. [`crate::StoreError::Invalid`] when a block that they should share is gone.
-    pub async fn add_companion(&self, main: AgentId, companion: &NewCompanion, now: Time) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        // Locks the agent, so that of two requests the second finds the group of the first.
-        if !touch(&mut tx, main, now).await? || leads(&mut tx, main).await? {
-            return Ok(false);
-        }
-        insert(&mut tx, DEFAULT_ORGANIZATION, companion).await?;
-        tx.commit().await.map_err(db)?;
-        Ok(true)
-    }
-
     /// Whether an agent leads a group that works in the background.
     pub async fn has_companions(&self, main: AgentId) -> Result<bool> {
         let mut conn = self.pool.acquire().await.map_err(db)?;
@@ -74,26 +61,38 @@ impl Store {
     async fn try_remove_companions(&self, main: AgentId) -> Result<()> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         lock_with_companions(&mut tx, main).await?;
-        sqlx::query(concat!(
-            "WITH doomed AS (SELECT id FROM agents a WHERE ",
-            companion_of_nobody_else!(),
-            " ORDER BY id FOR UPDATE) DELETE FROM agents WHERE id IN (SELECT id FROM doomed)"
-        ))
-        .bind(main.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(db)?;
-        sqlx::query(
-            "DELETE FROM groups WHERE manager_agent_id = $1 AND manager_type IN ('sleeptime', 'voice_sleeptime')",
-        )
-        .bind(main.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(db)?;
-        // A voice agent keeps a longer context without them.
-        bump(&mut tx, &[main.0]).await?;
+        remove(&mut tx, main).await?;
         tx.commit().await.map_err(db)
     }
+}
+
+/// Deletes what [`Store::remove_companions`] says. The agent and its companions are locked.
+pub(super) async fn remove(conn: &mut PgConnection, main: AgentId) -> Result<()> {
+    sqlx::query(concat!(
+        "WITH doomed AS (SELECT id FROM agents a WHERE ",
+        companion_of_nobody_else!(),
+        " ORDER BY id FOR UPDATE) DELETE FROM agents WHERE id IN (SELECT id FROM doomed)"
+    ))
+    .bind(main.0)
+    .execute(&mut *conn)
+    .await
+    .map_err(db)?;
+    sqlx::query("DELETE FROM groups WHERE manager_agent_id = $1 AND manager_type IN ('sleeptime', 'voice_sleeptime')")
+        .bind(main.0)
+        .execute(&mut *conn)
+        .await
+        .map_err(db)?;
+    // A voice agent keeps a longer context without them.
+    bump(conn, &[main.0]).await
+}
+
+/// A companion for an agent that leads no background group; nothing for one that does. The agent is locked.
+pub(super) async fn insert_unless_leading(
+    conn: &mut PgConnection,
+    main: AgentId,
+    companion: &NewCompanion,
+) -> Result<()> {
+    if leads(conn, main).await? { Ok(()) } else { insert(conn, DEFAULT_ORGANIZATION, companion).await }
 }
 
 async fn insert(conn: &mut PgConnection, organization: OrgId, companion: &NewCompanion) -> Result<()> {

@@ -27,7 +27,7 @@ use companion::companion_of_nobody_else;
 pub use create::NewAgent;
 pub use ephemeral::NewEphemeral;
 pub use list::{AgentFilter, AgentSort};
-pub use modify::AgentPatch;
+pub use modify::{AgentPatch, CompanionChange};
 pub use relations::{Relations, Wanted};
 
 use crate::{

@@ -1,14 +1,17 @@
 //! Changing an agent.
 
 use engram_domain::{
-    AgentId, BlockId, BusyPolicy, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig, StopReason,
-    Time, ToolId, ToolRule,
+    Agent, AgentId, BlockId, BusyPolicy, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig,
+    StopReason, Time, ToolId, ToolRule,
 };
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::create::{attach_blocks, attach_tools, replace_env};
-use crate::{Result, Store, error::db, json::AsJson};
+use super::{
+    NewCompanion, companion,
+    create::{attach_blocks, attach_tools, replace_env},
+};
+use crate::{Result, Store, again::again, error::db, json::AsJson};
 
 /// Changes of an agent; `None` leaves a member as it is. An inner `None` clears it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,41 +49,83 @@ pub struct AgentPatch {
     pub last_stop_reason: Option<StopReason>,
 }
 
+impl AgentPatch {
+    /// Makes the changes to an agent in memory, but for its tools and blocks, which are rows of their own.
+    pub fn apply(self, agent: &mut Agent) {
+        macro_rules! set {
+            ($($member:ident),*) => {$(
+                if let Some(value) = self.$member {
+                    agent.$member = value;
+                }
+            )*};
+            (optional $($member:ident),*) => {$(
+                if let Some(value) = self.$member {
+                    agent.$member = Some(value);
+                }
+            )*};
+        }
+        set!(name, description, system, llm, embedding, response_format, tool_rules, tags, metadata, env);
+        set!(message_buffer_autoclear, timezone, busy_policy, max_files_open, per_file_view_window_char_limit);
+        set!(hidden, project_id, template_id, base_template_id);
+        set!(optional model_settings, compaction, enable_sleeptime);
+        set!(optional last_run_completion, last_run_duration_ms, last_stop_reason);
+    }
+}
+
+/// What becomes of an agent's companions when the agent is changed.
+#[derive(Debug, Clone)]
+pub enum CompanionChange {
+    /// It gets one, unless it leads a background group already.
+    Add(Box<NewCompanion>),
+    /// It loses them, as with [`Store::remove_companions`].
+    Remove,
+}
+
 impl Store {
+    /// Changes an agent and its companions in one transaction. False when there is no such agent. Errors are those of
+    /// [`Store::modify_agent`], and [`crate::StoreError::Invalid`] when a block that agent and companion should share is
+    /// gone; then nothing is changed.
+    pub async fn change_agent(
+        &self,
+        id: AgentId,
+        patch: &AgentPatch,
+        companions: Option<&CompanionChange>,
+        now: Time,
+    ) -> Result<bool> {
+        again(|| self.try_change_agent(id, patch, companions, now)).await
+    }
+
+    async fn try_change_agent(
+        &self,
+        id: AgentId,
+        patch: &AgentPatch,
+        companions: Option<&CompanionChange>,
+        now: Time,
+    ) -> Result<bool> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        if matches!(companions, Some(CompanionChange::Remove)) {
+            companion::lock_with_companions(&mut tx, id).await?;
+        }
+        if !modify(&mut tx, id, patch, now).await? {
+            return Ok(false);
+        }
+        match companions {
+            // The row of the agent is locked by now, so that of two requests the second finds the group of the first.
+            Some(CompanionChange::Add(new)) => companion::insert_unless_leading(&mut tx, id, new).await?,
+            Some(CompanionChange::Remove) => companion::remove(&mut tx, id).await?,
+            None => {}
+        }
+        tx.commit().await.map_err(db)?;
+        Ok(true)
+    }
+
     /// Changes an agent in one transaction. False when there is no such agent. A tool or a block
     /// that does not exist is [`crate::StoreError::Invalid`], two blocks of one label are
     /// [`crate::StoreError::Conflict`]; then nothing is changed.
     pub async fn modify_agent(&self, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
         let mut tx = self.pool.begin().await.map_err(db)?;
-        if !update_row(&mut tx, id, patch, now).await? {
+        if !modify(&mut tx, id, patch, now).await? {
             return Ok(false);
-        }
-        if let Some(env) = &patch.env {
-            replace_env(&mut tx, id, env).await?;
-        }
-        if let Some(tools) = &patch.tool_ids {
-            replace_tools(&mut tx, id, tools).await?;
-        }
-        if let Some(blocks) = &patch.block_ids {
-            replace_blocks(&mut tx, id, blocks).await?;
-        }
-        if patch.last_run_completion.is_some()
-            || patch.last_run_duration_ms.is_some()
-            || patch.last_stop_reason.is_some()
-        {
-            // Neither the fence nor anything an actor holds is touched by these columns.
-            sqlx::query(
-                "UPDATE conversations SET last_run_completion = COALESCE($2, last_run_completion), \
-                 last_run_duration_ms = COALESCE($3, last_run_duration_ms), \
-                 last_stop_reason = COALESCE($4, last_stop_reason) WHERE id = $1",
-            )
-            .bind(id.0)
-            .bind(patch.last_run_completion)
-            .bind(patch.last_run_duration_ms)
-            .bind(patch.last_stop_reason.map(StopReason::as_str))
-            .execute(&mut *tx)
-            .await
-            .map_err(db)?;
         }
         tx.commit().await.map_err(db)?;
         Ok(true)
@@ -109,6 +154,38 @@ impl Store {
         tx.commit().await.map_err(db)?;
         Ok(Some(()))
     }
+}
+
+/// All changes of a patch, for whoever makes others with them.
+async fn modify(conn: &mut PgConnection, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
+    if !update_row(conn, id, patch, now).await? {
+        return Ok(false);
+    }
+    if let Some(env) = &patch.env {
+        replace_env(conn, id, env).await?;
+    }
+    if let Some(tools) = &patch.tool_ids {
+        replace_tools(conn, id, tools).await?;
+    }
+    if let Some(blocks) = &patch.block_ids {
+        replace_blocks(conn, id, blocks).await?;
+    }
+    if patch.last_run_completion.is_some() || patch.last_run_duration_ms.is_some() || patch.last_stop_reason.is_some() {
+        // Neither the fence nor anything an actor holds is touched by these columns.
+        sqlx::query(
+            "UPDATE conversations SET last_run_completion = COALESCE($2, last_run_completion), \
+             last_run_duration_ms = COALESCE($3, last_run_duration_ms), \
+             last_stop_reason = COALESCE($4, last_stop_reason) WHERE id = $1",
+        )
+        .bind(id.0)
+        .bind(patch.last_run_completion)
+        .bind(patch.last_run_duration_ms)
+        .bind(patch.last_stop_reason.map(StopReason::as_str))
+        .execute(conn)
+        .await
+        .map_err(db)?;
+    }
+    Ok(true)
 }
 
 async fn update_row(conn: &mut PgConnection, id: AgentId, p: &AgentPatch, now: Time) -> Result<bool> {

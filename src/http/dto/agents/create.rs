@@ -3,13 +3,25 @@
 use std::collections::BTreeMap;
 
 use engram_domain::{AgentType, BlockId, BusyPolicy, CompactionSettings, Json, JsonMap, ToolId, ToolRule};
+use engram_store::agents::AgentPatch;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::http::dto::{
-    blocks::CreateBlock,
-    llm::{EmbeddingConfigDto, LlmConfigDto},
-    messages::MessageCreate,
+use super::refuse_unbuilt;
+use crate::{
+    app::agents::{
+        AgentSpec, ToolWish,
+        models::{EmbeddingWish, LlmWish},
+    },
+    http::{
+        caller::Caller,
+        dto::{
+            blocks::CreateBlock,
+            llm::{EmbeddingConfigDto, LlmConfigDto},
+            messages::MessageCreate,
+        },
+        error::ApiError,
+    },
 };
 
 /// An agent to be made.
@@ -125,15 +137,112 @@ pub struct CreateAgent {
 }
 
 impl CreateAgent {
-    /// Variables under both names; the newer name goes before the older.
-    pub fn env(&self) -> BTreeMap<String, String> {
-        let mut out = self.tool_exec_environment_variables.clone().unwrap_or_default();
-        out.extend(self.secrets.clone().unwrap_or_default());
-        out
+    /// What the application is asked for. The newer name of a member goes before its older one.
+    pub fn spec(self, caller: Caller) -> Result<AgentSpec, ApiError> {
+        refuse_unbuilt([
+            ("`from_template`", self.from_template.is_some()),
+            ("`template`", self.template == Some(true)),
+            ("`identity_ids`", self.identity_ids.is_some_and(|ids| !ids.is_empty())),
+            ("`source_ids`", self.source_ids.is_some_and(|ids| !ids.is_empty())),
+            ("`folder_ids`", self.folder_ids.is_some_and(|ids| !ids.is_empty())),
+        ])?;
+        let first_messages = self.initial_message_sequence.map(|messages| {
+            let place = |i: usize| i.to_string();
+            let input = |(i, m): (usize, &MessageCreate)| m.input(&["body", "initial_message_sequence", &place(i)]);
+            messages.iter().enumerate().map(input).collect::<Result<Vec<_>, _>>()
+        });
+        let mut env = self.tool_exec_environment_variables.unwrap_or_default();
+        env.extend(self.secrets.unwrap_or_default());
+        Ok(AgentSpec {
+            agent_type: self.agent_type.unwrap_or(caller.usual_agent_type()),
+            settings: AgentPatch {
+                name: self.name,
+                description: self.description.map(Some),
+                system: self.system,
+                model_settings: self.model_settings,
+                compaction: self.compaction_settings,
+                response_format: self.response_format.map(Some),
+                tool_rules: self.tool_rules,
+                tags: self.tags,
+                metadata: self.metadata,
+                message_buffer_autoclear: self.message_buffer_autoclear,
+                enable_sleeptime: self.enable_sleeptime,
+                timezone: self.timezone,
+                busy_policy: self.busy_policy,
+                max_files_open: self.max_files_open,
+                per_file_view_window_char_limit: self.per_file_view_window_char_limit,
+                hidden: self.hidden.map(Some),
+                project_id: self.project_id.map(Some),
+                template_id: self.template_id.map(Some),
+                base_template_id: self.base_template_id.map(Some),
+                ..AgentPatch::default()
+            },
+            llm: LlmWish {
+                handle: self.model.or(self.llm),
+                config: self.llm_config.map(Into::into),
+                context_window: self.context_window_limit,
+                usual_window: Some(caller.usual_window()),
+                max_tokens: self.max_tokens,
+                max_reasoning_tokens: self.max_reasoning_tokens,
+                // `enable_reasoner` has a default in the documents, so clients that send it mean it.
+                reasoning: self.reasoning.or(self.enable_reasoner),
+                parallel_tool_calls: self.parallel_tool_calls,
+            },
+            embedding: EmbeddingWish {
+                handle: self.embedding,
+                config: self.embedding_config.map(Into::into),
+                chunk_size: self.embedding_chunk_size,
+            },
+            env,
+            tools: ToolWish {
+                names: self.tools.unwrap_or_default(),
+                ids: self.tool_ids.unwrap_or_default(),
+                include_base_tools: self.include_base_tools.unwrap_or(true),
+                include_multi_agent_tools: self.include_multi_agent_tools.unwrap_or(false),
+            },
+            include_base_tool_rules: self.include_base_tool_rules,
+            block_ids: self.block_ids.unwrap_or_default(),
+            blocks: self.memory_blocks.unwrap_or_default().into_iter().map(Into::into).collect(),
+            block_variables: self.memory_variables.unwrap_or_default(),
+            first_messages: first_messages.transpose()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(request: Json, is_v1_sdk: bool) -> Result<AgentSpec, ApiError> {
+        let request: CreateAgent = serde_json::from_value(request).expect("a request");
+        request.spec(Caller { is_v1_sdk, is_old_ts: false })
     }
 
-    /// Handle of the model under either name.
-    pub fn model(&self) -> Option<&str> {
-        self.model.as_deref().or(self.llm.as_deref())
+    #[test]
+    fn the_names_of_both_generations_are_read() {
+        let spec = read(
+            json!({
+                "llm": "p/m", "enable_reasoner": true,
+                "tool_exec_environment_variables": { "A": "1", "B": "1" }, "secrets": { "B": "2" },
+                "tool_rules": [{ "tool_name": "send_message", "type": "continue_loop" }],
+            }),
+            false,
+        );
+        let spec = spec.expect("valid");
+        assert_eq!((spec.llm.handle.as_deref(), spec.llm.reasoning), (Some("p/m"), Some(true)));
+        assert_eq!(spec.env, BTreeMap::from([("A".into(), "1".into()), ("B".into(), "2".into())]));
+        assert_eq!(spec.settings.tool_rules.map(|rules| rules.len()), Some(1));
+        assert_eq!((spec.agent_type, spec.llm.usual_window), (AgentType::MemgptAgent, Some(32_000)));
+        let new = read(json!({}), true).expect("valid");
+        assert_eq!((new.agent_type, new.llm.usual_window), (AgentType::LettaV1Agent, Some(128_000)));
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused() {
+        let error = read(json!({ "source_ids": ["source-1"] }), true).err().expect("not built");
+        assert_eq!(error.status(), 501);
+        assert!(read(json!({ "source_ids": [] }), true).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! The state of an agent: the superset of what both server generations answered.
 
 use engram_domain::{
-    Agent, AgentId, CompactionSettings, DEFAULT_ORG, DEFAULT_USER, EnvVar, Json, JsonMap, MessageId, ToolRule,
+    Agent, AgentId, CompactionSettings, DEFAULT_ORG, DEFAULT_USER, EnvVar, Json, JsonMap, Message, MessageId, ToolRule,
 };
 use engram_store::agents::Relations;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::http::dto::{
     blocks::{BlockDto, MemoryDto},
     groups::GroupDto,
     llm::{EmbeddingConfigDto, LlmConfigDto, model_settings},
-    messages::letta::timestamp,
+    messages::{Options, letta::timestamp, letta_messages},
     tools::ToolDto,
 };
 
@@ -178,9 +178,9 @@ pub struct AgentStateDto {
 }
 
 impl AgentStateDto {
-    /// Puts an agent together with what hangs on it. `pending_approval` is the message that waits
-    /// for the client, as clients read messages.
-    pub fn new(agent: Agent, relations: Relations, pending_approval: Option<Json>) -> Self {
+    /// Puts an agent together with what hangs on it.
+    pub fn new(agent: Agent, relations: Relations) -> Self {
+        let pending_approval = relations.approval.as_ref().and_then(pending_approval);
         let env: Vec<EnvVarDto> = agent.env.iter().map(|v| EnvVarDto::new(v, &agent)).collect();
         let blocks: Vec<BlockDto> = relations.blocks.into_iter().map(BlockDto::from).collect();
         let group = relations.group.map(GroupDto::from);
@@ -242,6 +242,15 @@ impl AgentStateDto {
     }
 }
 
+/// The request for approval in a message that waits for the client, as clients read it; none where the message holds the
+/// client's decision.
+fn pending_approval(message: &Message) -> Option<Json> {
+    letta_messages([message], &Options::default())
+        .into_iter()
+        .filter_map(|m| serde_json::to_value(m).ok())
+        .find(|m| m["message_type"] == "approval_request_message")
+}
+
 #[cfg(test)]
 mod tests {
     use engram_domain::{AgentType, EmbeddingConfig, EnvVarId, LlmConfig, Time};
@@ -285,7 +294,7 @@ mod tests {
             updated_at: at,
             rev: 1,
         };
-        let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default(), None)).expect("plain data");
+        let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default())).expect("plain data");
         let mut members: Vec<&str> = wire.as_object().expect("an object").keys().map(String::as_str).collect();
         members.sort_unstable();
         insta::assert_snapshot!(members.join(" "), @"agent_type base_template_id blocks busy_policy compaction_settings created_at created_by_id deployment_id description embedding embedding_config enable_sleeptime entity_id hidden id identities identity_ids last_run_completion last_run_duration_ms last_stop_reason last_updated_by_id llm_config managed_group max_files_open memory message_buffer_autoclear message_ids metadata model model_settings multi_agent_group name organization_id pending_approval per_file_view_window_char_limit project_id response_format secrets sources system tags template_id timezone tool_exec_environment_variables tool_rules tools updated_at");

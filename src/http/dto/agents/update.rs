@@ -3,12 +3,25 @@
 use std::collections::BTreeMap;
 
 use engram_domain::{BlockId, BusyPolicy, CompactionSettings, Json, JsonMap, MessageId, StopReason, ToolId, ToolRule};
+use engram_store::agents::AgentPatch;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::http::dto::{
-    blocks::present,
-    llm::{EmbeddingConfigDto, LlmConfigDto},
+use super::refuse_unbuilt;
+use crate::{
+    app::agents::{
+        AgentChange,
+        models::{EmbeddingWish, LlmWish},
+    },
+    http::{
+        caller::Caller,
+        dto::{
+            blocks::present,
+            llm::{EmbeddingConfigDto, LlmConfigDto},
+        },
+        error::ApiError,
+        times,
+    },
 };
 
 /// Changes of an agent.
@@ -120,13 +133,66 @@ pub struct UpdateAgent {
 }
 
 impl UpdateAgent {
-    /// Variables under both names, if either was sent.
-    pub fn env(&self) -> Option<BTreeMap<String, String>> {
-        if self.tool_exec_environment_variables.is_none() && self.secrets.is_none() {
-            return None;
-        }
-        let mut out = self.tool_exec_environment_variables.clone().unwrap_or_default();
-        out.extend(self.secrets.clone().unwrap_or_default());
-        Some(out)
+    /// What the application is asked for. The newer name of a member goes before its older one.
+    pub fn change(self, caller: Caller) -> Result<AgentChange, ApiError> {
+        refuse_unbuilt([
+            ("`identity_ids`", self.identity_ids.is_some_and(|ids| !ids.is_empty())),
+            ("`source_ids`", self.source_ids.is_some_and(|ids| !ids.is_empty())),
+            ("`folder_ids`", self.folder_ids.is_some_and(|ids| !ids.is_empty())),
+        ])?;
+        let env = match (self.tool_exec_environment_variables, self.secrets) {
+            (None, None) => None,
+            (older, newer) => {
+                let mut env = older.unwrap_or_default();
+                env.extend(newer.unwrap_or_default());
+                Some(env)
+            }
+        };
+        Ok(AgentChange {
+            settings: AgentPatch {
+                name: self.name,
+                description: self.description,
+                system: self.system,
+                model_settings: self.model_settings,
+                compaction: self.compaction_settings,
+                response_format: self.response_format,
+                tool_rules: self.tool_rules,
+                tags: self.tags,
+                metadata: self.metadata,
+                message_buffer_autoclear: self.message_buffer_autoclear,
+                enable_sleeptime: self.enable_sleeptime,
+                timezone: self.timezone,
+                busy_policy: self.busy_policy,
+                max_files_open: self.max_files_open,
+                per_file_view_window_char_limit: self.per_file_view_window_char_limit,
+                hidden: self.hidden,
+                project_id: self.project_id,
+                template_id: self.template_id,
+                base_template_id: self.base_template_id,
+                tool_ids: self.tool_ids,
+                block_ids: self.block_ids,
+                last_run_completion: times::in_body("last_run_completion", self.last_run_completion.as_deref())?,
+                last_run_duration_ms: self.last_run_duration_ms,
+                last_stop_reason: self.last_stop_reason,
+                ..AgentPatch::default()
+            },
+            llm: LlmWish {
+                handle: self.model,
+                config: self.llm_config.map(Into::into),
+                context_window: self.context_window_limit,
+                usual_window: Some(caller.usual_window()),
+                max_tokens: self.max_tokens,
+                max_reasoning_tokens: self.max_reasoning_tokens,
+                reasoning: self.reasoning.or(self.enable_reasoner),
+                parallel_tool_calls: self.parallel_tool_calls,
+            },
+            embedding: EmbeddingWish {
+                handle: self.embedding,
+                config: self.embedding_config.map(Into::into),
+                chunk_size: None,
+            },
+            env,
+            message_ids: self.message_ids,
+        })
     }
 }

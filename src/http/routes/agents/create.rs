@@ -2,13 +2,13 @@
 
 use axum::Json;
 
-use super::{creation, states::agent_state};
-use crate::app::App;
+use crate::app::{App, agents};
 use crate::http::{
     caller::Caller,
     dto::agents::{AgentStateDto, CreateAgent},
     error::ApiError,
     extract::ApiJson,
+    show::agent_state,
 };
 
 /// Creates an agent with its blocks, tools and first messages; all of it or nothing.
@@ -19,6 +19,6 @@ pub async fn create(
     caller: Caller,
     ApiJson(request): ApiJson<CreateAgent>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    let id = creation::create(&app, caller, request).await?;
+    let id = agents::create(&app, request.spec(caller)?).await?;
     agent_state(&app, id).await.map(Json)
 }

@@ -5,8 +5,7 @@ use engram_domain::AgentId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::states::require;
-use crate::app::App;
+use crate::app::{App, agents::require};
 use crate::http::{error::ApiError, extract::PathId};
 
 /// A page of files in an agent's context.

@@ -3,8 +3,7 @@
 use axum::Json;
 use engram_domain::AgentId;
 
-use super::states::require;
-use crate::app::App;
+use crate::app::{App, agents::require};
 use crate::http::{error::ApiError, extract::PathId};
 
 /// The folders of an agent. There are none yet.

@@ -3,8 +3,7 @@
 use axum::Json;
 use engram_domain::AgentId;
 
-use super::{paging::page, states::require};
-use crate::app::App;
+use crate::app::{App, agents::require};
 use crate::http::{
     dto::groups::GroupDto,
     error::ApiError,
@@ -25,7 +24,7 @@ pub async fn groups(
     ApiQuery(query): ApiQuery<GroupQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<GroupDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    let page = paging.page(DEFAULT_LIMIT, false)?;
     require(&app, id).await?;
     list::groups(&app, query, Some(id), page).await.map(Json)
 }

@@ -2,13 +2,15 @@
 
 use axum::Json;
 
-use super::{
-    paging::{DEFAULT_LIMIT, page},
-    query::{AgentQuery, RelationQuery, sort},
-    states::agent_states,
-};
+use super::query::{AgentQuery, sort};
 use crate::app::App;
-use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::ApiQuery, pagination::PageQuery};
+use crate::http::{
+    dto::agents::{AgentStateDto, RelationQuery},
+    error::ApiError,
+    extract::ApiQuery,
+    pagination::{DEFAULT_LIMIT, PageQuery},
+    show::agent_states,
+};
 
 /// Lists agents, the newest first unless the caller says otherwise. Hidden ones are left out.
 #[utoipa::path(get, path = "/v1/agents", tag = "agents", params(AgentQuery, RelationQuery, PageQuery),
@@ -19,7 +21,7 @@ pub async fn list(
     ApiQuery(relations): ApiQuery<RelationQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    let page = paging.page(DEFAULT_LIMIT, false)?;
     let Some(filter) = query.filter()? else { return Ok(Json(vec![])) };
     let agents = app.store.agents(&filter, sort(paging.sort()), page).await?;
     agent_states(&app, agents, relations.wanted()).await.map(Json)

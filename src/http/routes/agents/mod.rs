@@ -1,7 +1,6 @@
 //! Agents and what hangs on them.
 //!
-//! `creation/` turns a request into an agent, `states` reads agents in the form in which every route
-//! answers them, `query` and `paging` read the parameters of lists. Each other file is an endpoint.
+//! `query` reads the filters of lists. Each other file is an endpoint.
 //!
 //! To add an endpoint: its file, and a line in [`router`]; handlers of one path stand in one line.
 
@@ -11,23 +10,19 @@ mod context;
 mod core_memory;
 mod count;
 mod create;
-pub mod creation;
 mod delete;
 mod files;
 mod folders;
 mod groups;
 mod list;
 mod modify;
-pub mod paging;
-pub mod query;
+mod query;
 mod recompile;
 mod retrieve;
 mod schedule;
 mod sources;
-mod states;
 mod tools;
 
-pub use states::{agent_state, agent_states, require};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::state::AppState;

@@ -6,7 +6,7 @@ use engram_engine::{Command, CommandOutcome};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
+use crate::app::{App, agents};
 use crate::http::{
     error::ApiError,
     extract::{ApiQuery, PathId},
@@ -44,7 +44,7 @@ pub async fn recompile_old(
 }
 
 async fn run(app: &App, id: AgentId, query: RecompileQuery) -> Result<Json<String>, ApiError> {
-    super::states::require(app, id).await?;
+    agents::require(app, id).await?;
     let command = Command::Recompile { dry_run: query.dry_run };
     match app.engine.command(id.default_conversation(), command).await? {
         CommandOutcome::Prompt(prompt) => Ok(Json(prompt)),

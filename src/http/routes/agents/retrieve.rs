@@ -3,12 +3,12 @@
 use axum::Json;
 use engram_domain::AgentId;
 
-use super::{query::RelationQuery, states::agent_states};
-use crate::app::App;
+use crate::app::{App, agents};
 use crate::http::{
-    dto::agents::AgentStateDto,
+    dto::agents::{AgentStateDto, RelationQuery},
     error::ApiError,
     extract::{ApiQuery, PathId},
+    show::agent_states,
 };
 
 /// An agent.
@@ -19,7 +19,7 @@ pub async fn retrieve(
     PathId(id): PathId<AgentId>,
     ApiQuery(relations): ApiQuery<RelationQuery>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let agent = agents::find(&app, id).await?;
     let mut states = agent_states(&app, vec![agent], relations.wanted()).await?;
     states.pop().map(Json).ok_or_else(|| ApiError::not_found("Agent", id))
 }

@@ -4,18 +4,13 @@ use axum::Json;
 use engram_domain::ArchiveId;
 use engram_store::agents::{AgentFilter, AgentSort};
 
-use super::retrieve::find;
-use crate::app::App;
+use crate::app::{App, archives::find};
 use crate::http::{
-    dto::agents::AgentStateDto,
+    dto::agents::{AgentStateDto, RelationQuery},
     error::ApiError,
     extract::{ApiQuery, PathId},
-    pagination::PageQuery,
-    routes::agents::{
-        agent_states,
-        paging::{DEFAULT_LIMIT, page},
-        query::RelationQuery,
-    },
+    pagination::{DEFAULT_LIMIT, PageQuery},
+    show::agent_states,
 };
 
 /// The agents that have an archive, the newest first unless the caller says otherwise.
@@ -28,7 +23,7 @@ pub async fn agents(
     ApiQuery(relations): ApiQuery<RelationQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    let page = paging.page(DEFAULT_LIMIT, false)?;
     find(&app, id).await?;
     let filter = AgentFilter { archive_id: Some(id), ..AgentFilter::default() };
     let agents = app.store.agents(&filter, AgentSort::Created, page).await?;

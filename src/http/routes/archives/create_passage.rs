@@ -3,8 +3,10 @@
 use axum::Json;
 use engram_domain::ArchiveId;
 
-use super::create_passages::store;
-use crate::app::App;
+use crate::app::{
+    App,
+    archives::{self, passages},
+};
 use crate::http::{
     dto::passages::{CreatePassage, PassageDto},
     error::ApiError,
@@ -19,6 +21,8 @@ pub async fn create_passage(
     PathId(id): PathId<ArchiveId>,
     ApiJson(request): ApiJson<CreatePassage>,
 ) -> Result<Json<PassageDto>, ApiError> {
-    let mut stored = store(&app, id, vec![(request, vec!["body".to_owned()])]).await?;
-    stored.pop().map(Json).ok_or_else(|| ApiError::internal("a stored passage was not returned"))
+    let archive = archives::find(&app, id).await?;
+    let mut stored = passages::store(&app, &archive, vec![request.spec(vec!["body".to_owned()])?]).await?;
+    let passage = stored.pop().ok_or_else(|| ApiError::internal("a stored passage was not returned"))?;
+    Ok(Json(PassageDto::new(passage, &archive, None)))
 }

@@ -3,8 +3,7 @@
 use axum::http::StatusCode;
 use engram_domain::{ArchiveId, PassageId};
 
-use super::retrieve::find;
-use crate::app::App;
+use crate::app::{App, archives::find};
 use crate::http::{error::ApiError, extract::PathId};
 
 /// Deletes a passage of an archive.

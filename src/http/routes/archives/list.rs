@@ -11,8 +11,7 @@ use crate::http::{
     dto::archives::ArchiveDto,
     error::ApiError,
     extract::ApiQuery,
-    pagination::PageQuery,
-    routes::agents::paging::{DEFAULT_LIMIT, page},
+    pagination::{DEFAULT_LIMIT, PageQuery},
 };
 
 /// Query parameters besides those of every list.
@@ -35,7 +34,7 @@ pub async fn list(
     ApiQuery(query): ApiQuery<ArchiveQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<ArchiveDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    let page = paging.page(DEFAULT_LIMIT, false)?;
     let filter = ArchiveFilter { name: query.name, agent_id: query.agent_id };
     let archives = app.store.archives(&filter, page).await?;
     Ok(Json(archives.into_iter().map(ArchiveDto::from).collect()))

@@ -1,16 +1,13 @@
 //! Archives: searchable stores of passages that agents share.
 //!
-//! `embedding` cuts and embeds texts, for every route that stores or searches passages. To add an
-//! endpoint: its file, and a line in [`router`].
+//! To add an endpoint: its file, and a line in [`router`].
 
-mod absorb;
 mod agents;
 mod create;
 mod create_passage;
 mod create_passages;
 mod delete;
 mod delete_passage;
-pub mod embedding;
 mod list;
 mod modify;
 mod retrieve;

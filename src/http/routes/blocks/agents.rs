@@ -4,17 +4,13 @@ use axum::Json;
 use engram_domain::BlockId;
 use engram_store::agents::{AgentFilter, AgentSort};
 
-use crate::app::App;
+use crate::app::{App, blocks};
 use crate::http::{
-    dto::agents::AgentStateDto,
+    dto::agents::{AgentStateDto, RelationQuery},
     error::ApiError,
     extract::{ApiQuery, PathId},
-    pagination::PageQuery,
-    routes::agents::{
-        agent_states,
-        paging::{DEFAULT_LIMIT, page},
-        query::RelationQuery,
-    },
+    pagination::{DEFAULT_LIMIT, PageQuery},
+    show::agent_states,
 };
 
 /// The agents that have a block, the newest first unless the caller says otherwise.
@@ -26,8 +22,8 @@ pub async fn agents(
     ApiQuery(relations): ApiQuery<RelationQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, false)?;
-    app.store.block(id).await?.ok_or_else(|| ApiError::not_found("Block", id))?;
+    let page = paging.page(DEFAULT_LIMIT, false)?;
+    blocks::find(&app, id).await?;
     let filter = AgentFilter { block_id: Some(id), ..AgentFilter::default() };
     let agents = app.store.agents(&filter, AgentSort::Created, page).await?;
     agent_states(&app, agents, relations.wanted()).await.map(Json)

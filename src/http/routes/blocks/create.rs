@@ -2,8 +2,7 @@
 
 use axum::Json;
 
-use super::new_block;
-use crate::app::App;
+use crate::app::{App, blocks};
 use crate::http::{
     dto::blocks::{BlockDto, CreateBlock},
     error::ApiError,
@@ -14,7 +13,5 @@ use crate::http::{
 #[utoipa::path(post, path = "/v1/blocks", tag = "blocks", request_body = CreateBlock,
     responses((status = 200, body = BlockDto)))]
 pub async fn create(app: App, ApiJson(request): ApiJson<CreateBlock>) -> Result<Json<BlockDto>, ApiError> {
-    let block = new_block(request, &["body"], app.clock.now(), app.ids.as_ref())?;
-    app.store.create_block(&block).await?;
-    Ok(Json(block.into()))
+    Ok(Json(blocks::create(&app, request.into()).await?.into()))
 }

@@ -8,8 +8,7 @@ use crate::http::{
     dto::blocks::BlockDto,
     error::ApiError,
     extract::ApiQuery,
-    pagination::PageQuery,
-    routes::agents::paging::{DEFAULT_LIMIT, page},
+    pagination::{DEFAULT_LIMIT, PageQuery},
 };
 
 /// Lists blocks, the oldest first unless the caller says otherwise. Hidden ones are left out.
@@ -20,7 +19,7 @@ pub async fn list(
     ApiQuery(query): ApiQuery<BlockQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<BlockDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, true)?;
+    let page = paging.page(DEFAULT_LIMIT, true)?;
     let Some(filter) = query.filter() else { return Ok(Json(vec![])) };
     let blocks = app.store.blocks(&filter, page).await?;
     Ok(Json(blocks.into_iter().map(BlockDto::from).collect()))

@@ -3,13 +3,12 @@
 use axum::Json;
 use engram_domain::BlockId;
 
-use crate::app::App;
+use crate::app::{App, blocks};
 use crate::http::{dto::blocks::BlockDto, error::ApiError, extract::PathId};
 
 /// A block.
 #[utoipa::path(get, path = "/v1/blocks/{block_id}", tag = "blocks", params(("block_id" = String, Path)),
     responses((status = 200, body = BlockDto)))]
 pub async fn retrieve(app: App, PathId(id): PathId<BlockId>) -> Result<Json<BlockDto>, ApiError> {
-    let block = app.store.block(id).await?.ok_or_else(|| ApiError::not_found("Block", id))?;
-    Ok(Json(block.into()))
+    Ok(Json(blocks::find(&app, id).await?.into()))
 }

@@ -9,8 +9,7 @@ use crate::http::{
     dto::groups::GroupDto,
     error::ApiError,
     extract::ApiQuery,
-    pagination::PageQuery,
-    routes::agents::paging::{DEFAULT_LIMIT, page},
+    pagination::{DEFAULT_LIMIT, PageQuery},
 };
 
 /// Lists groups, the oldest first unless the caller says otherwise. Hidden ones are left out.
@@ -21,7 +20,7 @@ pub async fn list(
     ApiQuery(query): ApiQuery<GroupQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<GroupDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, true)?;
+    let page = paging.page(DEFAULT_LIMIT, true)?;
     groups(&app, query, None, page).await.map(Json)
 }
 

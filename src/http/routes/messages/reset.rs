@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::http::{ApiError, ApiQuery, OptionalJson, PathId, dto::agents::AgentStateDto, routes::agents::agent_state};
+use crate::http::{ApiError, ApiQuery, OptionalJson, PathId, dto::agents::AgentStateDto, show::agent_state};
 
 /// Whether to begin as a new agent would. Read from the query (old clients) and from the body (1.x).
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::reset::of_agent;
 use crate::app::App;
-use crate::http::{ApiError, ApiQuery, Caller, OptionalJson, PathId, routes::agents::agent_state};
+use crate::http::{ApiError, ApiQuery, Caller, OptionalJson, PathId, show::agent_state};
 
 /// How to compact.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]

@@ -1,6 +1,6 @@
 //! Passages of any archive.
 
-pub mod search;
+mod search;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

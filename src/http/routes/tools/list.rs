@@ -8,8 +8,7 @@ use crate::http::{
     dto::tools::ToolDto,
     error::ApiError,
     extract::ApiQuery,
-    pagination::PageQuery,
-    routes::agents::paging::{DEFAULT_LIMIT, page},
+    pagination::{DEFAULT_LIMIT, PageQuery},
 };
 
 /// Lists tools, the newest first unless the caller says otherwise.
@@ -20,7 +19,7 @@ pub async fn list(
     ApiQuery(query): ApiQuery<ToolQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<ToolDto>>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, false)?;
+    let page = paging.page(DEFAULT_LIMIT, false)?;
     let tools = app.store.tools(&query.filter(), page).await?;
     Ok(Json(tools.into_iter().map(ToolDto::from).collect()))
 }

@@ -4,12 +4,11 @@ use axum::Json;
 use engram_domain::{Json as Value, ToolId, ToolKind};
 use engram_store::tools::ToolPatch;
 
-use crate::app::App;
+use crate::app::{App, sorted};
 use crate::http::{
     dto::tools::{ToolDto, ToolUpdate},
     error::ApiError,
     extract::{ApiJson, PathId},
-    routes::agents::creation::plan::sorted,
 };
 
 /// Changes a tool. What a built-in tool does and how it is described to models stays as it is.

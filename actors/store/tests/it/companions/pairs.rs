@@ -1,12 +1,14 @@
 //! An agent and its companion: created, shared with, and deleted together.
 
 use engram_core::ports::{Runs, SleepTime};
-use engram_domain::{Agent, AgentId, AgentType, Block, Role};
+use engram_domain::{Agent, AgentId, AgentType, Block, BlockId, Role};
 use engram_store::{
     Store, StoreError,
-    agents::{Attached, NewAgent, NewCompanion, Wanted},
+    agents::{AgentPatch, Attached, CompanionChange, NewAgent, NewCompanion, Wanted},
     groups::GroupFilter,
 };
+
+use uuid::Uuid;
 
 use super::*;
 
@@ -50,7 +52,10 @@ async fn they_come_together_or_not_at_all() {
     db.create_agent_with_companion(&main, &companion).await.unwrap();
     assert_eq!((labels(&db, id).await, labels(&db, mate).await.len()), (vec!["human".into()], 2));
     assert!(db.has_companions(id).await.unwrap() && !db.has_companions(mate).await.unwrap());
-    assert!(!db.add_companion(id, &for_agent(id, &[]), at(2)).await.unwrap(), "one is enough");
+    let second = for_agent(id, &[]);
+    let add = CompanionChange::Add(Box::new(second.clone()));
+    assert!(db.change_agent(id, &AgentPatch::default(), Some(&add), at(2)).await.unwrap());
+    assert!(!db.agent_exists(second.agent.agent.id).await.unwrap(), "one is enough");
 
     let goal = block("goal", "Sell hats.");
     db.create_block(&goal).await.unwrap();
@@ -79,15 +84,54 @@ async fn of_two_requests_one_gives_the_companion() {
     let mut main = Main::new(&db).await;
     main.turns(&db, &["before"]).await;
     let rivals = (0..4).map(|_| {
-        let (store, id) = ((*db).clone(), main.id);
-        async move { store.add_companion(id, &for_agent(id, &[]), at(2)).await.unwrap() }
+        let (store, id, companion) = ((*db).clone(), main.id, for_agent(main.id, &[]));
+        let add = CompanionChange::Add(Box::new(companion.clone()));
+        async move {
+            assert!(store.change_agent(id, &AgentPatch::default(), Some(&add), at(2)).await.unwrap());
+            companion.agent.agent.id
+        }
     });
-    let given = futures::future::join_all(rivals).await;
-    assert_eq!(given.iter().filter(|given| **given).count(), 1);
+    let mut given = 0;
+    for companion in futures::future::join_all(rivals).await {
+        given += usize::from(db.agent_exists(companion).await.unwrap());
+    }
+    assert_eq!(given, 1);
     main.turns(&db, &["1", "2", "3", "4", "5"]).await;
     let begun = db.begin_sleep_time(at(9), 9, &RandomIds).await.unwrap();
     assert_eq!(begun.len(), 1);
     assert!(db.delete_agent(main.id).await.unwrap());
     assert_eq!(db.run(begun[0].1).await.unwrap(), None, "the companion's runs go with it");
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn an_agent_and_its_companions_change_together_or_not_at_all() {
+    let Some(db) = test_db().await else { return };
+    let main = newborn(agent(), vec![], &[]);
+    let id = main.agent.id;
+    db.create_agent(&main).await.unwrap();
+    let renamed = |name: &str| AgentPatch { name: Some(name.into()), ..AgentPatch::default() };
+    let name = async || db.agent(id).await.unwrap().unwrap().name;
+    let before = name().await;
+
+    let nothing = block("nowhere", "");
+    let wrong = CompanionChange::Add(Box::new(for_agent(id, &[nothing])));
+    let error = db.change_agent(id, &renamed("Ada"), Some(&wrong), at(2)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Invalid(text) if text.contains("block")), "{error}");
+    assert_eq!(name().await, before, "the change went with the companion");
+
+    let companion = for_agent(id, &[]);
+    let mate = companion.agent.agent.id;
+    let add = CompanionChange::Add(Box::new(companion));
+    assert!(db.change_agent(id, &renamed("Ada"), Some(&add), at(3)).await.unwrap());
+    assert!(db.agent_exists(mate).await.unwrap() && name().await == "Ada");
+
+    let missing = AgentPatch { block_ids: Some(vec![BlockId(Uuid::new_v4())]), ..AgentPatch::default() };
+    db.change_agent(id, &missing, Some(&CompanionChange::Remove), at(4)).await.unwrap_err();
+    assert!(db.has_companions(id).await.unwrap() && db.agent_exists(mate).await.unwrap());
+    assert!(db.change_agent(id, &renamed("Bob"), Some(&CompanionChange::Remove), at(5)).await.unwrap());
+    assert!(!db.has_companions(id).await.unwrap() && !db.agent_exists(mate).await.unwrap());
+    assert_eq!(name().await, "Bob");
+    assert!(!db.change_agent(mate, &renamed("gone"), None, at(6)).await.unwrap());
     db.drop_database().await;
 }

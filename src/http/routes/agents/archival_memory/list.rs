@@ -8,13 +8,12 @@ use engram_store::passages::PassageFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
+use crate::app::{App, agents::require};
 use crate::http::{
     dto::passages::PassageDto,
     error::ApiError,
     extract::{ApiQuery, PathId},
     pagination::PageQuery,
-    routes::agents::{paging::page, require},
 };
 
 /// Query parameters besides those of every list.
@@ -35,7 +34,7 @@ pub async fn list(
     ApiQuery(query): ApiQuery<MemoryQuery>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
-    let page = page(&paging, 100, true)?;
+    let page = paging.page(100, true)?;
     let archives: BTreeMap<_, _> = app.store.archives_of_agent(id).await?.into_iter().map(|a| (a.id, a)).collect();
     if archives.is_empty() {
         require(&app, id).await?;

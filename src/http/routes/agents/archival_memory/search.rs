@@ -7,15 +7,12 @@ use engram_store::passages::PassageFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
+use crate::app::{App, agents, archives::passages};
 use crate::http::{
-    dto::passages::{MemoryFound, MemorySearchResponse},
+    dto::passages::{MemoryFound, MemorySearchResponse, all_tags},
     error::ApiError,
     extract::{ApiQuery, PathId},
-    routes::{
-        archives::embedding::nearest,
-        passages::search::{all_tags, time},
-    },
+    times,
 };
 
 /// Passages that a search finds when it does not say how many, and at most.
@@ -49,7 +46,7 @@ pub async fn search(
     PathId(id): PathId<AgentId>,
     ApiQuery(q): ApiQuery<SearchQuery>,
 ) -> Result<Json<MemorySearchResponse>, ApiError> {
-    let agent = app.store.agent(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    let agent = agents::find(&app, id).await?;
     let Some(query) = q.query.filter(|t| !t.is_empty()) else {
         return Err(ApiError::invalid(&["query", "query"], "Field required", Value::Null));
     };
@@ -57,13 +54,13 @@ pub async fn search(
         agent_id: Some(id),
         tags: q.tags,
         match_all_tags: all_tags("query", q.tag_match_mode.as_deref())?,
-        start: time("start_datetime", q.start_datetime.as_deref(), false)?,
-        end: time("end_datetime", q.end_datetime.as_deref(), true)?,
+        start: times::in_query("start_datetime", q.start_datetime.as_deref(), false)?,
+        end: times::in_query("end_datetime", q.end_datetime.as_deref(), true)?,
         ..PassageFilter::default()
     };
     let archives = app.store.archives_of_agent(id).await?;
     let limit = q.top_k.unwrap_or(DEFAULT_FOUND).clamp(1, MAX_FOUND);
-    let found = nearest(&app, &archives, &filter, &query, limit).await?;
+    let found = passages::search(&app, &archives, &filter, Some(&query), limit).await?;
     let zone: Tz = agent.timezone.parse().unwrap_or(Tz::UTC);
     let shown = |at: Time| at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
     let results: Vec<MemoryFound> = found

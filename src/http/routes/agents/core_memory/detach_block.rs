@@ -5,7 +5,7 @@ use engram_domain::{AgentId, BlockId};
 use engram_store::agents::Attached;
 
 use crate::app::App;
-use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, routes::agents::agent_state};
+use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, show::agent_state};
 
 /// Detaches a block from the agent. The block itself stays.
 #[utoipa::path(patch, path = "/v1/agents/{agent_id}/core-memory/blocks/detach/{block_id}", tag = "agents",

@@ -8,11 +8,8 @@ use crate::http::{
     dto::blocks::BlockDto,
     error::ApiError,
     extract::{ApiQuery, PathId},
-    pagination::PageQuery,
-    routes::agents::{
-        agent_state,
-        paging::{cut, page},
-    },
+    pagination::{PageQuery, cut},
+    show::agent_state,
 };
 
 /// The blocks of an agent, in the order of its prompt.
@@ -23,7 +20,7 @@ pub async fn list_blocks(
     PathId(id): PathId<AgentId>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<BlockDto>>, ApiError> {
-    let page = page(&paging, 100, true)?;
+    let page = paging.page(100, true)?;
     let blocks = agent_state(&app, id).await?.blocks;
     Ok(Json(cut(blocks, page, |b| b.id.0)))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use engram_domain::AgentId;
 
 use crate::app::App;
-use crate::http::{dto::blocks::MemoryDto, error::ApiError, extract::PathId, routes::agents::agent_state};
+use crate::http::{dto::blocks::MemoryDto, error::ApiError, extract::PathId, show::agent_state};
 
 /// The memory of an agent.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/core-memory", tag = "agents", params(("agent_id" = String, Path)),

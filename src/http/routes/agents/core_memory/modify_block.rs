@@ -3,13 +3,12 @@
 use axum::{Json, http::HeaderMap};
 use engram_domain::AgentId;
 
-use super::retrieve_block::find;
-use crate::app::App;
+use crate::app::{App, blocks};
 use crate::http::{
     dto::blocks::{BlockDto, BlockUpdate},
     error::ApiError,
     extract::{ApiJson, PathId},
-    routes::blocks::modify::apply,
+    if_match::if_match,
 };
 
 /// Changes the block of an agent with this label. Other agents that have the block see the change.
@@ -23,6 +22,7 @@ pub async fn modify_block(
     headers: HeaderMap,
     ApiJson(update): ApiJson<BlockUpdate>,
 ) -> Result<Json<BlockDto>, ApiError> {
-    let block = find(&app, id, &label).await?;
-    apply(&app, block.id, update, &headers).await.map(Json)
+    let block = blocks::find_labelled(&app, id, &label).await?;
+    let block = blocks::change(&app, block.id, update.into(), if_match(&headers)?).await?;
+    Ok(Json(block.into()))
 }

@@ -5,8 +5,8 @@ use engram_domain::{AgentId, ScheduleId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
-use crate::http::{error::ApiError, extract::PathId, routes::agents::require};
+use crate::app::{App, agents::require};
+use crate::http::{error::ApiError, extract::PathId};
 
 /// That it is done.
 #[derive(Debug, Serialize, ToSchema)]

@@ -4,16 +4,12 @@ use axum::Json;
 use engram_domain::AgentId;
 use engram_store::Page;
 
-use crate::app::App;
+use crate::app::{App, agents::require};
 use crate::http::{
     dto::schedules::{ScheduledMessageDto, ScheduledMessages},
     error::ApiError,
     extract::{ApiQuery, PathId},
-    pagination::PageQuery,
-    routes::agents::{
-        paging::{DEFAULT_LIMIT, page},
-        require,
-    },
+    pagination::{DEFAULT_LIMIT, PageQuery},
 };
 
 /// The schedules of an agent with their next and their last time, the oldest first unless the caller
@@ -25,7 +21,7 @@ pub async fn list_schedules(
     PathId(id): PathId<AgentId>,
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<ScheduledMessages>, ApiError> {
-    let page = page(&paging, DEFAULT_LIMIT, true)?;
+    let page = paging.page(DEFAULT_LIMIT, true)?;
     require(&app, id).await?;
     // One more says whether there are more.
     let mut found = app.store.schedules(id, Page { limit: page.limit + 1, ..page }).await?;

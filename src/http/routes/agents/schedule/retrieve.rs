@@ -3,8 +3,8 @@
 use axum::Json;
 use engram_domain::{AgentId, ScheduleId};
 
-use crate::app::App;
-use crate::http::{dto::schedules::ScheduledMessageDto, error::ApiError, extract::PathId, routes::agents::require};
+use crate::app::{App, agents::require};
+use crate::http::{dto::schedules::ScheduledMessageDto, error::ApiError, extract::PathId};
 
 /// A schedule with its next and its last time.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/schedule/{scheduled_message_id}", tag = "agents.schedule",

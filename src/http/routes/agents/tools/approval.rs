@@ -10,7 +10,7 @@ use crate::http::{
     dto::{agents::AgentStateDto, tools::ModifyApproval},
     error::ApiError,
     extract::{ApiJson, ApiQuery, PathId},
-    routes::agents::agent_state,
+    show::agent_state,
 };
 
 /// Query parameters.

@@ -5,7 +5,7 @@ use engram_domain::{AgentId, ToolId, ToolRule, rule::RuleKind};
 use engram_store::agents::Attached;
 
 use crate::app::App;
-use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, routes::agents::agent_state};
+use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, show::agent_state};
 
 /// Attaches a tool to the agent, with a rule for approval where the tool asks for one.
 #[utoipa::path(patch, path = "/v1/agents/{agent_id}/tools/attach/{tool_id}", tag = "agents",

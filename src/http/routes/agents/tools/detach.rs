@@ -5,7 +5,7 @@ use engram_domain::{AgentId, ToolId};
 use engram_store::agents::Attached;
 
 use crate::app::App;
-use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, routes::agents::agent_state};
+use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, show::agent_state};
 
 /// Detaches a tool from the agent.
 #[utoipa::path(patch, path = "/v1/agents/{agent_id}/tools/detach/{tool_id}", tag = "agents",

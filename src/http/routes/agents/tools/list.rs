@@ -8,11 +8,8 @@ use crate::http::{
     dto::tools::ToolDto,
     error::ApiError,
     extract::{ApiQuery, PathId},
-    pagination::PageQuery,
-    routes::agents::{
-        agent_state,
-        paging::{cut, page},
-    },
+    pagination::{PageQuery, cut},
+    show::agent_state,
 };
 
 /// The tools of an agent, in the order they were attached unless the caller says otherwise.
@@ -24,7 +21,7 @@ pub async fn list(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<ToolDto>>, ApiError> {
     // The last V1 server answered ten; old programs expect all of them, and nobody minds more.
-    let page = page(&paging, 1_000, true)?;
+    let page = paging.page(1_000, true)?;
     let tools = agent_state(&app, id).await?.tools;
     Ok(Json(cut(tools, page, |t| t.id.0)))
 }

@@ -5,22 +5,27 @@ use engram_domain::{Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json,
 use engram_store::agents::NewEphemeral;
 use serde_json::json;
 
-use super::{about_itself, find_tools, newborn, plan};
-use crate::app::App;
-use crate::http::{dto::agents::CreateAgent, error::ApiError, routes::agents::creation::plan::Plan};
+use super::{
+    ToolWish,
+    companion::{about_itself, plan},
+    create,
+    plan::Plan,
+    tools,
+};
+use crate::app::{App, Result};
 
 /// `run_type` of what it does: work in the background, as that of a companion.
 const RUN_TYPE: &str = "sleeptime";
 
 /// An agent that works passages of a source into a block of `main`, which has the blocks `have`.
-pub async fn reader(
+pub async fn make(
     app: &App,
     main: &Agent,
     have: &[Block],
     source: &Archive,
     passages: impl Iterator<Item = &str>,
-) -> Result<NewEphemeral, ApiError> {
-    let tools = find_tools(app, &CreateAgent::default(), AgentType::SleeptimeAgent).await?;
+) -> Result<NewEphemeral> {
+    let tools = tools::find(app, &ToolWish::default(), AgentType::SleeptimeAgent, false).await?;
     let (now, ids) = (app.clock.now(), app.ids.as_ref());
     let label = absorb::label(&source.name);
     let description = source.description.as_deref();
@@ -57,14 +62,14 @@ pub async fn reader(
         run_type: RUN_TYPE.to_owned(),
         metadata: facts.clone(),
         callback_url: None,
-        keys: vec![format!("absorb:{id}:{n}")],
+        keys: vec![format!("read:{id}:{n}")],
         busy_policy: Some(BusyPolicy::Queue),
         max_queue: i64::MAX,
         // A queue goes by the time of creation.
         created_at: now + chrono::TimeDelta::microseconds(i64::try_from(n).unwrap_or(i64::MAX)),
     });
     let runs = runs.collect();
-    Ok(NewEphemeral { main: main.id, block, fresh, agent: newborn(plan, None, ids), runs })
+    Ok(NewEphemeral { main: main.id, block, fresh, agent: create::rows(plan, None, ids), runs })
 }
 
 fn message(main: &Agent, text: String) -> InputMessage {

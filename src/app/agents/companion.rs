@@ -1,18 +1,18 @@
 //! The agent that works on another one's memory in the background, and the group that ties the two.
 
-mod ephemeral;
-
-use engram_core::{builtin, ports::Ids, prompts};
+use engram_core::{builtin, ports::Ids};
 use engram_domain::{
-    Agent, AgentId, AgentType, Block, BlockId, BusyPolicy, Group, GroupId, JsonMap, ManagerConfig, Time, Tool, block,
+    Agent, AgentId, AgentType, Block, BlockId, Group, GroupId, JsonMap, ManagerConfig, Time, Tool, block,
     group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER, SleepTriggers},
 };
 use engram_store::agents::NewCompanion;
 
-pub use self::ephemeral::reader;
-use super::{find_tools, models, newborn, plan::Plan};
-use crate::app::App;
-use crate::http::{dto::agents::CreateAgent, error::ApiError};
+use super::{
+    ToolWish, create, models,
+    plan::{Plan, bare},
+    tools,
+};
+use crate::app::{App, Result};
 
 /// Turns after which the companion works, where nobody has said anything else.
 const FREQUENCY: i32 = 5;
@@ -23,53 +23,42 @@ const SELF_VALUE: &str = "I look after the memory of an agent that talks with pe
     what has turned out to be wrong, and leave out the rest. I never talk to anybody.";
 
 /// A companion for an agent that has, or is about to have, these blocks.
-pub async fn companion(app: &App, main: &Agent, blocks: &[Block]) -> Result<NewCompanion, ApiError> {
+pub async fn make(app: &App, main: &Agent, blocks: &[Block]) -> Result<NewCompanion> {
     let agent_type = match main.agent_type {
         AgentType::VoiceConvoAgent => AgentType::VoiceSleeptimeAgent,
         _ => AgentType::SleeptimeAgent,
     };
-    let tools = find_tools(app, &CreateAgent::default(), agent_type).await?;
+    let tools = tools::find(app, &ToolWish::default(), agent_type, false).await?;
     let (now, ids) = (app.clock.now(), app.ids.as_ref());
     let plan = plan(main, agent_type, blocks, tools, now, ids);
     let group = group(main, plan.agent.id, now, ids);
-    Ok(NewCompanion { agent: newborn(plan, None, ids), group })
+    Ok(NewCompanion { agent: create::rows(plan, None, ids), group })
 }
 
 /// The companion has its agent's model, and all its blocks; of what concerns the people whom that one talks with it
 /// has nothing.
-fn plan(main: &Agent, agent_type: AgentType, shared: &[Block], tools: Vec<Tool>, now: Time, ids: &dyn Ids) -> Plan {
+pub(super) fn plan(
+    main: &Agent,
+    agent_type: AgentType,
+    shared: &[Block],
+    tools: Vec<Tool>,
+    now: Time,
+    ids: &dyn Ids,
+) -> Plan {
     let mut llm = main.llm.clone();
     llm.response_format = None;
     llm.put_inner_thoughts_in_kwargs = Some(false);
     models::add_thoughts(&mut llm, agent_type);
     let names: Vec<&str> = tools.iter().map(|t| t.name.as_str()).collect();
+    let name = format!("{}-sleeptime", main.name);
     let agent = Agent {
-        id: AgentId(ids.uuid()),
-        name: format!("{}-sleeptime", main.name),
-        description: None,
-        agent_type,
-        system: prompts::system(agent_type).to_owned(),
-        llm,
-        model_settings: None,
-        compaction: None,
-        response_format: None,
         tool_rules: builtin::base_rules(&names, agent_type, None),
-        tags: vec![],
-        metadata: JsonMap::new(),
-        env: vec![],
-        identity_ids: vec![],
-        message_buffer_autoclear: false,
-        enable_sleeptime: None,
-        busy_policy: BusyPolicy::default(),
-        template_id: None,
-        base_template_id: None,
-        last_run_completion: None,
-        last_run_duration_ms: None,
-        last_stop_reason: None,
-        created_at: now,
-        updated_at: now,
-        rev: 1,
-        ..main.clone()
+        timezone: main.timezone.clone(),
+        max_files_open: main.max_files_open,
+        per_file_view_window_char_limit: main.per_file_view_window_char_limit,
+        hidden: main.hidden,
+        project_id: main.project_id.clone(),
+        ..bare(AgentId(ids.uuid()), name, agent_type, llm, main.embedding.clone(), now)
     };
     // An agent that has such a block shares it like any other: a label is there once.
     let new_blocks: Vec<Block> =
@@ -78,7 +67,7 @@ fn plan(main: &Agent, agent_type: AgentType, shared: &[Block], tools: Vec<Tool>,
     Plan { agent, new_blocks, blocks, tools }
 }
 
-fn about_itself(main: &Agent, now: Time, ids: &dyn Ids) -> Block {
+pub(super) fn about_itself(main: &Agent, now: Time, ids: &dyn Ids) -> Block {
     Block {
         id: BlockId(ids.uuid()),
         label: SELF_LABEL.into(),

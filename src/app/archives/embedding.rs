@@ -2,13 +2,11 @@
 
 use std::cmp::Ordering;
 
-use axum::http::StatusCode;
 use engram_core::{ports::EmbedError, tokens};
 use engram_domain::{Archive, ArchiveId, EmbeddingConfig, Passage};
 use engram_store::passages::PassageFilter;
 
-use crate::app::App;
-use crate::http::error::ApiError;
+use crate::app::{App, Error, Result};
 
 /// Cuts a text into pieces of at most `max` tokens, between words where it can. Nothing is lost but
 /// white space at the cuts.
@@ -52,12 +50,10 @@ pub fn chunks(text: &str, max: i32) -> Vec<String> {
 }
 
 /// One vector a text.
-pub async fn embed(app: &App, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>, ApiError> {
+pub async fn embed(app: &App, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>> {
     app.embedder.embed(config, texts).await.map_err(|error| match error {
-        EmbedError::UnknownModel(_) => ApiError::bad_request(error.to_string()),
-        EmbedError::Provider(_) | EmbedError::Dimensions { .. } => {
-            ApiError::new(StatusCode::BAD_GATEWAY, error.to_string())
-        }
+        EmbedError::UnknownModel(_) => Error::Rejected(error.to_string()),
+        EmbedError::Provider(_) | EmbedError::Dimensions { .. } => Error::Provider(error.to_string()),
     })
 }
 
@@ -69,7 +65,7 @@ pub async fn nearest(
     filter: &PassageFilter,
     query: &str,
     limit: i64,
-) -> Result<Vec<(Passage, f64)>, ApiError> {
+) -> Result<Vec<(Passage, f64)>> {
     let mut groups: Vec<(&EmbeddingConfig, Vec<ArchiveId>)> = Vec::new();
     for archive in archives {
         let same = |c: &EmbeddingConfig| {

@@ -1,33 +1,23 @@
-//! Which model an agent gets, from what the request says and what providers offer.
+//! Which model an agent gets, from what is wished for and what providers offer.
 
-use axum::http::StatusCode;
 use engram_domain::{AgentType, EmbeddingConfig, Json, LlmConfig};
 use engram_llm::{EMBED_HANDLE, UnknownHandle};
 use serde_json::json;
 
-use crate::app::App;
-use crate::http::{
-    caller::Caller,
-    dto::llm::{EmbeddingConfigDto, LlmConfigDto, fold_settings},
-    error::ApiError,
-};
+use super::settings::fold_settings;
+use crate::app::{App, Error, Result};
 
-/// Windows that agents work with by default, in tokens: what the old clients' server gave, and what
-/// the newer one did. Larger windows must be asked for.
-const OLD_WINDOW: i32 = 32_000;
-const NEW_WINDOW: i32 = 128_000;
-
-/// What a request says about the language model.
-#[derive(Default)]
-pub struct LlmWish<'a> {
+/// What is said about the language model. Absent members: as the agent has it, or the server's default.
+#[derive(Debug, Clone, Default)]
+pub struct LlmWish {
     /// `provider/model`.
-    pub handle: Option<&'a str>,
+    pub handle: Option<String>,
     /// A whole configuration; `handle` goes before it.
-    pub config: Option<&'a LlmConfigDto>,
-    /// `model_settings`.
-    pub settings: Option<&'a Json>,
+    pub config: Option<LlmConfig>,
     /// Window, in tokens.
     pub context_window: Option<i32>,
+    /// The largest window that is given without being asked for, in tokens, where the server's settings do not say one.
+    pub usual_window: Option<i32>,
     /// Tokens of one answer.
     pub max_tokens: Option<i32>,
     /// Tokens of reasoning.
@@ -38,13 +28,13 @@ pub struct LlmWish<'a> {
     pub parallel_tool_calls: Option<bool>,
 }
 
-/// What a request says about the embedding model.
-#[derive(Default)]
-pub struct EmbeddingWish<'a> {
+/// What is said about the embedding model. Absent members: as the agent has it, or the server's default.
+#[derive(Debug, Clone, Default)]
+pub struct EmbeddingWish {
     /// `provider/model`.
-    pub handle: Option<&'a str>,
+    pub handle: Option<String>,
     /// A whole configuration; `handle` goes before it.
-    pub config: Option<&'a EmbeddingConfigDto>,
+    pub config: Option<EmbeddingConfig>,
     /// Tokens of one passage.
     pub chunk_size: Option<i32>,
 }
@@ -58,20 +48,20 @@ pub fn add_thoughts(llm: &mut LlmConfig, agent_type: AgentType) {
     }
 }
 
-/// The configuration that is wished for. `present` is the one that an agent has; without it and
-/// without a wish, the server's default is taken.
-pub async fn llm(
+/// The configuration that is wished for. `settings` are `model_settings`; `present` is the configuration that an agent
+/// has; without it and without a wish, the server's default is taken.
+pub async fn language(
     app: &App,
-    caller: Caller,
-    wish: &LlmWish<'_>,
+    wish: &LlmWish,
+    settings: Option<&Json>,
     present: Option<&LlmConfig>,
-) -> Result<LlmConfig, ApiError> {
+) -> Result<LlmConfig> {
     let default = app.settings.models.default_llm.as_deref();
-    let cap = app.settings.models.max_context_window.unwrap_or(if caller.is_v1_sdk { NEW_WINDOW } else { OLD_WINDOW });
-    let (base, window) = match (wish.handle, wish.config, present) {
+    let cap = app.settings.models.max_context_window.or(wish.usual_window).unwrap_or(i32::MAX);
+    let (base, window) = match (wish.handle.as_deref(), &wish.config, present) {
         (Some(handle), ..) => offered(app, handle, cap).await?,
         (None, Some(config), present) => {
-            let config = LlmConfig::from(config.clone());
+            let config = config.clone();
             match present.filter(|p| p.handle() == config.handle()) {
                 // The same model as before: no question to the provider, which may be away.
                 Some(p) => (config, p.context_window.max(1)),
@@ -88,14 +78,14 @@ pub async fn llm(
         }
         (None, None, None) => match default {
             Some(handle) => offered(app, handle, cap).await?,
-            None => return Err(ApiError::bad_request("Must specify either model or llm_config in request")),
+            None => return Err(Error::Rejected("Must specify either model or llm_config in request".into())),
         },
     };
-    shape(base, wish, window)
+    shape(base, wish, settings, window)
 }
 
 /// What a provider offers under this handle, with the default window, and its own largest one.
-async fn offered(app: &App, handle: &str, cap: i32) -> Result<(LlmConfig, i32), ApiError> {
+async fn offered(app: &App, handle: &str, cap: i32) -> Result<(LlmConfig, i32)> {
     let mut config = app.providers.resolve_model(handle).await.map_err(unknown)?;
     let window = config.context_window;
     config.context_window = window.min(cap);
@@ -103,7 +93,7 @@ async fn offered(app: &App, handle: &str, cap: i32) -> Result<(LlmConfig, i32), 
 }
 
 /// A configuration in the caller's words. Its provider must exist; the rest is taken as it stands.
-async fn given(app: &App, mut config: LlmConfig) -> Result<(LlmConfig, i32), ApiError> {
+async fn given(app: &App, mut config: LlmConfig) -> Result<(LlmConfig, i32)> {
     let known = app.providers.resolve_model(&config.handle()).await.map_err(unknown)?;
     config.handle = known.handle;
     config.provider_name = known.provider_name;
@@ -114,23 +104,23 @@ async fn given(app: &App, mut config: LlmConfig) -> Result<(LlmConfig, i32), Api
 }
 
 /// Folds the single wishes into a configuration. `window` is the largest that may be asked for.
-fn shape(mut llm: LlmConfig, wish: &LlmWish<'_>, window: i32) -> Result<LlmConfig, ApiError> {
-    if let Some(settings) = wish.settings.filter(|s| !s.is_null()) {
+fn shape(mut llm: LlmConfig, wish: &LlmWish, settings: Option<&Json>, window: i32) -> Result<LlmConfig> {
+    if let Some(settings) = settings.filter(|s| !s.is_null()) {
         if !settings.is_object() {
-            return Err(ApiError::invalid(&["body", "model_settings"], "expected an object", settings.clone()));
+            return Err(Error::invalid(&["model_settings"], "expected an object", settings.clone()));
         }
         fold_settings(&mut llm, settings);
     }
     if let Some(limit) = wish.context_window {
         if limit < 1 || limit > window {
             let expected = format!("expected 1 to {window} tokens, the window of {}", llm.handle());
-            return Err(ApiError::invalid(&["body", "context_window_limit"], expected, json!(limit)));
+            return Err(Error::invalid(&["context_window_limit"], expected, json!(limit)));
         }
         llm.context_window = limit;
     }
     for (member, value) in [("max_tokens", wish.max_tokens), ("max_reasoning_tokens", wish.max_reasoning_tokens)] {
         if let Some(n) = value.filter(|n| *n < 0) {
-            return Err(ApiError::invalid(&["body", member], "expected a number of at least 0", json!(n)));
+            return Err(Error::invalid(&[member], "expected a number of at least 0", json!(n)));
         }
     }
     if let Some(n) = wish.max_tokens {
@@ -149,16 +139,12 @@ fn shape(mut llm: LlmConfig, wish: &LlmWish<'_>, window: i32) -> Result<LlmConfi
 }
 
 /// The embedding configuration that is wished for, else `present`, else the server's default.
-pub async fn embedding(
-    app: &App,
-    wish: &EmbeddingWish<'_>,
-    present: Option<&EmbeddingConfig>,
-) -> Result<EmbeddingConfig, ApiError> {
+pub async fn embedding(app: &App, wish: &EmbeddingWish, present: Option<&EmbeddingConfig>) -> Result<EmbeddingConfig> {
     let default = app.settings.models.default_embedding.as_deref().unwrap_or(EMBED_HANDLE);
-    let mut config = match (wish.handle, wish.config, present) {
+    let mut config = match (wish.handle.as_deref(), &wish.config, present) {
         (Some(handle), ..) => app.providers.resolve_embedding(handle).await.map_err(unknown)?,
         (None, Some(config), present) => {
-            let mut config = EmbeddingConfig::from(config.clone());
+            let mut config = config.clone();
             if present.is_none_or(|p| p.handle() != config.handle()) {
                 config.handle = app.providers.resolve_embedding(&config.handle()).await.map_err(unknown)?.handle;
             }
@@ -171,38 +157,38 @@ pub async fn embedding(
         config.embedding_chunk_size = size;
     }
     if config.embedding_chunk_size < 1 {
-        let loc = ["body", "embedding_chunk_size"];
-        return Err(ApiError::invalid(&loc, "expected at least 1 token", json!(config.embedding_chunk_size)));
+        let size = config.embedding_chunk_size;
+        return Err(Error::invalid(&["embedding_chunk_size"], "expected at least 1 token", json!(size)));
     }
     // What the database's vectors can hold.
     if !(1..=16_000).contains(&config.embedding_dim) {
-        let loc = ["body", "embedding_config", "embedding_dim"];
-        return Err(ApiError::invalid(&loc, "expected 1 to 16000", json!(config.embedding_dim)));
+        let path = ["embedding_config", "embedding_dim"];
+        return Err(Error::invalid(&path, "expected 1 to 16000", json!(config.embedding_dim)));
     }
     Ok(config)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn unknown(error: UnknownHandle) -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, format!("NOT_FOUND: {error}"))
+fn unknown(error: UnknownHandle) -> Error {
+    Error::NoSuch(format!("NOT_FOUND: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::error::testing::refused;
 
     #[test]
     fn single_wishes_go_over_the_models_own_settings() {
         let base = LlmConfig { model: "m".into(), context_window: 32_000, ..LlmConfig::default() };
         let settings = json!({ "max_output_tokens": 100, "temperature": 0.1 });
         let wish = LlmWish {
-            settings: Some(&settings),
             context_window: Some(64_000),
             max_tokens: Some(200),
             reasoning: Some(true),
             ..LlmWish::default()
         };
-        let llm = shape(base, &wish, 100_000).expect("it fits");
+        let llm = shape(base, &wish, Some(&settings), 100_000).expect("it fits");
         assert_eq!((llm.context_window, llm.max_tokens, llm.temperature), (64_000, Some(200), Some(0.1)));
         assert_eq!(llm.enable_reasoner, Some(true));
     }
@@ -211,9 +197,8 @@ mod tests {
     fn a_window_larger_than_the_models_is_refused_by_name() {
         let base = LlmConfig { model: "m".into(), handle: Some("p/m".into()), ..LlmConfig::default() };
         let wish = LlmWish { context_window: Some(9_000), ..LlmWish::default() };
-        let error = shape(base, &wish, 8_000).expect_err("too large");
-        let detail = &error.body()["detail"][0];
-        assert_eq!(detail["loc"], json!(["body", "context_window_limit"]));
-        assert_eq!(detail["msg"], "expected 1 to 8000 tokens, the window of p/m");
+        let (path, expected) = refused(shape(base, &wish, None, 8_000));
+        assert_eq!(path, "context_window_limit");
+        assert_eq!(expected, "expected 1 to 8000 tokens, the window of p/m");
     }
 }

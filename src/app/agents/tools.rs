@@ -1,0 +1,42 @@
+//! The tools that an agent starts with.
+
+use std::collections::BTreeMap;
+
+use engram_core::builtin::{self, DefaultsRequest};
+use engram_domain::{AgentType, Tool};
+
+use super::ToolWish;
+use crate::app::{App, Error, Result};
+
+/// Those wished for by name and by id, and those of the agent's type. `has_companion`: without the tools that a
+/// companion uses in its place.
+pub async fn find(app: &App, wish: &ToolWish, agent_type: AgentType, has_companion: bool) -> Result<Vec<Tool>> {
+    let defaults = builtin::defaults_for(
+        agent_type,
+        DefaultsRequest {
+            include_base_tools: wish.include_base_tools,
+            include_multi_agent_tools: wish.include_multi_agent_tools,
+            enable_sleeptime: has_companion,
+        },
+    );
+    let asked = wish.names.iter().map(String::as_str);
+    // Under a name that only old programs use, the tool of today is meant.
+    let names: Vec<String> = asked.chain(defaults).map(|n| builtin::find(n).map_or(n, |t| t.name).to_owned()).collect();
+    let mut by_name: BTreeMap<String, _> =
+        app.store.tools_by_name(&names).await?.into_iter().map(|t| (t.name.clone(), t)).collect();
+    if let Some(missing) = names.iter().find(|n| !by_name.contains_key(*n)) {
+        return Err(Error::NoSuch(format!("NOT_FOUND: Tool with name '{missing}' not found")));
+    }
+    let ids = &wish.ids;
+    let mut by_id: BTreeMap<_, _> = app.store.tools_by_id(ids).await?.into_iter().map(|t| (t.id, t)).collect();
+    if let Some(missing) = ids.iter().find(|id| !by_id.contains_key(*id)) {
+        return Err(Error::not_found("Tool", missing));
+    }
+    let mut tools: Vec<Tool> = names.iter().filter_map(|n| by_name.remove(n)).collect();
+    for id in ids {
+        if let Some(tool) = by_id.remove(id).filter(|t| tools.iter().all(|have| have.id != t.id)) {
+            tools.push(tool);
+        }
+    }
+    Ok(tools)
+}

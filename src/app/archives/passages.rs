@@ -1,0 +1,131 @@
+//! Passages: storing, changing, finding and deleting them.
+
+use engram_domain::{Agent, AgentId, Archive, ArchiveId, JsonMap, Passage, PassageId, Time};
+use engram_store::{
+    Page,
+    passages::{PassageFilter, PassagePatch},
+};
+
+use super::embedding::{chunks, embed, nearest};
+use crate::app::{App, Error, Result, agents, sorted};
+
+/// A passage to be stored.
+#[derive(Debug, Clone, Default)]
+pub struct PassageSpec {
+    /// The text.
+    pub text: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Free-form data.
+    pub metadata: JsonMap,
+    /// When it happened; now when absent.
+    pub created_at: Option<Time>,
+}
+
+/// Changes of a passage; what is absent stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct PassageChange {
+    /// New text; it is embedded again.
+    pub text: Option<String>,
+    /// All its tags.
+    pub tags: Option<Vec<String>>,
+    /// All its free-form data.
+    pub metadata: Option<JsonMap>,
+}
+
+/// Stores passages in an archive, each whole.
+pub async fn store(app: &App, archive: &Archive, specs: Vec<PassageSpec>) -> Result<Vec<Passage>> {
+    if specs.is_empty() {
+        return Ok(vec![]);
+    }
+    let now = app.clock.now();
+    let texts: Vec<String> = specs.iter().map(|spec| spec.text.clone()).collect();
+    let vectors = embed(app, &archive.embedding, &texts).await?;
+    let passages: Vec<Passage> = specs
+        .into_iter()
+        .zip(vectors)
+        .map(|(spec, embedding)| Passage {
+            id: PassageId(app.ids.uuid()),
+            archive_id: archive.id,
+            source_id: None,
+            text: spec.text,
+            embedding,
+            tags: sorted(spec.tags),
+            metadata: spec.metadata,
+            created_at: spec.created_at.unwrap_or(now),
+            updated_at: now,
+        })
+        .collect();
+    app.store.insert_passages(archive.id, &passages).await?;
+    Ok(passages)
+}
+
+/// Stores a memory in an agent's first archive, which is made if there is none. A long text becomes several passages,
+/// each as long as the archive's embedding model takes.
+pub async fn remember(app: &App, agent: Agent, memory: PassageSpec) -> Result<(Archive, Vec<Passage>)> {
+    let now = app.clock.now();
+    let new = Archive {
+        id: ArchiveId(app.ids.uuid()),
+        name: format!("{}'s archive", agent.name),
+        description: None,
+        embedding: agent.embedding,
+        metadata: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let archive = app.store.default_archive(agent.id, &new).await?;
+    let archive = archive.ok_or_else(|| Error::not_found("Agent", agent.id))?;
+    let texts = chunks(&memory.text, archive.embedding.embedding_chunk_size);
+    let pieces = texts.into_iter().map(|text| PassageSpec { text, ..memory.clone() }).collect();
+    let passages = store(app, &archive, pieces).await?;
+    Ok((archive, passages))
+}
+
+/// Changes a passage in one of the agent's archives.
+pub async fn change(app: &App, agent: AgentId, id: PassageId, change: PassageChange) -> Result<(Archive, Passage)> {
+    let archives = app.store.archives_of_agent(agent).await?;
+    let present = app.store.passage(id).await?;
+    let archive = present.and_then(|p| archives.into_iter().find(|a| a.id == p.archive_id));
+    let Some(archive) = archive else {
+        agents::require(app, agent).await?;
+        return Err(Error::not_found("Passage", id));
+    };
+    let text = match change.text {
+        None => None,
+        Some(text) => {
+            let vector = embed(app, &archive.embedding, std::slice::from_ref(&text)).await?.pop();
+            vector.map(|v| (text, v))
+        }
+    };
+    let patch = PassagePatch { text, tags: change.tags.map(sorted), metadata: change.metadata };
+    let passage = app.store.modify_passage(id, &patch, app.clock.now()).await?;
+    Ok((archive, passage.ok_or_else(|| Error::not_found("Passage", id))?))
+}
+
+/// Deletes a passage in one of the agent's archives.
+pub async fn forget(app: &App, agent: AgentId, id: PassageId) -> Result<()> {
+    let archives: Vec<ArchiveId> = app.store.archives_of_agent(agent).await?.into_iter().map(|a| a.id).collect();
+    if app.store.delete_passage(&archives, id).await? {
+        return Ok(());
+    }
+    agents::require(app, agent).await?;
+    Err(Error::not_found("Passage", id))
+}
+
+/// Passages of these archives with their scores: the nearest to a query, best first; without a query the newest.
+pub async fn search(
+    app: &App,
+    archives: &[Archive],
+    filter: &PassageFilter,
+    query: Option<&str>,
+    limit: i64,
+) -> Result<Vec<(Passage, f64)>> {
+    match query.filter(|q| !q.is_empty()) {
+        Some(query) => nearest(app, archives, filter, query, limit).await,
+        None => {
+            let archives = Some(archives.iter().map(|a| a.id).collect());
+            let filter = PassageFilter { archives, ..filter.clone() };
+            Ok(app.store.passages(&filter, Page::newest(limit)).await?.into_iter().map(|p| (p, 0.0)).collect())
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What several routes answer: reading it and putting it into its wire form.
+
+use engram_domain::{Agent, AgentId};
+use engram_store::agents::Wanted;
+
+use crate::{
+    app::{App, agents},
+    http::{dto::agents::AgentStateDto, error::ApiError},
+};
+
+/// One agent with everything that hangs on it.
+pub async fn agent_state(app: &App, id: AgentId) -> Result<AgentStateDto, ApiError> {
+    let agent = agents::find(app, id).await?;
+    let mut states = agent_states(app, vec![agent], Wanted::default()).await?;
+    states.pop().ok_or_else(|| ApiError::not_found("Agent", id))
+}
+
+/// Agents with what hangs on them: one query a relation, however many they are.
+pub async fn agent_states(app: &App, agents: Vec<Agent>, wanted: Wanted) -> Result<Vec<AgentStateDto>, ApiError> {
+    let agents = agents::with_relations(app, agents, wanted).await?;
+    Ok(agents.into_iter().map(|(agent, relations)| AgentStateDto::new(agent, relations)).collect())
+}

@@ -7,7 +7,7 @@ use engram_core::{
     tokens,
 };
 use engram_domain::NodeId;
-use engram_engine::{Engine, EngineSettings, Ports, gate::GateLimits};
+use engram_engine::{Engine, EngineSettings, Ports, limiter::LlmLimits};
 use engram_llm::{ProviderSettings, Providers};
 #[cfg(feature = "embedded-postgres")]
 use engram_store::embedded::{Embedded, EmbeddedError};
@@ -143,7 +143,7 @@ fn engine_settings(settings: &Settings, url: &str, ids: &dyn Ids) -> EngineSetti
         idle_after: limits.idle_after,
         tool_timeout: limits.tool_timeout,
         llm_timeout: settings.models.timeout,
-        llm_calls: GateLimits { total: limits.llm_calls, per_provider: limits.llm_calls_per_provider },
+        llm_calls: LlmLimits { total: limits.llm_calls, per_provider: limits.llm_calls_per_provider },
         pressure: Some(Arc::new(move || pressure.now())),
         ..EngineSettings::new(node)
     }

@@ -31,7 +31,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = known(request.method());
     let route: Arc<str> = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).into();
-    // The engine writes the run into it (`insight::about_run`).
+    // The engine writes the run into it (`metrics::about_run`).
     let span = info_span!(
         parent: None, "http", otel.kind = "server", method, route = &*route, status = Empty, run_id = Empty
     );

@@ -54,7 +54,7 @@ async fn answer(State(state): State<AppState>, headers: HeaderMap, request: Requ
             let reply = PeerReply::from(state.engine.command_here(conversation, command).await);
             Ok(Json(reply).into_response())
         }
-        PeerRequest::Census => Ok(Json(PeerReply::Census(state.engine.census())).into_response()),
+        PeerRequest::Activity => Ok(Json(PeerReply::Activity(state.engine.activity())).into_response()),
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Invariants: nothing here waits for anybody, and a collector that is away costs nothing but its spans; no text of a
 //! message, no header, no secret is in a label or a span; only spans of this program are exported, and not its log
-//! lines. To add a metric of the HTTP side: [`crate::http::observe`]; of the engine: `engram_engine::insight`.
+//! lines. To add a metric of the HTTP side: [`crate::http::observe`]; of the engine: `engram_engine::metrics`.
 
 #[cfg(feature = "otlp")]
 mod otlp;

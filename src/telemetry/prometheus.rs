@@ -29,7 +29,7 @@ static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(|| {
     }
     describe_gauge!(BUILD, "1, with the version of the program");
     describe_gauge!(RESIDENT, Unit::Bytes, "Memory that this process has in use");
-    engram_engine::insight::describe();
+    engram_engine::metrics::describe();
     observe::describe();
     let upkeep = handle.clone();
     // It holds nothing, so nobody has to end it.

@@ -18,7 +18,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-use crate::{Engine, Inner, insight};
+use crate::{Engine, Inner, metrics};
 
 /// How long a cancelled call of a model may take to end by itself, and to close its connection in order.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(200);
@@ -37,13 +37,13 @@ pub(crate) async fn chat(
     let provider = config.provider_name.as_deref().unwrap_or(&config.model_endpoint_type);
     let cancelled = || LlmError::new(LlmErrorKind::Cancelled, "the call was cancelled");
     let waiting = Instant::now();
-    let Some(_pass) = inner.gate.enter(provider, agent, &cancel).await else { return Err(cancelled()) };
-    insight::llm_waited(provider, waiting.elapsed());
+    let Some(_permit) = inner.limiter.acquire(provider, agent, &cancel).await else { return Err(cancelled()) };
+    metrics::llm_waited(provider, waiting.elapsed());
     let started = Instant::now();
     let started_ns = inner.ports.clock.monotonic_ns();
     let limit = inner.settings.llm_timeout;
     let call = AssertUnwindSafe(inner.ports.llm.chat(request, sink, cancel.clone())).catch_unwind();
-    let call = call.instrument(insight::llm_span(parent, provider, &config.model));
+    let call = call.instrument(metrics::llm_span(parent, provider, &config.model));
     let result = tokio::select! {
         biased;
         result = tokio::time::timeout(limit, call) => match result {
@@ -58,7 +58,7 @@ pub(crate) async fn chat(
     };
     let first = u64::try_from(first_token.load(Ordering::Relaxed) - started_ns).ok().map(Duration::from_nanos);
     let outcome = result.as_ref().map(|_| ()).map_err(|error| error.kind);
-    insight::llm_call(provider, &config.model, outcome, started.elapsed(), first);
+    metrics::llm_call(provider, &config.model, outcome, started.elapsed(), first);
     result
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn tool(
             }
         },
     };
-    insight::tool_call(&tool, outcome.status == ToolStatus::Success, started.elapsed());
+    metrics::tool_call(&tool, outcome.status == ToolStatus::Success, started.elapsed());
     Some(outcome)
 }
 
@@ -104,7 +104,7 @@ impl Engine {
         let cancel = CancellationToken::new();
         // Work that the tool has handed to others stops too.
         let _guard = cancel.clone().drop_guard();
-        let span = insight::tool_span(&Span::current(), &tool);
+        let span = metrics::tool_span(&Span::current(), &tool);
         let outcome = self::tool(&self.0, context, tool, args, cancel, span).await;
         outcome.unwrap_or_else(|| ToolOutcome::error("The call was cancelled."))
     }

@@ -22,9 +22,8 @@ use tokio::time::timeout;
 use crate::{
     Inner,
     api::StreamEvent,
-    insight,
+    metrics,
     peer::{PeerEvents, PeerRequest},
-    registry,
     stream::{Next, Reader},
 };
 
@@ -284,7 +283,7 @@ impl RunStream {
     fn listen_here(&self) -> Place {
         // Opened before the actor is asked: should the run be over, the actor closes what is open.
         let reader = self.inner.hub.open(self.run, self.from());
-        registry::look(&self.inner, self.conversation, self.run);
+        self.inner.registry.look(self.conversation, self.run);
         Place::Here(reader)
     }
 
@@ -292,7 +291,7 @@ impl RunStream {
     async fn ask(&mut self, peer: &Peer) -> Place {
         let request = PeerRequest::Follow { conversation: self.conversation, run: self.run, after: self.from() };
         let events = timeout(PEER_SILENCE, self.inner.ports.peers.follow(peer, request)).await;
-        insight::forwarded("follow", if matches!(events, Ok(Ok(_))) { "ok" } else { "failed" });
+        metrics::forwarded("follow", if matches!(events, Ok(Ok(_))) { "ok" } else { "failed" });
         match events {
             Ok(Ok(events)) => Place::There(events),
             Ok(Err(error)) => {

@@ -31,7 +31,7 @@ use crate::{
     Engine, Inner,
     api::{StreamEvent, SubmitError},
     follow::RunStream,
-    insight,
+    metrics,
 };
 
 /// Pauses between tries while the database cannot be reached, and between looks at what another node drives.
@@ -119,7 +119,7 @@ pub(crate) fn drive(inner: &Arc<Inner>, group: GroupId, heard: Option<RunId>) {
                 Ok(()) => {}
                 Err(_) if stops(&inner) => break RunError::new("interrupted", STOPPING),
                 Err(error) => {
-                    insight::error("group");
+                    metrics::error("group");
                     tracing::warn!(%error, %group, "a group cannot be driven; it is tried again in a moment");
                     tokio::time::sleep(AGAIN).await;
                     continue;
@@ -175,7 +175,7 @@ async fn persist(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreErro
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if stops(inner) => return Err(error),
             Ok(Err(error)) => {
-                insight::error("group");
+                metrics::error("group");
                 refused += u32::from(!matches!(error, StoreError::Unavailable(_)));
                 if refused < TRIES {
                     tracing::warn!(%error, %run, "a group's conversation was interrupted; it goes on in a moment");

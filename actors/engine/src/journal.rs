@@ -11,7 +11,7 @@ use engram_domain::RunId;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinHandle};
 
-use crate::{Inner, api::StreamEvent, insight};
+use crate::{Inner, api::StreamEvent, metrics};
 
 /// How long pieces are collected before they are written.
 const BATCH: Duration = Duration::from_millis(15);
@@ -116,7 +116,7 @@ async fn append(inner: &Inner, fence: Fence, run: RunId, events: &[LoggedEvent])
         match inner.ports.store.append_events(fence, run, events).await {
             Ok(true) => return Ok(()),
             Ok(false) => {
-                insight::fenced();
+                metrics::fenced();
                 return Err(Lost);
             }
             Err(StoreError::Unavailable(why)) => match patience.next() {

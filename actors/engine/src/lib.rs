@@ -1,10 +1,12 @@
 //! Every agent is a live actor.
 //!
 //! What it does: a conversation that something is sent to becomes an actor ([`agent`]): it claims
-//! the conversation, loads what is in context, drives the pure step function of `engram-core`
-//! ([`drive`]), runs its effects outside the mailbox ([`effects`]), and drains itself when idle.
-//! Requests come in through [`door`], on any node; what lives with another node is asked for there
-//! ([`peer`]). [`follow`] listens to a run wherever it is; [`stream`] is what happens on this node and
+//! the conversation, loads what is in context, drives the pure step function of `engram-core`,
+//! runs its effects outside the mailbox, and ends when idle. [`calls`] says how long a call of a model or a tool may
+//! take, [`limiter`] how many models are called at once.
+//! Requests come in through [`submit`], on any node; what lives with another node is asked for there
+//! ([`peer`]). [`registry`] knows the actors of this node, [`waking`] starts them. [`follow`] gives the events of a run
+//! wherever it is driven; [`stream`] is what happens on this node and
 //! [`journal`] what is kept of it. [`reconcile`] finds runs that nobody drives; a normal start and a
 //! recovery are that same code.
 //!
@@ -13,51 +15,52 @@
 //! it is committed, except the pieces of a message that is still being written; no handler awaits a
 //! model or a tool (it does await its own commit, which is what makes it the one writer).
 //!
-//! To add an effect: a variant in `engram_core::step::Effect`, its execution in [`drive`].
+//! To add an effect: a variant in `engram_core::step::Effect`, its execution in `agent/drive.rs`, and in
+//! `agent/outside.rs` when it takes time. To add a message to actors: `agent/mailbox.rs`, `agent/actor.rs`.
 
+mod activity;
 mod agent;
 mod api;
 mod calls;
-mod census;
-mod door;
-mod drive;
-mod effects;
 mod follow;
-pub mod gate;
 pub mod groups;
-pub mod insight;
 mod journal;
 mod labels;
+pub mod limiter;
 mod messaging;
+pub mod metrics;
+mod orphans;
 pub mod peer;
 mod reconcile;
 mod registry;
 mod stream;
+mod submit;
 mod supervisor;
 mod ticker;
+mod waking;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
+use activity::ActivityTable;
+pub use activity::{Activity, LiveConversation, NodeActivity};
 pub use api::{Command, CommandError, CommandOutcome, Pending, StreamEvent, SubmitError};
-use census::Census;
-pub use census::{Activity, LiveConversation, NodeCensus};
 use dashmap::{DashMap, DashSet};
-pub use door::LocalEvents;
 use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, NodeStatus, StoreError, ToolExecutor};
 pub use engram_core::step::{RunEnd, RunError};
 use engram_domain::{ConversationId, GroupId, RunId};
 pub use follow::RunStream;
-use gate::{Gate, GateLimits};
+use limiter::{LlmLimiter, LlmLimits};
 use peer::Peers;
 use ractor::ActorRef;
 use registry::Registry;
 use stream::Hub;
+pub use submit::LocalEvents;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -96,7 +99,7 @@ pub struct EngineSettings {
     /// How long one model call may take, with its retries and without its wait for a place.
     pub llm_timeout: Duration,
     /// Model calls at once.
-    pub llm_calls: GateLimits,
+    pub llm_calls: LlmLimits,
     /// Asked every now and then; agents with nothing to do leave memory when it says so.
     pub pressure: Option<Pressure>,
 }
@@ -111,7 +114,7 @@ impl EngineSettings {
             heartbeat_every: Duration::from_secs(1),
             tool_timeout: Duration::from_mins(3),
             llm_timeout: Duration::from_mins(10),
-            llm_calls: GateLimits::default(),
+            llm_calls: LlmLimits::default(),
             pressure: None,
         }
     }
@@ -136,8 +139,8 @@ pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     pub(crate) registry: Registry,
     /// What the actors of this node do.
-    pub(crate) census: Arc<Census>,
-    pub(crate) gate: Gate,
+    pub(crate) activity: Arc<ActivityTable>,
+    pub(crate) limiter: LlmLimiter,
     pub(crate) supervisor: ActorRef<supervisor::Msg>,
     /// Conversations of this node whose actor died with work to do: nobody else will take them, so the
     /// reconciler does.
@@ -184,7 +187,7 @@ impl Inner {
     /// Tells the database that this node lives.
     pub(crate) async fn heartbeat(&self) -> Result<(), StoreError> {
         let live = self.registry.len();
-        insight::live(live);
+        metrics::live(live);
         let status =
             NodeStatus { live: i64::try_from(live).unwrap_or(i64::MAX), draining: self.closing.is_cancelled() };
         self.ports.store.heartbeat(&self.settings.node, status).await?;
@@ -199,13 +202,20 @@ impl Engine {
         let supervisor = supervisor::spawn()
             .await
             .map_err(|e| StoreError::Unavailable(format!("the supervisor did not start: {e}")))?;
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| Inner {
             ports,
-            gate: Gate::new(settings.llm_calls),
+            limiter: LlmLimiter::new(settings.llm_calls),
             settings,
             hub: Arc::default(),
-            registry: Registry::default(),
-            census: Arc::default(),
+            registry: Registry::new({
+                let inner = inner.clone();
+                move |conversation| {
+                    if let Some(inner) = inner.upgrade() {
+                        waking::spawn(&inner, conversation);
+                    }
+                }
+            }),
+            activity: Arc::default(),
             orphans: DashSet::new(),
             driving: DashMap::new(),
             deaths: DashMap::new(),
@@ -247,7 +257,7 @@ impl Engine {
     }
 
     /// Begins nothing new and gives all conversations back: at once to other nodes, which go on after the
-    /// step that is on; alone, after the run that is on. Requests that come in are still taken when others
+    /// current step; alone, after the current run. Requests that come in are still taken when others
     /// go on with them. Returns at once, with whether others do.
     pub async fn drain(&self) -> bool {
         let inner = &self.0;

@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Engine, Inner,
     api::{StreamEvent, SubmitError},
-    registry,
 };
 
 /// Who waits for whom. Only of this node: two that ask each other from two nodes find out by their patience.
@@ -139,13 +138,13 @@ pub(crate) fn deliver(inner: &Arc<Inner>, writes: &[Write]) {
 /// Sees to it that a run that was stored is worked on, here or wherever its conversation lives.
 pub(crate) async fn announce(inner: &Arc<Inner>, conversation: ConversationId, run: RunId) -> Result<(), StoreError> {
     if inner.registry.contains(conversation) {
-        registry::look(inner, conversation, run);
+        inner.registry.look(conversation, run);
         return Ok(());
     }
     match inner.ports.store.owner(conversation, inner.settings.node.id).await? {
         Owner::Gone => Ok(()),
         Owner::Nobody | Owner::Me if !inner.closing.is_cancelled() => {
-            registry::look(inner, conversation, run);
+            inner.registry.look(conversation, run);
             Ok(())
         }
         Owner::Nobody | Owner::Me => inner.ports.store.notify(None, conversation).await,

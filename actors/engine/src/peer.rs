@@ -13,8 +13,8 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    activity::LiveConversation,
     api::{Command, CommandError, CommandOutcome, StreamEvent},
-    census::LiveConversation,
 };
 
 /// What one node asks of another.
@@ -44,8 +44,8 @@ pub enum PeerRequest {
         /// What.
         command: Command,
     },
-    /// Say who is awake. Answered by [`PeerReply::Census`].
-    Census,
+    /// List the actors. Answered by [`PeerReply::Activity`].
+    Activity,
 }
 
 /// A line of the answer to [`PeerRequest::Follow`]. An empty line is a sign of life.
@@ -66,8 +66,8 @@ pub enum PeerReply {
     NotHere,
     /// Whether this request ended the run.
     Cancelled(bool),
-    /// Who is awake.
-    Census(Vec<LiveConversation>),
+    /// The actors of the node.
+    Activity(Vec<LiveConversation>),
     /// The command was carried out.
     Done(CommandOutcome),
     /// There is no such conversation or message.

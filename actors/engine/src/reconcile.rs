@@ -7,7 +7,7 @@ use engram_core::ports::{Owner, StoreError, Wakeup};
 use engram_domain::ConversationId;
 use futures::StreamExt;
 
-use crate::{Inner, agent, insight, registry, supervisor, ticker};
+use crate::{Inner, agent, metrics, supervisor, ticker};
 
 /// Conversations that one round wakes at most.
 const BATCH: i64 = 500;
@@ -36,7 +36,7 @@ async fn beat(inner: Arc<Inner>) {
     while pause(&inner, inner.settings.heartbeat_every).await {
         inner.hub.sweep();
         if let Err(error) = inner.heartbeat().await {
-            insight::error("heartbeat");
+            metrics::error("heartbeat");
             tracing::warn!(%error, "heartbeat failed");
         }
     }
@@ -82,7 +82,7 @@ async fn round(inner: &Arc<Inner>) -> Result<(), StoreError> {
     }
     // The net below notifications.
     for (conversation, run) in store.waiting(me, BATCH).await? {
-        registry::look(inner, conversation, run);
+        inner.registry.look(conversation, run);
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ async fn round(inner: &Arc<Inner>) -> Result<(), StoreError> {
 fn resume(inner: &Arc<Inner>, conversation: ConversationId) {
     if !inner.registry.contains(conversation) {
         tracing::info!(%conversation, "resuming an unfinished run");
-        registry::ensure(inner, conversation);
+        inner.registry.ensure(conversation);
     }
 }
 
@@ -129,10 +129,10 @@ async fn listen(inner: Arc<Inner>) {
 /// There is work in a conversation that is ours or nobody's.
 async fn hear(inner: &Arc<Inner>, conversation: ConversationId) {
     if !inner.registry.contains(conversation) {
-        return registry::ensure(inner, conversation);
+        return inner.registry.ensure(conversation);
     }
     match inner.ports.store.open_runs(conversation).await {
-        Ok(open) => open.into_iter().for_each(|run| registry::look(inner, conversation, run)),
+        Ok(open) => open.into_iter().for_each(|run| inner.registry.look(conversation, run)),
         Err(error) => tracing::debug!(%error, %conversation, "work that was announced could not be read"),
     }
 }

@@ -1,27 +1,31 @@
-//! Which conversations are live on this node, and waking those that are not.
-
-use std::sync::Arc;
+//! Which conversations have an actor on this node, or will have one in a moment. It knows of an actor only its mailbox;
+//! how one is started is [`crate::waking`]'s.
 
 use dashmap::{DashMap, Entry};
-use engram_core::step::RunError;
-use engram_domain::{ConversationId, RunId, StopReason};
+use engram_domain::{ConversationId, RunId};
 use ractor::{ActorId, ActorRef, MessagingErr};
 
-use crate::{Inner, agent, effects, insight, supervisor};
+use crate::agent::Msg;
 
 enum Slot {
     /// Being claimed and loaded; what is sent meanwhile waits here.
-    Waking(Vec<agent::Msg>),
-    Live(ActorRef<agent::Msg>),
+    Waking(Vec<Msg>),
+    Live(ActorRef<Msg>),
 }
 
 /// The live conversations.
-#[derive(Default)]
 pub(crate) struct Registry {
     slots: DashMap<ConversationId, Slot>,
+    /// Starts the actor of a conversation, in a task of its own that ends in [`Registry::awake`] or
+    /// [`Registry::not_awake`].
+    wake: Box<dyn Fn(ConversationId) + Send + Sync>,
 }
 
 impl Registry {
+    pub(crate) fn new(wake: impl Fn(ConversationId) + Send + Sync + 'static) -> Self {
+        Self { slots: DashMap::new(), wake: Box::new(wake) }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -43,127 +47,93 @@ impl Registry {
     }
 
     /// Tells every live actor something.
-    pub(crate) fn tell_all(&self, message: impl Fn() -> agent::Msg) {
+    pub(crate) fn tell_all(&self, message: impl Fn() -> Msg) {
         for slot in &self.slots {
             if let Slot::Live(actor) = slot.value() {
                 let _ = actor.send_message(message());
             }
         }
     }
-}
 
-/// Sends a message to the conversation's actor, waking it if need be. What cannot be delivered is
-/// dropped: a run is in the database and is found there, a command's caller sees its answer's channel
-/// close.
-pub(crate) fn send(inner: &Arc<Inner>, conversation: ConversationId, message: agent::Msg) {
-    let mut message = message;
-    loop {
-        match inner.registry.slots.entry(conversation) {
-            Entry::Occupied(mut slot) => match slot.get_mut() {
-                Slot::Waking(waiting) => return waiting.push(message),
-                Slot::Live(actor) => match actor.send_message(message) {
-                    // It is on its way out: wake the next one.
-                    Err(MessagingErr::SendErr(back)) => {
-                        message = back;
-                        slot.remove();
-                    }
-                    Ok(()) | Err(_) => return,
+    /// Sends a message to the conversation's actor, waking it if need be. What cannot be delivered is
+    /// dropped: a run is in the database and is found there, a command's caller sees its answer's channel
+    /// close.
+    pub(crate) fn send(&self, conversation: ConversationId, message: Msg) {
+        let mut message = message;
+        loop {
+            match self.slots.entry(conversation) {
+                Entry::Occupied(mut slot) => match slot.get_mut() {
+                    Slot::Waking(waiting) => return waiting.push(message),
+                    Slot::Live(actor) => match actor.send_message(message) {
+                        // It is on its way out: wake the next one.
+                        Err(MessagingErr::SendErr(back)) => {
+                            message = back;
+                            slot.remove();
+                        }
+                        Ok(()) | Err(_) => return,
+                    },
                 },
-            },
-            Entry::Vacant(slot) => {
-                slot.insert(Slot::Waking(vec![message]));
-                let inner = inner.clone();
-                inner.tasks.clone().spawn(async move { wake(&inner, conversation).await });
-                return;
-            }
-        }
-    }
-}
-
-/// Sends a message to the conversation's actor if it has one, or will have one in a moment.
-pub(crate) fn send_if_here(inner: &Arc<Inner>, conversation: ConversationId, message: agent::Msg) -> bool {
-    match inner.registry.slots.get_mut(&conversation).as_deref_mut() {
-        Some(Slot::Waking(waiting)) => {
-            waiting.push(message);
-            true
-        }
-        Some(Slot::Live(actor)) => actor.send_message(message).is_ok(),
-        None => false,
-    }
-}
-
-/// Makes the conversation live if it is not, so that its actor finds its open runs.
-pub(crate) fn ensure(inner: &Arc<Inner>, conversation: ConversationId) {
-    if let Entry::Vacant(slot) = inner.registry.slots.entry(conversation) {
-        slot.insert(Slot::Waking(Vec::new()));
-        let inner = inner.clone();
-        inner.tasks.clone().spawn(async move { wake(&inner, conversation).await });
-    }
-}
-
-/// Has the conversation's actor look at a run that it may not have heard of.
-pub(crate) fn look(inner: &Arc<Inner>, conversation: ConversationId, run: RunId) {
-    send(inner, conversation, agent::Msg::Look { run });
-}
-
-async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
-    let arguments = agent::Arguments { inner: inner.clone(), conversation };
-    match supervisor::spawn_agent(&inner.supervisor, arguments).await {
-        Ok(actor) => {
-            // Under the slot's lock, so that nothing that is sent from now on overtakes what waited. The
-            // actor begins nothing before it is told to, so it cannot have ended yet.
-            if let Entry::Occupied(mut slot) = inner.registry.slots.entry(conversation) {
-                let _ = actor.send_message(agent::Msg::Begin);
-                if let Slot::Waking(waiting) = slot.insert(Slot::Live(actor.clone())) {
-                    for message in waiting {
-                        let _ = actor.send_message(forgetful(message));
-                    }
+                Entry::Vacant(slot) => {
+                    slot.insert(Slot::Waking(vec![message]));
+                    return (self.wake)(conversation);
                 }
             }
-            if inner.closing.is_cancelled() {
-                let _ = actor.send_message(agent::Msg::Close { hand_over: inner.is_draining() });
+        }
+    }
+
+    /// Sends a message to the conversation's actor if it has one, or will have one in a moment.
+    pub(crate) fn send_if_here(&self, conversation: ConversationId, message: Msg) -> bool {
+        match self.slots.get_mut(&conversation).as_deref_mut() {
+            Some(Slot::Waking(waiting)) => {
+                waiting.push(message);
+                true
+            }
+            Some(Slot::Live(actor)) => actor.send_message(message).is_ok(),
+            None => false,
+        }
+    }
+
+    /// Makes the conversation live if it is not, so that its actor finds its open runs.
+    pub(crate) fn ensure(&self, conversation: ConversationId) {
+        if let Entry::Vacant(slot) = self.slots.entry(conversation) {
+            slot.insert(Slot::Waking(Vec::new()));
+            (self.wake)(conversation);
+        }
+    }
+
+    /// Has the conversation's actor look at a run that it may not have heard of.
+    pub(crate) fn look(&self, conversation: ConversationId, run: RunId) {
+        self.send(conversation, Msg::Look { run });
+    }
+
+    /// The actor of a conversation has started: it is told to begin, and gets what was sent meanwhile.
+    pub(crate) fn awake(&self, conversation: ConversationId, actor: &ActorRef<Msg>) {
+        // Under the slot's lock, so that nothing that is sent from now on overtakes what waited. The actor begins
+        // nothing before it is told to, so it cannot have ended yet.
+        if let Entry::Occupied(mut slot) = self.slots.entry(conversation) {
+            let _ = actor.send_message(Msg::Begin);
+            if let Slot::Waking(waiting) = slot.insert(Slot::Live(actor.clone())) {
+                for message in waiting {
+                    let _ = actor.send_message(without_row(message));
+                }
             }
         }
-        Err(error) => {
-            tracing::debug!(%error, %conversation, "an agent did not wake");
-            let gone = not_woken(inner, conversation).await;
-            insight::activation(if gone { "gone" } else { "owned" });
-            let waiting = match inner.registry.slots.remove(&conversation) {
-                Some((_, Slot::Waking(waiting))) => waiting,
-                _ => Vec::new(),
-            };
-            agent::refuse(inner, waiting, if gone { agent::Refusal::Gone } else { agent::Refusal::Elsewhere });
+    }
+
+    /// The actor of a conversation did not start. What was sent to it meanwhile.
+    pub(crate) fn not_awake(&self, conversation: ConversationId) -> Vec<Msg> {
+        match self.slots.remove(&conversation) {
+            Some((_, Slot::Waking(waiting))) => waiting,
+            _ => Vec::new(),
         }
     }
 }
 
 /// A run's row is only good for an actor that lived when it was read: while this one was waking, another
 /// node may have carried the run out.
-fn forgetful(message: agent::Msg) -> agent::Msg {
+fn without_row(message: Msg) -> Msg {
     match message {
-        agent::Msg::Run { run, .. } => agent::Msg::Look { run: run.id },
+        Msg::Run(accepted) => Msg::Look { run: accepted.run.id },
         other => other,
     }
-}
-
-/// Somebody else owns the conversation, it is gone, or the database is away. Its runs must not hang:
-/// those of a conversation that is gone end here, the others are tried again.
-/// Returns whether it is gone.
-async fn not_woken(inner: &Arc<Inner>, conversation: ConversationId) -> bool {
-    let store = &inner.ports.store;
-    let (open, gone) = match (store.open_runs(conversation).await, store.load(conversation).await) {
-        (Ok(open), Ok(loaded)) => (open, loaded.is_none()),
-        _ => (Vec::new(), false),
-    };
-    if !gone {
-        inner.orphans.insert(conversation);
-        return false;
-    }
-    for run in open {
-        let error = RunError::new("not_found", "The conversation was deleted.");
-        if let Err(error) = effects::end_unowned(inner, run, StopReason::Error, Some(error)).await {
-            tracing::warn!(%error, %run, "a run of a deleted conversation could not be ended");
-        }
-    }
-    true
 }

@@ -5,7 +5,7 @@ use std::sync::Weak;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 
-use crate::{Inner, agent, effects};
+use crate::{Inner, agent, orphans};
 
 /// What the supervisor is told.
 pub(crate) enum Msg {
@@ -48,7 +48,7 @@ impl Actor for Supervisor {
         if let Some(conversation) = inner.registry.remove_actor(child.get_id()) {
             tracing::error!(%error, %conversation, "an agent's actor failed; its run goes on from its last commit");
             if let Some((_, run)) = inner.driving.remove(&conversation) {
-                effects::count_death(&inner, run);
+                orphans::count_death(&inner, run);
                 inner.hub.leave(run);
             }
             inner.orphans.insert(conversation);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use engram_core::ports::{StoreError, store::Begun};
 
-use crate::{Inner, groups, insight, messaging, reconcile::pause};
+use crate::{Inner, groups, messaging, metrics, reconcile::pause};
 
 /// How often schedules are looked at: as finely as a clock is read by people.
 const EVERY: Duration = Duration::from_secs(1);
@@ -16,7 +16,7 @@ const BATCH: i64 = 200;
 pub(crate) async fn run(inner: Arc<Inner>) {
     loop {
         let more = tick(&inner).await.unwrap_or_else(|error| {
-            insight::error("ticker");
+            metrics::error("ticker");
             tracing::debug!(%error, "nothing could be begun at this tick");
             false
         });

@@ -5,7 +5,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use engram_engine::insight;
+use engram_engine::metrics;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
@@ -22,6 +22,6 @@ pub fn router() -> OpenApiRouter<AppState> {
     responses((status = 200, description = "Text format, version 0.0.4", content_type = "text/plain", body = String))
 )]
 async fn metrics(app: App) -> Response {
-    insight::live(app.engine.live());
+    metrics::live(app.engine.live());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus::render()).into_response()
 }

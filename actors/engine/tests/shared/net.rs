@@ -118,7 +118,7 @@ impl Peers for Wire {
                     PeerRequest::Command { conversation, command } => {
                         engine.command_here(conversation, command).await.into()
                     }
-                    PeerRequest::Census => PeerReply::Census(engine.census()),
+                    PeerRequest::Activity => PeerReply::Activity(engine.activity()),
                     PeerRequest::Follow { .. } => return Err(PeerError("that is a stream".into())),
                 };
                 link.running().await;

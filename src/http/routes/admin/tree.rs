@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use axum::Json;
 use engram_domain::{AgentId, Group, NodeId};
-use engram_engine::{Activity, LiveConversation, NodeCensus};
+use engram_engine::{Activity, LiveConversation, NodeActivity};
 use engram_store::{nodes::NodeRow, tree::AgentCard};
 use serde::Deserialize;
 use serde_json::json;
@@ -38,9 +38,9 @@ pub struct TreeQuery {
 pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json<TreeDto>, ApiError> {
     let limit = limit(query.limit)?;
     let rows = i64::try_from(limit).unwrap_or(i64::MAX);
-    let census = app.engine.census_of_all().await?;
-    let mut nodes = nodes(&app.store.nodes().await?, &census);
-    let (live, not_shown) = busiest(census, limit);
+    let activity = app.engine.activity_of_all().await?;
+    let mut nodes = nodes(&app.store.nodes().await?, &activity);
+    let (live, not_shown) = busiest(activity, limit);
     let ids: Vec<_> = live.iter().map(|(_, live)| live.conversation).collect();
     let owners: HashMap<_, _> = app.store.agents_of(&ids).await?.into_iter().collect();
     let mut scene = Scene::default();
@@ -74,12 +74,12 @@ fn limit(asked: Option<i64>) -> Result<usize, ApiError> {
 }
 
 /// The nodes that are there, and what they told.
-fn nodes(rows: &[NodeRow], census: &[NodeCensus]) -> Vec<TreeNode> {
+fn nodes(rows: &[NodeRow], activity: &[NodeActivity]) -> Vec<TreeNode> {
     let there = rows.iter().filter(|row| row.alive);
     there
         .map(|row| {
             let node = NodeDto::from(row);
-            let told = census.iter().find(|census| census.node == row.id).map(|census| &census.live);
+            let told = activity.iter().find(|activity| activity.node == row.id).map(|activity| &activity.live);
             let (live, error) = match told {
                 Some(Ok(live)) => (Some(live.len()), None),
                 Some(Err(error)) => (None, Some(error.clone())),
@@ -92,9 +92,10 @@ fn nodes(rows: &[NodeRow], census: &[NodeCensus]) -> Vec<TreeNode> {
 }
 
 /// As many as fit, and how many do not.
-fn busiest(census: Vec<NodeCensus>, limit: usize) -> (Vec<(NodeId, LiveConversation)>, usize) {
-    let of = |census: NodeCensus| census.live.unwrap_or_default().into_iter().map(move |live| (census.node, live));
-    let mut all: Vec<_> = census.into_iter().flat_map(of).collect();
+fn busiest(activity: Vec<NodeActivity>, limit: usize) -> (Vec<(NodeId, LiveConversation)>, usize) {
+    let of =
+        |activity: NodeActivity| activity.live.unwrap_or_default().into_iter().map(move |live| (activity.node, live));
+    let mut all: Vec<_> = activity.into_iter().flat_map(of).collect();
     let rank = |live: &LiveConversation| match live.activity {
         Activity::Running => 0,
         Activity::Waiting => 1,

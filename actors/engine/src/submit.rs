@@ -1,4 +1,4 @@
-//! Where requests come in: on any node, whoever the conversation lives with.
+//! Requests that change a conversation: on any node, whoever owns it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,15 +11,14 @@ use crate::{
     Engine, Inner, agent,
     api::{Command, CommandError, CommandOutcome, SubmitError},
     follow::RunStream,
-    insight,
+    metrics,
     peer::{PeerReply, PeerRequest},
-    registry,
     stream::Reader,
 };
 
 /// How long a node may take to answer a cancellation before the conversation is taken from it.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(700);
-/// Pauses after tries to interrupt what is on, while the database cannot be reached.
+/// Pauses after tries to interrupt earlier runs, while the database cannot be reached.
 const INTERRUPT_AGAIN: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750)];
 /// How long it may take over a command. A compaction waits for a model.
@@ -51,20 +50,20 @@ impl Engine {
         });
         let result = stored.await.unwrap_or_else(|e| Err(StoreError::Database(e.to_string()).into()));
         if let Ok(stream) = &result {
-            insight::about_run(stream.run_id());
+            metrics::about_run(stream.run_id());
         }
         result
     }
 
     /// Listens to a run from the event after `after`, wherever it is, also when it is over.
     pub fn follow(&self, run: &Run, after: i64) -> RunStream {
-        insight::about_run(run.id);
+        metrics::about_run(run.id);
         RunStream::new(self.0.clone(), run, after)
     }
 
     /// Ends a run. True when this call ended it, false when it was over.
     pub async fn cancel(&self, conversation: ConversationId, run: RunId) -> Result<bool, StoreError> {
-        insight::about_run(run);
+        metrics::about_run(run);
         let inner = &self.0;
         if let Some(answer) = self.cancel_here(conversation, run).await {
             return answer;
@@ -73,12 +72,12 @@ impl Engine {
             let request = PeerRequest::Cancel { conversation, run };
             match inner.ports.peers.ask(&peer, request, CANCEL_PATIENCE).await {
                 Ok(PeerReply::Cancelled(ended)) => {
-                    insight::forwarded("cancel", "ok");
+                    metrics::forwarded("cancel", "ok");
                     return Ok(ended);
                 }
-                Ok(_) => insight::forwarded("cancel", "moved"),
+                Ok(_) => metrics::forwarded("cancel", "moved"),
                 Err(error) => {
-                    insight::forwarded("cancel", "failed");
+                    metrics::forwarded("cancel", "failed");
                     tracing::info!(%error, %run, node = %peer.id, "taking a conversation from a silent node to cancel");
                 }
             }
@@ -97,7 +96,7 @@ impl Engine {
     pub async fn cancel_here(&self, conversation: ConversationId, run: RunId) -> Option<Result<bool, StoreError>> {
         let (reply, answer) = oneshot::channel();
         // To one that is waking too: it may have the run's pointer in its hands already.
-        if !registry::send_if_here(&self.0, conversation, agent::Msg::Cancel { run, reply }) {
+        if !self.0.registry.send_if_here(conversation, agent::Msg::Cancel { run, reply }) {
             return None;
         }
         answer.await.ok()
@@ -123,13 +122,13 @@ impl Engine {
                 Some(peer) => {
                     let request = PeerRequest::Command { conversation, command: command.clone() };
                     let reply = inner.ports.peers.ask(&peer, request, COMMAND_PATIENCE).await;
-                    insight::forwarded("command", if reply.is_ok() { "ok" } else { "failed" });
+                    metrics::forwarded("command", if reply.is_ok() { "ok" } else { "failed" });
                     match reply {
                         Ok(PeerReply::Done(outcome)) => return Ok(outcome),
                         Ok(PeerReply::NotFound) => return Err(CommandError::NotFound),
                         Ok(PeerReply::Invalid(why)) => return Err(CommandError::Invalid(why)),
                         Ok(PeerReply::Unavailable(why)) => return Err(CommandError::Unavailable(why)),
-                        Ok(PeerReply::NotHere | PeerReply::Cancelled(_) | PeerReply::Census(_)) | Err(_) => {}
+                        Ok(PeerReply::NotHere | PeerReply::Cancelled(_) | PeerReply::Activity(_)) | Err(_) => {}
                     }
                 }
             }
@@ -147,8 +146,8 @@ impl Engine {
             return Err(CommandError::Elsewhere);
         }
         let (reply, answer) = oneshot::channel();
-        registry::send(&self.0, conversation, agent::Msg::Command { command, reply });
-        answer.await.unwrap_or_else(|_| Err(agent::interrupted()))
+        self.0.registry.send(conversation, agent::Msg::Command { command, reply });
+        answer.await.unwrap_or_else(|_| Err(agent::Refusal::Interrupted.into()))
     }
 
     /// The node that shall do it, when that is not this one.
@@ -176,7 +175,7 @@ impl Engine {
         }
         // Opened before the actor is asked: should the run be over, the actor closes what is open.
         let reader = self.0.hub.open(run, after);
-        registry::look(&self.0, conversation, run);
+        self.0.registry.look(conversation, run);
         Some(LocalEvents { reader, inner: self.0.clone(), conversation })
     }
 }
@@ -225,7 +224,9 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
     let stream = match owner {
         None if !inner.closing.is_cancelled() => {
             let stream = RunStream::new(inner.clone(), &run, 0).here(here);
-            registry::send(inner, conversation, agent::Msg::Run { run: Box::new(run.clone()), rev, cause });
+            inner
+                .registry
+                .send(conversation, agent::Msg::Run(Box::new(agent::AcceptedRun { run: run.clone(), rev, cause })));
             stream
         }
         // Its owner hears of it, or everybody does: this node takes nothing new.
@@ -257,7 +258,7 @@ async fn cut_short(inner: &Arc<Inner>, by: &Run) {
     for pause in INTERRUPT_AGAIN {
         match interrupt(inner, by).await {
             Ok(()) => return,
-            Err(error) => tracing::warn!(%error, run = %by.id, "what is on could not be interrupted"),
+            Err(error) => tracing::warn!(%error, run = %by.id, "earlier runs could not be interrupted"),
         }
         tokio::time::sleep(pause).await;
     }
@@ -267,7 +268,7 @@ async fn cut_short(inner: &Arc<Inner>, by: &Run) {
 async fn interrupt(inner: &Arc<Inner>, by: &Run) -> Result<(), StoreError> {
     let open = inner.ports.store.open_runs(by.conversation_id).await?;
     let engine = Engine(inner.clone());
-    // The one that is on comes last: were it first, the next in line would begin.
+    // The current run comes last: were it first, the next in line would begin.
     for run in open.into_iter().rev().filter(|run| *run != by.id) {
         let Some(row) = inner.ports.store.run(run).await? else { continue };
         if (row.created_at, row.id.0) < (by.created_at, by.id.0) {

@@ -97,7 +97,7 @@ fn an_actor_that_dies_takes_its_queue_along() {
 #[test]
 fn every_metric_is_in_the_manual() {
     let manual = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/OPERATIONS.md"));
-    let source = include_str!("../insight.rs");
+    let source = include_str!("../metrics.rs");
     let names = source.lines().filter_map(|line| line.strip_prefix("const ")?.split('"').nth(1));
     let missing: Vec<&str> = names.filter(|name| !manual.contains(&format!("`{name}"))).collect();
     assert!(missing.is_empty(), "not in docs/OPERATIONS.md: {missing:?}");

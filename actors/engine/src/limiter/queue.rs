@@ -1,4 +1,4 @@
-//! Who is next: the gate's bookkeeping, without anything that waits.
+//! Who is next: the limiter's bookkeeping, without anything that waits.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,13 +7,13 @@ use std::{
 
 use engram_domain::AgentId;
 
-use super::GateLimits;
+use super::LlmLimits;
 
 /// Places taken and calls that wait, each with a `W` by which it is woken.
 ///
 /// Invariant between any two calls: whoever waits, waits because its provider or the whole is full.
 pub(super) struct Queue<W> {
-    limits: GateLimits,
+    limits: LlmLimits,
     used: usize,
     waiting: usize,
     /// Counts what happens, so that earlier and later can be told apart.
@@ -45,8 +45,8 @@ pub(super) struct Ticket {
 }
 
 impl<W> Queue<W> {
-    pub(super) fn new(limits: GateLimits) -> Self {
-        let limits = GateLimits { total: limits.total.max(1), per_provider: limits.per_provider.max(1) };
+    pub(super) fn new(limits: LlmLimits) -> Self {
+        let limits = LlmLimits { total: limits.total.max(1), per_provider: limits.per_provider.max(1) };
         Self { limits, used: 0, waiting: 0, clock: 0, providers: HashMap::new() }
     }
 

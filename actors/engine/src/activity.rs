@@ -1,6 +1,7 @@
-//! Who is awake, and what everybody does: for whoever looks after the server.
+//! Which actors there are and what each does, for whoever operates the server.
 //!
-//! Invariant: an actor has a line from its claim to its end, however it ends: the line goes with its [`Seat`].
+//! Invariant: an actor has an entry from its claim to its end, however it ends: the entry goes with its
+//! [`ActivityEntry`].
 
 use std::{
     sync::{
@@ -31,7 +32,7 @@ pub enum Activity {
     Idle,
     /// A run, or something it was told to do.
     Running,
-    /// Nothing, until a client says a word on tool calls.
+    /// Nothing, until a client has decided on tool calls.
     Waiting,
 }
 
@@ -53,7 +54,7 @@ pub struct LiveConversation {
     pub conversation: ConversationId,
     /// What it does.
     pub activity: Activity,
-    /// The run that is on.
+    /// The current run.
     pub run: Option<RunId>,
     /// Runs that wait their turn.
     pub queued: usize,
@@ -63,88 +64,88 @@ pub struct LiveConversation {
 
 /// A node with its actors.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeCensus {
+pub struct NodeActivity {
     /// The node.
     pub node: NodeId,
     /// Its actors; why there are none when it did not tell.
     pub live: Result<Vec<LiveConversation>, String>,
 }
 
-/// The lines of all actors of this node.
+/// What all actors of this node do.
 #[derive(Debug, Default)]
-pub(crate) struct Census {
-    lines: DashMap<ConversationId, (u64, LiveConversation)>,
-    seats: AtomicU64,
+pub(crate) struct ActivityTable {
+    entries: DashMap<ConversationId, (u64, LiveConversation)>,
+    count: AtomicU64,
 }
 
-impl Census {
-    /// A line for an actor that begins.
-    pub(crate) fn seat(self: &Arc<Self>, conversation: ConversationId, now: Time) -> Seat {
-        let line = LiveConversation { conversation, activity: Activity::Idle, run: None, queued: 0, since: now };
-        let number = self.seats.fetch_add(1, Ordering::Relaxed);
-        self.lines.insert(conversation, (number, line));
-        Seat { census: self.clone(), conversation, number, noted: (Activity::Idle, None, 0) }
+impl ActivityTable {
+    /// An entry for an actor that begins.
+    pub(crate) fn enter(self: &Arc<Self>, conversation: ConversationId, now: Time) -> ActivityEntry {
+        let entry = LiveConversation { conversation, activity: Activity::Idle, run: None, queued: 0, since: now };
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        self.entries.insert(conversation, (number, entry));
+        ActivityEntry { table: self.clone(), conversation, number, noted: (Activity::Idle, None, 0) }
     }
 
     fn list(&self) -> Vec<LiveConversation> {
-        self.lines.iter().map(|line| line.1.clone()).collect()
+        self.entries.iter().map(|entry| entry.1.clone()).collect()
     }
 }
 
-/// An actor's line.
+/// An actor's entry in the table.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    census: Arc<Census>,
+pub(crate) struct ActivityEntry {
+    table: Arc<ActivityTable>,
     conversation: ConversationId,
-    /// Tells this actor's line from that of its successor, which may begin before this one is gone.
+    /// Tells this actor's entry from that of its successor, which may begin before this one is gone.
     number: u64,
     noted: (Activity, Option<RunId>, usize),
 }
 
-impl Seat {
+impl ActivityEntry {
     /// Notes what the actor does now. As good as free when nothing changed.
     pub(crate) fn note(&mut self, activity: Activity, run: Option<RunId>, queued: usize, now: impl FnOnce() -> Time) {
         if self.noted == (activity, run, queued) {
             return;
         }
-        if let Some(mut line) = self.census.lines.get_mut(&self.conversation).filter(|line| line.0 == self.number) {
-            let line = &mut line.1;
-            if (activity, run) != (line.activity, line.run) {
-                line.since = now();
+        if let Some(mut entry) = self.table.entries.get_mut(&self.conversation).filter(|entry| entry.0 == self.number) {
+            let entry = &mut entry.1;
+            if (activity, run) != (entry.activity, entry.run) {
+                entry.since = now();
             }
-            (line.activity, line.run, line.queued) = (activity, run, queued);
+            (entry.activity, entry.run, entry.queued) = (activity, run, queued);
         }
         self.noted = (activity, run, queued);
     }
 }
 
-impl Drop for Seat {
+impl Drop for ActivityEntry {
     fn drop(&mut self) {
-        self.census.lines.remove_if(&self.conversation, |_, line| line.0 == self.number);
+        self.table.entries.remove_if(&self.conversation, |_, entry| entry.0 == self.number);
     }
 }
 
 impl Engine {
     /// The actors of this node.
-    pub fn census(&self) -> Vec<LiveConversation> {
-        self.0.census.list()
+    pub fn activity(&self) -> Vec<LiveConversation> {
+        self.0.activity.list()
     }
 
     /// The actors of all nodes that take work: this one's first.
-    pub async fn census_of_all(&self) -> Result<Vec<NodeCensus>, StoreError> {
+    pub async fn activity_of_all(&self) -> Result<Vec<NodeActivity>, StoreError> {
         let inner = &self.0;
         let me = inner.settings.node.id;
         let peers = inner.ports.store.other_nodes(me).await?;
         let asked = peers.iter().map(|peer| async move {
-            let live = match inner.ports.peers.ask(peer, PeerRequest::Census, PATIENCE).await {
-                Ok(PeerReply::Census(live)) => Ok(live),
+            let live = match inner.ports.peers.ask(peer, PeerRequest::Activity, PATIENCE).await {
+                Ok(PeerReply::Activity(live)) => Ok(live),
                 Ok(_) => Err("it does not know the question".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
-            NodeCensus { node: peer.id, live }
+            NodeActivity { node: peer.id, live }
         });
         let others = futures::future::join_all(asked).await;
-        let mine = NodeCensus { node: me, live: Ok(self.census()) };
+        let mine = NodeActivity { node: me, live: Ok(self.activity()) };
         Ok(std::iter::once(mine).chain(others).collect())
     }
 }
@@ -160,30 +161,30 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_its_actor_does_and_goes_with_it() {
-        let census: Arc<Census> = Arc::default();
+    fn an_entry_says_what_its_actor_does_and_goes_with_it() {
+        let table: Arc<ActivityTable> = Arc::default();
         let conversation = ConversationId(Uuid::from_u128(1));
-        let mut seat = census.seat(conversation, at(1));
+        let mut entry = table.enter(conversation, at(1));
         let run = Some(RunId(Uuid::from_u128(2)));
-        seat.note(Activity::Running, run, 1, || at(2));
+        entry.note(Activity::Running, run, 1, || at(2));
         // A queue that grows is no other activity.
-        seat.note(Activity::Running, run, 2, || at(3));
-        let line = LiveConversation { conversation, activity: Activity::Running, run, queued: 2, since: at(2) };
-        assert_eq!(census.list(), [line]);
-        drop(seat);
-        assert!(census.list().is_empty());
+        entry.note(Activity::Running, run, 2, || at(3));
+        let shown = LiveConversation { conversation, activity: Activity::Running, run, queued: 2, since: at(2) };
+        assert_eq!(table.list(), [shown]);
+        drop(entry);
+        assert!(table.list().is_empty());
     }
 
     #[test]
     fn a_predecessor_takes_nothing_along() {
-        let census: Arc<Census> = Arc::default();
+        let table: Arc<ActivityTable> = Arc::default();
         let conversation = ConversationId(Uuid::from_u128(1));
-        let mut old = census.seat(conversation, at(1));
-        let new = census.seat(conversation, at(2));
+        let mut old = table.enter(conversation, at(1));
+        let new = table.enter(conversation, at(2));
         old.note(Activity::Running, None, 9, || at(3));
         drop(old);
-        assert_eq!(census.list().iter().map(|l| (l.activity, l.queued)).collect::<Vec<_>>(), [(Activity::Idle, 0)]);
+        assert_eq!(table.list().iter().map(|l| (l.activity, l.queued)).collect::<Vec<_>>(), [(Activity::Idle, 0)]);
         drop(new);
-        assert!(census.list().is_empty());
+        assert!(table.list().is_empty());
     }
 }

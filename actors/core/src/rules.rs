@@ -110,6 +110,11 @@ pub fn is_terminal(rules: &[ToolRule], tool: &str) -> bool {
     rules.iter().any(|r| r.tool_name == tool && matches!(r.kind, RuleKind::Terminal))
 }
 
+/// Whether the result of a call of the tool decides what may be called next.
+pub fn decides_by_result(rules: &[ToolRule], tool: &str) -> bool {
+    rules.iter().any(|r| r.tool_name == tool && matches!(r.kind, RuleKind::Conditional { .. }))
+}
+
 /// Why the turn goes on after a call of the tool although nobody asked for it.
 pub fn continues(rules: &[ToolRule], tool: &str) -> Option<&'static str> {
     rules.iter().find_map(|r| match r.kind {

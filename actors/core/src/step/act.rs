@@ -1,4 +1,5 @@
-//! Carrying out the calls of one answer, one after the other.
+//! Carrying out the calls of one answer in their order: one after the other, or neighbours at once where their tools
+//! allow it.
 //!
 //! Edits of memory happen here and now; everything else is an effect. Calls whose effect lies
 //! outside our database wait until the message with them is committed, so that a crash knows of
@@ -6,27 +7,34 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use engram_domain::{JsonMap, StopReason, Tool, ToolCall, ToolKind, ToolReturn, ToolStatus};
+use engram_domain::{JsonMap, StopReason, Tool, ToolCall, ToolKind};
 
 use super::{
     Effect, Env, State, finish,
     request::HEARTBEAT,
-    state::{Acting, Phase, ReplyFacts},
+    results::{self, answer},
+    state::{Acting, Phase, ReplyFacts, Running},
 };
 use crate::{
-    builtin, memory, package,
+    builtin, memory,
     ports::{ToolEffect, ToolOutcome, tools::ToolContext},
     rules::{self, Called},
 };
 
 /// Times that the very same call is carried out in one run.
 const SAME_CALL_LIMIT: usize = 5;
+/// Its result is a constant.
+const SEND_MESSAGE: &str = "send_message";
 
 /// Carries out what can be done now; what comes back is the rest. The rules are checked for calls
 /// that the client allowed too; approval is not asked for twice.
 pub(super) fn go_on(state: &mut State, mut acting: Acting, env: &Env<'_>) -> Vec<Effect> {
     while !acting.todo.is_empty() {
         let call = acting.todo.remove(0);
+        if acting.lost.contains(&call.id) {
+            results::record_loss(state, &mut acting, &call, env);
+            continue;
+        }
         match examine(state, &call) {
             Err(refusal) => {
                 acting.wishes.reason = Some(refusal.reason.to_owned());
@@ -36,14 +44,14 @@ pub(super) fn go_on(state: &mut State, mut acting: Acting, env: &Env<'_>) -> Vec
                 if args.wants_heartbeat {
                     acting.wishes.heartbeat = true;
                 }
-                if tool.name == "send_message" {
+                if tool.name == SEND_MESSAGE {
                     let outcome = ToolOutcome::ok("Sent message successfully.");
                     answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
-                } else if (env.effect_of)(&tool) == ToolEffect::Memory {
+                } else if !runs_outside(&tool, env) {
                     let outcome = edit_memory(state, &mut acting, &call.name, &args.args, env);
                     answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
                 } else {
-                    return run_outside(state, acting, call, tool, args.args, env);
+                    return run_outside(state, acting, Ready { call, tool, args: args.args }, env);
                 }
             }
         }
@@ -51,18 +59,24 @@ pub(super) fn go_on(state: &mut State, mut acting: Acting, env: &Env<'_>) -> Vec
     settle(state, acting, env)
 }
 
+/// A tool is done. Its result is stored once those of the calls before it are there.
 pub(super) fn tool_done(state: &mut State, attempt: u64, outcome: ToolOutcome, env: &Env<'_>) -> Vec<Effect> {
     let Some(turn) = &mut state.turn else { return Vec::new() };
     let Phase::Acting(acting) = &mut turn.phase else { return Vec::new() };
-    if acting.attempt != attempt {
-        return Vec::new();
-    }
     let mut acting = (**acting).clone();
-    let Some(call) = acting.running.take() else { return Vec::new() };
-    acting.writes.extend(outcome.writes.iter().cloned());
-    let limit = state.snapshot.tools.get(&call.name).map_or(i32::MAX, |t| t.return_char_limit);
-    answer(state, &mut acting, &call, outcome, limit, env);
-    go_on(state, acting, env)
+    let waits = |r: &&mut Running| r.attempt == attempt && r.outcome.is_none();
+    let Some(running) = acting.running.iter_mut().find(waits) else { return Vec::new() };
+    running.outcome = Some(Box::new(outcome));
+    results::take_ready(state, &mut acting, env);
+    if acting.running.is_empty() {
+        return go_on(state, acting, env);
+    }
+    // The others take time. A result whose call is in the database is safe before they are done.
+    let effects = if acting.committed { commit_fresh(state, &mut acting, env) } else { Vec::new() };
+    if let Some(turn) = &mut state.turn {
+        turn.phase = Phase::Acting(Box::new(acting));
+    }
+    effects
 }
 
 /// Brings the arguments into the shape that the tool's schema promises.
@@ -149,68 +163,77 @@ fn compact_error(name: &str, text: &str) -> String {
     line
 }
 
-/// Pairs a call with its result.
-fn answer(state: &mut State, acting: &mut Acting, call: &ToolCall, outcome: ToolOutcome, limit: i32, env: &Env<'_>) {
-    let ok = outcome.status == ToolStatus::Success;
-    let result = ToolReturn {
-        tool_call_id: call.id.clone(),
-        name: call.name.clone(),
-        status: outcome.status,
-        text: package::clip_return(outcome.text, limit),
-        stdout: outcome.stdout,
-        stderr: outcome.stderr,
-    };
-    let rules = state.rules();
-    if !ok {
-        acting.wishes.reason.get_or_insert_with(|| "Function call failed, returning control".into());
-    } else if rules::is_terminal(&rules, &call.name) {
-        acting.wishes.terminal = true;
-    } else if let Some(reason) = rules::continues(&rules, &call.name) {
-        acting.wishes.reason.get_or_insert_with(|| reason.into());
-    }
-    if let Some(turn) = &mut state.turn {
-        turn.called.push(Called {
-            name: call.name.clone(),
-            arguments: call.arguments.clone(),
-            ok,
-            text: result.text.clone(),
-        });
-    }
-    let message = state.push_return(result, Some(acting.step.id), env);
-    acting.fresh.push(message);
-}
-
-fn run_outside(
-    state: &mut State,
-    mut acting: Acting,
+/// A call that may run outside, with what it needs.
+struct Ready {
     call: ToolCall,
     tool: Arc<Tool>,
     args: JsonMap,
-    env: &Env<'_>,
-) -> Vec<Effect> {
+}
+
+/// The calls behind `first` that may run at once with it, taken out of what is to do. They are examined as they would be
+/// if the ones before them had worked already; where a result decides, nothing runs at once.
+fn companions(state: &mut State, acting: &mut Acting, first: Ready, env: &Env<'_>) -> Vec<Ready> {
+    let mut together = vec![first];
+    let history = state.turn.as_ref().map_or(0, |t| t.called.len());
+    while let (Some(last), Some(next)) = (together.last(), acting.todo.first()) {
+        if !last.tool.enable_parallel_execution || rules::decides_by_result(&state.rules(), &last.tool.name) {
+            break;
+        }
+        let done = Called {
+            name: last.call.name.clone(),
+            arguments: last.call.arguments.clone(),
+            ok: true,
+            text: String::new(),
+        };
+        if let Some(turn) = &mut state.turn {
+            turn.called.push(done);
+        }
+        let Ok((tool, checked)) = examine(state, next) else { break };
+        if acting.lost.contains(&next.id) || !tool.enable_parallel_execution || !runs_outside(&tool, env) {
+            break;
+        }
+        acting.wishes.heartbeat |= checked.wants_heartbeat;
+        together.push(Ready { call: acting.todo.remove(0), tool, args: checked.args });
+    }
+    if let Some(turn) = &mut state.turn {
+        turn.called.truncate(history);
+    }
+    together
+}
+
+/// Whether carrying out a call of the tool takes time.
+fn runs_outside(tool: &Tool, env: &Env<'_>) -> bool {
+    tool.name != SEND_MESSAGE && (env.effect_of)(tool) != ToolEffect::Memory
+}
+
+fn run_outside(state: &mut State, mut acting: Acting, first: Ready, env: &Env<'_>) -> Vec<Effect> {
+    let calls = companions(state, &mut acting, first, env);
     let mut effects = Vec::new();
     // What follows takes time. A result that is there is safe before it; an edit of memory that waited
     // could meet a block that somebody else has changed meanwhile, and could not be taken back.
-    let known_first = matches!((env.effect_of)(&tool), ToolEffect::Once | ToolEffect::Journaled);
+    let known_first =
+        calls.iter().any(|c| matches!((env.effect_of)(&c.tool), ToolEffect::Once | ToolEffect::Journaled));
     if known_first || acting.committed || !acting.blocks.is_empty() {
         effects = commit_fresh(state, &mut acting, env);
     }
-    let attempt = state.next_attempt();
-    acting.attempt = attempt;
-    acting.running = Some(call.clone());
     let agent = state.snapshot.agent.clone();
-    let context = ToolContext {
-        env: agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect::<BTreeMap<_, _>>(),
-        agent,
-        conversation_id: state.conversation.id,
-        run_id: state.turn.as_ref().map(|t| t.run_id),
-        call_id: call.id.clone(),
-        chain: state.turn.as_ref().map(|t| t.input.chain.clone()).unwrap_or_default(),
-    };
+    let vars: BTreeMap<_, _> = agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
+    for Ready { call, tool, args } in calls {
+        let attempt = state.next_attempt();
+        acting.running.push(Running { attempt, call: call.clone(), outcome: None });
+        let context = ToolContext {
+            env: vars.clone(),
+            agent: agent.clone(),
+            conversation_id: state.conversation.id,
+            run_id: state.turn.as_ref().map(|t| t.run_id),
+            call_id: call.id.clone(),
+            chain: state.turn.as_ref().map(|t| t.input.chain.clone()).unwrap_or_default(),
+        };
+        effects.push(Effect::RunTool { attempt, call, tool, args, context: Box::new(context) });
+    }
     if let Some(turn) = &mut state.turn {
         turn.phase = Phase::Acting(Box::new(acting));
     }
-    effects.push(Effect::RunTool { attempt, call, tool, args, context: Box::new(context) });
     effects
 }
 

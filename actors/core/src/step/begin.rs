@@ -8,14 +8,10 @@ use engram_domain::{
 };
 
 use super::{
-    Effect, Env, RunError, State, act, finish, reply, shrink,
+    Effect, Env, RunError, State, act, finish, open_calls, reply, shrink,
     state::{Acting, Phase, StepDraft, Turn, Wishes},
 };
-use crate::{ports::ToolEffect, rules::Called};
-
-/// What a call gets for a result when a crash lost the real one.
-const LOST: &str = "The server was interrupted while this tool was running. Whether it took effect is unknown; it was \
-                    not run again. Check before you repeat it.";
+use crate::rules::Called;
 
 pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
     if state.is_busy() || run.status.is_terminal() {
@@ -66,7 +62,7 @@ fn begin(state: &mut State, interrupts: bool, env: &Env<'_>) -> Vec<Effect> {
     let mut messages = Vec::new();
     if let Some(request) = state.pending_approval().cloned() {
         if input.decisions.is_empty() && interrupts {
-            messages = deny(state, &request, "The request was interrupted by a new message.", env);
+            messages = open_calls::deny(state, &request, "The request was interrupted by a new message.", env);
         } else if input.decisions.is_empty() {
             let message = format!(
                 "The agent is waiting for approval of a tool call: answer request {} before sending a new message.",
@@ -83,7 +79,7 @@ fn begin(state: &mut State, interrupts: bool, env: &Env<'_>) -> Vec<Effect> {
         return finish::fail(state, StopReason::Error, error, env);
     }
     // A run that ended while nobody drove it may have left calls open; no model takes those.
-    messages.extend(finish::close_open_calls(state, LOST, env));
+    messages.extend(open_calls::close(state, open_calls::LOST, env));
     messages.extend(append_input(state, &input.messages, env));
     let mut commit = state.commit(messages.clone(), env);
     commit.run = state.run_update();
@@ -115,7 +111,7 @@ fn append_input(state: &mut State, messages: &[InputMessage], env: &Env<'_>) -> 
         .collect()
 }
 
-/// The client's word on the calls of `request`: what it allows is carried out, what it denies or ran
+/// The client's decision on the calls of `request`: what it allows is carried out, what it denies or ran
 /// itself gets its result, and the run goes on.
 fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env: &Env<'_>) -> Vec<Effect> {
     if let Some(turn) = &mut state.turn {
@@ -136,9 +132,9 @@ fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env
     let mut todo = Vec::new();
     let mut results = Vec::new();
     for call in request.content.calls() {
-        match word_on(state, call, decisions) {
-            Word::Run => todo.push(call.clone()),
-            Word::Result(result) => results.push(result),
+        match decided_on(state, call, decisions) {
+            Decided::Run => todo.push(call.clone()),
+            Decided::Result(result) => results.push(result),
         }
     }
     let mut fresh = vec![answer];
@@ -147,12 +143,12 @@ fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env
         fresh.push(state.push_return(result, Some(step.id), env));
     }
     let acting = Acting {
-        attempt: 0,
         step,
         committed: true,
         fresh,
         todo,
-        running: None,
+        lost: vec![],
+        running: vec![],
         wishes: Wishes { reason: Some("Continuing: tool call was decided on.".into()), ..Wishes::default() },
         blocks: vec![],
         writes: vec![],
@@ -162,38 +158,15 @@ fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env
     act::go_on(state, acting, env)
 }
 
-/// Nobody will answer a request for approval any more: it is denied, and its calls get their results.
-pub(super) fn deny(state: &mut State, request: &Arc<Message>, why: &str, env: &Env<'_>) -> Vec<Arc<Message>> {
-    let decisions = request
-        .content
-        .calls()
-        .iter()
-        .map(|call| Decision::Approval {
-            tool_call_id: Some(call.id.clone()),
-            approve: false,
-            reason: Some(why.to_owned()),
-        })
-        .collect();
-    let content = Content::Decisions { request_id: Some(request.id), decisions };
-    let mut answer = state.draft(Role::Approval, content, request.step_id, env);
-    answer.tokens = 0;
-    answer.group_id.clone_from(&request.group_id);
-    let mut fresh = vec![state.push(answer)];
-    for call in request.content.calls() {
-        let why = format!("Error: request to call tool denied. {why}");
-        fresh.push(state.push_loss(call, why, request, env));
-    }
-    fresh
-}
-
-enum Word {
+/// What the client decided on a call.
+enum Decided {
     Run,
     Result(ToolReturn),
 }
 
-fn word_on(state: &State, call: &ToolCall, decisions: &[Decision]) -> Word {
+fn decided_on(state: &State, call: &ToolCall, decisions: &[Decision]) -> Decided {
     let result = |status, text: String, stdout: Vec<String>, stderr: Vec<String>| {
-        Word::Result(ToolReturn {
+        Decided::Result(ToolReturn {
             tool_call_id: call.id.clone(),
             name: call.name.clone(),
             status,
@@ -208,7 +181,7 @@ fn word_on(state: &State, call: &ToolCall, decisions: &[Decision]) -> Word {
                 if tool_call_id.as_ref().is_none_or(|id| *id == call.id) =>
             {
                 if *approve {
-                    return Word::Run;
+                    return Decided::Run;
                 }
                 let reason = reason.as_deref().map_or(String::new(), |r| format!(" User reason: {r}"));
                 return result(
@@ -227,7 +200,7 @@ fn word_on(state: &State, call: &ToolCall, decisions: &[Decision]) -> Word {
     }
     if !reply::waits_for_client(state, call) {
         // It stood beside one that had to wait.
-        return Word::Run;
+        return Decided::Run;
     }
     result(ToolStatus::Error, "Error: request to call tool was not answered by the client.".into(), vec![], vec![])
 }
@@ -257,7 +230,7 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     let (run_id, attempts) = (turn.run_id, turn.attempts);
     let waiting = state.pending_approval().is_some();
     recall_calls(state, Some(run_id));
-    let dangling = dangling(state);
+    let open = open_calls::find(state);
     if attempts > MAX_ATTEMPTS {
         let error =
             RunError::new("internal_error", format!("The run was interrupted {MAX_ATTEMPTS} times and is given up."));
@@ -268,7 +241,7 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     commit.run = state.run_update();
     let mut effects = vec![Effect::Commit(Box::new(commit))];
     // The message with the calls may be of an earlier run, whose client has allowed them in this one.
-    let Some((assistant, calls)) = dangling.filter(|_| !waiting) else {
+    let Some((assistant, calls)) = open.filter(|_| !waiting) else {
         effects.extend(shrink::then_call(state, env));
         return effects;
     };
@@ -277,31 +250,14 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
         // Begun by an earlier life, which did not live to record it.
         step.id = id;
     }
-    // Calls are carried out one after the other, and what came before a call outside was committed before it
-    // ran: so only the first open one can have been running.
-    let mut todo = calls;
-    let lost: Vec<ToolCall> =
-        if todo.first().is_some_and(|call| was_outside(state, call, env)) { vec![todo.remove(0)] } else { Vec::new() };
-    let mut fresh = Vec::new();
-    for call in lost {
-        let result = ToolReturn {
-            tool_call_id: call.id.clone(),
-            name: call.name.clone(),
-            status: ToolStatus::Error,
-            text: LOST.into(),
-            stdout: vec![],
-            stderr: vec![],
-        };
-        note_called(state, &assistant, &result);
-        fresh.push(state.push_return(result, Some(step.id), env));
-    }
+    let lost = open_calls::maybe_begun(state, &assistant, &calls, env);
     let acting = Acting {
-        attempt: 0,
         step,
         committed: true,
-        fresh,
-        todo,
-        running: None,
+        fresh: vec![],
+        todo: calls,
+        lost,
+        running: vec![],
         wishes: Wishes { reason: Some("Continuing after an interruption.".into()), ..Wishes::default() },
         blocks: vec![],
         writes: vec![],
@@ -310,25 +266,6 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     };
     effects.extend(act::go_on(state, acting, env));
     effects
-}
-
-/// Whether a call may have taken effect outside our database when its result was lost.
-fn was_outside(state: &State, call: &ToolCall, env: &Env<'_>) -> bool {
-    state.snapshot.tools.get(&call.name).is_some_and(|t| (env.effect_of)(t) == ToolEffect::Once)
-}
-
-/// The last message with calls that have no result, and those calls.
-pub(super) fn dangling(state: &State) -> Option<(Arc<Message>, Vec<ToolCall>)> {
-    let (assistant, since) = state.window.last_calls()?;
-    let answered: Vec<&str> = since
-        .filter_map(|m| match &m.content {
-            Content::ToolReturn(r) => Some(r.tool_call_id.as_str()),
-            _ => None,
-        })
-        .collect();
-    let open: Vec<ToolCall> =
-        assistant.content.calls().iter().filter(|c| !answered.contains(&c.id.as_str())).cloned().collect();
-    (!open.is_empty()).then(|| (assistant.clone(), open))
 }
 
 /// The calls that a run has made, as far as they are in context.

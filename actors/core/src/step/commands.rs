@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engram_domain::{CompactionSettings, Content, Message, MessageId};
 
-use super::{Effect, Env, State, begin, shrink};
+use super::{Effect, Env, State, open_calls, shrink};
 use crate::{birth, compact, ports::store::ContextMark, prompt, tokens};
 
 /// What became of a command.
@@ -90,7 +90,7 @@ impl State {
         let Some(request) = self.pending_approval().filter(|request| is_meant(request)).cloned() else {
             return answer(vec![], CommandResult::NotFound);
         };
-        let messages = begin::deny(self, &request, "The request was cancelled.", env);
+        let messages = open_calls::deny(self, &request, "The request was cancelled.", env);
         let commit = self.commit(messages, env);
         answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(request))
     }

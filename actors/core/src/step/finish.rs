@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason};
 
 use super::{
-    Effect, Env, RunEnd, RunError, State, begin, buffer, shrink,
+    Effect, Env, RunEnd, RunError, State, buffer, open_calls, results, shrink,
     state::{Phase, ReplyFacts, StepDraft},
     window::Window,
 };
@@ -56,7 +56,7 @@ pub(super) fn fail(state: &mut State, reason: StopReason, error: RunError, env: 
     let fresh = if error.kind == "pending_approval" {
         Vec::new()
     } else {
-        close_open_calls(state, "The run failed before this tool returned.", env)
+        open_calls::close(state, "The run failed before this tool returned.", env)
     };
     terminal(state, reason, Some(error), fresh, None, Extras::default(), env)
 }
@@ -79,15 +79,17 @@ pub(super) fn fail_step(
 /// Somebody wants the run to end. Calls without results get one that says so.
 pub(super) fn cancel(state: &mut State, run_id: RunId, env: &Env<'_>) -> Vec<Effect> {
     let Some(turn) = state.turn.as_ref().filter(|t| t.run_id == run_id) else { return Vec::new() };
-    let (mut fresh, mut extras, step) = match &turn.phase {
-        Phase::Acting(acting) => {
-            let extras = Extras { blocks: acting.blocks.clone(), writes: acting.writes.clone(), tool_ns: None };
-            (acting.fresh.clone(), extras, acting.reply.clone().map(|facts| (acting.step.clone(), facts)))
+    let why = "The run was cancelled before this tool returned.";
+    let acting = if let Phase::Acting(acting) = &turn.phase { Some((**acting).clone()) } else { None };
+    let (mut fresh, extras, step) = match acting {
+        Some(mut acting) => {
+            results::take_all(state, &mut acting, why, env);
+            let extras = Extras { blocks: acting.blocks, writes: acting.writes, tool_ns: None };
+            (acting.fresh, extras, acting.reply.map(|facts| (acting.step, facts)))
         }
-        _ => (Vec::new(), Extras::default(), None),
+        None => (Vec::new(), Extras::default(), None),
     };
-    fresh.extend(close_open_calls(state, "The run was cancelled before this tool returned.", env));
-    extras.tool_ns = None;
+    fresh.extend(open_calls::close(state, why, env));
     let record = step.and_then(|(draft, facts)| {
         step_record(state, &draft, &facts, StepStatus::Cancelled, Some(StopReason::Cancelled), None, None, env)
     });
@@ -141,16 +143,6 @@ pub(super) fn next_step_with(
     effects.extend(fresh.into_iter().filter(|m| m.role != Role::User).map(Effect::Publish));
     effects.extend(shrink::then_call(state, env));
     effects
-}
-
-/// Results for the calls of the last message that have none. None when they wait for the client:
-/// that is no loss, the client can still answer.
-pub(super) fn close_open_calls(state: &mut State, why: &str, env: &Env<'_>) -> Vec<Arc<Message>> {
-    let Some((assistant, calls)) = begin::dangling(state) else { return Vec::new() };
-    if assistant.role == Role::Approval && state.pending_approval().is_some() {
-        return Vec::new();
-    }
-    calls.iter().map(|call| state.push_loss(call, why.to_owned(), &assistant, env)).collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call site for each kind of end; a struct would only rename them")]

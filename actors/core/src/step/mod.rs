@@ -9,6 +9,9 @@
 //! follows it does not happen either, and the state is thrown away: the next life starts from the
 //! database. So the state may run ahead of the database by one commit and never by two.
 //!
+//! Calls of one answer are carried out in their order, one after the other; neighbours whose tools allow it run at
+//! once. Their results are stored in the order of the calls, whichever comes first.
+//!
 //! To add an event: a variant, its arm in [`State::step`], and a function in the file of its phase.
 
 mod act;
@@ -16,8 +19,10 @@ mod begin;
 mod buffer;
 mod commands;
 mod finish;
+mod open_calls;
 mod reply;
 mod request;
+mod results;
 mod shrink;
 mod state;
 mod toolbox;
@@ -116,7 +121,7 @@ pub enum Effect {
         /// What to ask.
         request: Box<ChatRequest>,
     },
-    /// Run a tool.
+    /// Run a tool. Several of these may come at once; their results may come back in any order.
     RunTool {
         /// To send back.
         attempt: u64,

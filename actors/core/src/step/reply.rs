@@ -50,12 +50,12 @@ pub(super) fn done(
     }
     let assistant = state.push(message);
     let acting = Acting {
-        attempt: 0,
         step,
         fresh: vec![assistant],
         committed: false,
         todo: calls,
-        running: None,
+        lost: vec![],
+        running: vec![],
         wishes: Wishes::default(),
         blocks: vec![],
         writes: vec![],

@@ -11,7 +11,7 @@ use super::{Env, toolbox::Toolbox, window::Window};
 use crate::{
     builtin, compact,
     ports::{
-        Loaded, Write,
+        Loaded, ToolOutcome, Write,
         llm::ChatReply,
         store::{AgentSnapshot, BlockWrite, Commit, ContextMark, PromptMeta, RunUpdate},
     },
@@ -106,7 +106,6 @@ pub struct StepDraft {
 /// Calls of one answer on their way.
 #[derive(Debug, Clone)]
 pub struct Acting {
-    pub(super) attempt: u64,
     pub(super) step: StepDraft,
     /// Whether the message with the calls is in the database; it is in the window already.
     pub(super) committed: bool,
@@ -114,14 +113,25 @@ pub struct Acting {
     pub(super) fresh: Vec<Arc<Message>>,
     /// Calls that are not done, in order.
     pub(super) todo: Vec<ToolCall>,
-    /// The call that runs outside.
-    pub(super) running: Option<ToolCall>,
+    /// Ids of those calls whose real results a crash has lost: they do not run again.
+    pub(super) lost: Vec<String>,
+    /// The calls that run outside, in order; several when their tools may run at once.
+    pub(super) running: Vec<Running>,
     /// What asks for another step.
     pub(super) wishes: Wishes,
     pub(super) blocks: Vec<BlockWrite>,
     pub(super) writes: Vec<Write>,
     pub(super) reply: Option<Box<ReplyFacts>>,
     pub(super) tools_started_ns: i64,
+}
+
+/// A call that runs outside.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    pub(super) attempt: u64,
+    pub(super) call: ToolCall,
+    /// What came of it. It waits here for the results of the calls before it.
+    pub(super) outcome: Option<Box<ToolOutcome>>,
 }
 
 /// What a step record says about its model call.

@@ -1,6 +1,7 @@
 //! Whole turns through the step function: a world in memory, a brain that is a function of the
 //! request, crashes after any effect.
 
+mod at_once;
 mod brain;
 mod crashes;
 mod loops;

@@ -29,6 +29,10 @@ pub struct Play {
     pub fuel: Option<usize>,
     /// Leave what runs outside unanswered after this many answers: the run hangs in the middle.
     pub answers: Option<usize>,
+    /// Of calls that run at once the last one is done first.
+    pub backwards: bool,
+    /// The largest number of tools that ran at once.
+    pub at_once: usize,
 }
 
 impl Deref for Play {
@@ -54,6 +58,8 @@ impl Play {
             clock: AtomicU64::new(0),
             fuel: None,
             answers: None,
+            backwards: false,
+            at_once: 0,
         }
     }
 
@@ -92,8 +98,19 @@ impl Play {
 
     /// Drives an event to the end of everything it leads to. `false`: the process crashed on the way.
     pub fn drive(&mut self, state: &mut State, event: Event, brain: &Brain<'_>) -> bool {
+        self.watch(state, event, brain, |_| {})
+    }
+
+    /// As [`Play::drive`], and shows every effect to `watcher` first.
+    pub fn watch(
+        &mut self,
+        state: &mut State,
+        event: Event,
+        brain: &Brain<'_>,
+        mut watcher: impl FnMut(&Effect),
+    ) -> bool {
         let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
+        while let Some(event) = if self.backwards { events.pop_back() } else { events.pop_front() } {
             let effects = self.with_env(|env| state.step(event, env));
             for effect in effects {
                 if let Some(fuel) = &mut self.fuel {
@@ -102,6 +119,7 @@ impl Play {
                     }
                     *fuel -= 1;
                 }
+                watcher(&effect);
                 if let Some(event) = self.perform(state, effect, brain) {
                     match &mut self.answers {
                         Some(0) => continue,
@@ -111,6 +129,8 @@ impl Play {
                     events.push_back(event);
                 }
             }
+            let is_tool = |event: &&Event| matches!(event, Event::ToolDone { .. });
+            self.at_once = self.at_once.max(events.iter().filter(is_tool).count());
         }
         true
     }

@@ -58,9 +58,15 @@ proptest! {
         turns in 1usize..4,
         fuel in prop::option::of(0usize..40),
         small in any::<bool>(),
+        at_once in any::<bool>(),
+        backwards in any::<bool>(),
     ) {
         let brain = moves(list);
         let mut w = Play::new(agent_type, if small { 4_000 } else { 32_000 });
+        w.backwards = backwards;
+        if at_once {
+            w.run_at_once();
+        }
         w.fuel = fuel;
         for i in 0..turns {
             w.accept(&format!("turn {i}"), 6);
@@ -76,9 +82,13 @@ proptest! {
         agent_type in any_type(),
         list in prop::collection::vec(any_move(), 1..6),
         after in 0usize..12,
+        at_once in any::<bool>(),
     ) {
         let brain = moves(list);
         let mut w = Play::new(agent_type, 32_000);
+        if at_once {
+            w.run_at_once();
+        }
         let id = w.accept("go", 6);
         let mut state = w.load();
         w.answers = Some(after);

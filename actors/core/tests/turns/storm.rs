@@ -93,8 +93,8 @@ struct Storm<B> {
     world: World,
     state: State,
     brain: B,
-    /// What was started outside in this life.
-    outside: Vec<Outside>,
+    /// What was started outside in this life, and whether it has come back.
+    outside: Vec<(Outside, bool)>,
     ends: BTreeMap<RunId, usize>,
     rung: BTreeMap<(i64, String), usize>,
     tick: i64,
@@ -115,8 +115,11 @@ fn with_env<T>(tick: i64, ids: &Counter, look: impl FnOnce(&Env<'_>) -> T) -> T 
 }
 
 impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
-    fn new(agent_type: AgentType, window: i32, approvals: bool, brain: B) -> Self {
+    fn new(agent_type: AgentType, window: i32, approvals: bool, at_once: bool, brain: B) -> Self {
         let mut world = World::new(agent_type, window);
+        if at_once {
+            world.run_at_once();
+        }
         if approvals {
             let mut agent = (*world.snapshot.agent).clone();
             agent.tool_rules.push(ToolRule::new(ONCE, RuleKind::RequiresApproval));
@@ -160,18 +163,25 @@ impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
                 }
             }
             Act::Answer(n) => {
-                if let Some(outside) = self.outside.get(n % self.outside.len().max(1)).cloned() {
-                    self.take(&outside.event(false));
+                let len = self.outside.len().max(1);
+                if let Some((outside, back)) = self.outside.get_mut(n % len) {
+                    *back = true;
+                    let event = outside.clone().event(false);
+                    self.take(&event);
                 }
             }
             Act::Newest { fails } => {
-                if let Some(outside) = self.outside.last().cloned() {
-                    self.take(&outside.event(fails));
+                // Of several that run at once each comes back in the end.
+                let newest = self.outside.iter().rposition(|(_, back)| !back).or(self.outside.len().checked_sub(1));
+                if let Some((outside, back)) = newest.and_then(|n| self.outside.get_mut(n)) {
+                    *back = true;
+                    let event = outside.clone().event(fails);
+                    self.take(&event);
                 }
             }
             Act::Stale(attempt) => {
                 // Numbers of attempts are not given twice in a life, so none of these is waited for.
-                let used = self.outside.iter().any(|o| match o {
+                let used = self.outside.iter().any(|(o, _)| match o {
                     Outside::Llm(a, _) | Outside::Summary(a, _) | Outside::Tool(a) => *a == attempt,
                 });
                 if !used {
@@ -225,11 +235,11 @@ impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
             Effect::CallLlm { attempt, .. } => {
                 let request = with_env(self.tick, &self.world.ids, |env| self.state.request(env));
                 let reply = (self.brain)(&request).unwrap_or_default();
-                self.outside.push(Outside::Llm(attempt, Box::new(reply)));
+                self.outside.push((Outside::Llm(attempt, Box::new(reply)), false));
             }
             Effect::Summarize { attempt, request } => {
                 let reply = (self.brain)(&request).unwrap_or_default();
-                self.outside.push(Outside::Summary(attempt, Box::new(reply)));
+                self.outside.push((Outside::Summary(attempt, Box::new(reply)), false));
             }
             Effect::RunTool { attempt, call, .. } => {
                 if call.name == ONCE {
@@ -237,7 +247,7 @@ impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
                     let seq = committed.expect("a call is committed before it takes effect outside").seq;
                     *self.rung.entry((seq, call.id)).or_default() += 1;
                 }
-                self.outside.push(Outside::Tool(attempt));
+                self.outside.push((Outside::Tool(attempt), false));
             }
             Effect::Ended(end) => {
                 *self.ends.entry(end.run_id).or_default() += 1;
@@ -279,9 +289,10 @@ proptest! {
         list in prop::collection::vec(any_move(), 0..8),
         acts in prop::collection::vec(any_act(), 1..60),
         approvals in any::<bool>(),
+        at_once in any::<bool>(),
         small in any::<bool>(),
     ) {
-        let mut storm = Storm::new(agent_type, if small { 4_000 } else { 32_000 }, approvals, moves(list));
+        let mut storm = Storm::new(agent_type, if small { 4_000 } else { 32_000 }, approvals, at_once, moves(list));
         for act in acts {
             storm.act(act);
         }
@@ -295,7 +306,7 @@ proptest! {
         after in prop::collection::vec(any_act(), 0..12),
     ) {
         let brain = moves(vec![Move::Call(vec![(ONCE.into(), "{}".into())])]);
-        let mut storm = Storm::new(AgentType::LettaV1Agent, 32_000, true, brain);
+        let mut storm = Storm::new(AgentType::LettaV1Agent, 32_000, true, false, brain);
         let acts = before.into_iter().chain([Act::Send { interrupts: true }]).chain(after);
         for act in acts {
             storm.act(act);

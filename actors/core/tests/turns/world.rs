@@ -200,6 +200,15 @@ impl World {
         }
     }
 
+    /// Lets calls of the test's own tools run at once.
+    pub fn run_at_once(&mut self) {
+        let allow = |(name, tool): (&String, &Arc<Tool>)| {
+            let own = [ONCE, READ].contains(&name.as_str());
+            (name.clone(), Arc::new(Tool { enable_parallel_execution: own, ..(**tool).clone() }))
+        };
+        self.snapshot.tools = Arc::new(self.snapshot.tools.iter().map(allow).collect());
+    }
+
     /// Accepts a run.
     pub fn accept_input(&mut self, input: RunInput) -> RunId {
         let id = RunId(self.ids.uuid());
@@ -323,11 +332,15 @@ impl World {
             let calls = all[i];
             let mut want: Vec<&str> = calls.content.calls().iter().map(|c| c.id.as_str()).collect();
             i += 1;
+            // The client's decisions come first, whichever calls they are about.
+            let in_order = calls.role != Role::Approval;
             while i < all.len() {
                 match &all[i].content {
                     Content::ToolReturn(r) => {
                         let at = want.iter().position(|w| *w == r.tool_call_id);
-                        want.remove(at.expect("a result belongs to a call before it, once"));
+                        let at = at.expect("a result belongs to a call before it, once");
+                        assert!(at == 0 || !in_order, "results come in the order of their calls");
+                        want.remove(at);
                     }
                     // A compaction between call and result stands after the call, not in between,
                     // in what the model sees.

@@ -9,7 +9,7 @@ use engram_domain::{
 
 use super::{
     Effect, Env, RunError, State, act, finish, open_calls, reply, shrink,
-    state::{Acting, Phase, StepDraft, Turn, Wishes},
+    state::{Acting, Phase, Turn, Wishes},
 };
 use crate::rules::Called;
 
@@ -29,7 +29,7 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
         // Replaced before anybody looks.
         phase: Phase::Thinking {
             attempt: 0,
-            step: draft_step(state, env),
+            step: state.draft_step(env),
             message_id: engram_domain::MessageId(run.id.0),
         },
         group_id,
@@ -43,16 +43,6 @@ pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
         empty: 0,
     });
     if resumed { resume(state, env) } else { begin(state, interrupts, env) }
-}
-
-/// A step that begins now and shows the model the context as it is.
-pub(super) fn draft_step(state: &State, env: &Env<'_>) -> StepDraft {
-    StepDraft {
-        id: engram_domain::StepId(env.ids.uuid()),
-        created_at: env.now,
-        started_ns: env.mono_ns,
-        context_range: (state.conversation.context_from, state.conversation.next_seq),
-    }
 }
 
 fn begin(state: &mut State, interrupts: bool, env: &Env<'_>) -> Vec<Effect> {
@@ -126,7 +116,7 @@ fn decide(state: &mut State, request: &Arc<Message>, decisions: &[Decision], env
     message.tokens = 0;
     let answer = state.push(message);
     // The step that asked is recorded already.
-    let step = draft_step(state, env);
+    let step = state.draft_step(env);
     // The rules speak of what was called before the request, in the run that made it.
     recall_calls(state, request.run_id);
     let mut todo = Vec::new();
@@ -245,7 +235,7 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
         effects.extend(shrink::then_call(state, env));
         return effects;
     };
-    let mut step = draft_step(state, env);
+    let mut step = state.draft_step(env);
     if let Some(id) = assistant.step_id.filter(|_| assistant.role != Role::Approval) {
         // Begun by an earlier life, which did not live to record it.
         step.id = id;

@@ -1,4 +1,4 @@
-//! What an actor does besides runs, when none is on.
+//! Commands: what an actor does between two runs.
 
 use std::sync::Arc;
 

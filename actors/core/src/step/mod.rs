@@ -136,7 +136,7 @@ pub enum Effect {
     },
     /// Stop whatever runs outside: model, summarizer, tool.
     Abort,
-    /// Show a committed message to whoever listens.
+    /// Show a committed message to whoever follows the run.
     Publish(Arc<Message>),
     /// The run is over.
     Ended(Box<RunEnd>),

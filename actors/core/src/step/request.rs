@@ -22,7 +22,7 @@ pub(super) const INNER_THOUGHTS: &str = "inner_thoughts";
 pub(super) const HEARTBEAT: &str = "request_heartbeat";
 
 impl State {
-    /// The request for the step that is on, from what is in context now.
+    /// The request for the current step, from what is in context now.
     pub fn request(&mut self, env: &Env<'_>) -> ChatRequest {
         self.ensure_prompt(false, env);
         let config = self.config();

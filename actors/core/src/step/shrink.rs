@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engram_domain::{CompactionSettings, Content, Message, MessageId, Role, StopReason};
 
 use super::{
-    CommandResult, Effect, Env, RunError, State, begin, finish,
+    CommandResult, Effect, Env, RunError, State, finish,
     reply::MAX_SHRINKS,
     state::{self, Phase},
 };
@@ -189,7 +189,7 @@ fn apply(state: &mut State, shrinking: &Shrinking, text: Option<&str>, env: &Env
 
 fn call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     let attempt = state.next_attempt();
-    let step = begin::draft_step(state, env);
+    let step = state.draft_step(env);
     let step_id = step.id;
     let message_id = MessageId(env.ids.uuid());
     let Some(turn) = &mut state.turn else { return Vec::new() };

@@ -46,13 +46,13 @@ pub struct State {
     pub(super) compiled_rev: Option<i64>,
     /// The tools of the snapshot as the model is shown them.
     pub(super) toolbox: Toolbox,
-    /// A compaction that somebody asked for while no run is on.
+    /// A compaction that a command asked for; there is no current run then.
     pub(super) maintenance: Option<super::shrink::Shrinking>,
     /// Counts effects that bring an event back.
     pub(super) attempt: u64,
 }
 
-/// A run that is on.
+/// The current run.
 #[derive(Debug, Clone)]
 pub struct Turn {
     /// The run.
@@ -200,7 +200,7 @@ impl State {
         })
     }
 
-    /// Whether a run or a command is on.
+    /// Whether there is a current run or command.
     pub fn is_busy(&self) -> bool {
         self.turn.is_some() || self.maintenance.is_some()
     }
@@ -211,8 +211,8 @@ impl State {
         self.snapshot = snapshot;
     }
 
-    /// Whether a run has to wait until somebody has decided on what waits for approval: one that nobody listens to, who
-    /// could be told to decide first.
+    /// Whether a run has to wait until somebody has decided on what waits for approval: one that nobody follows, who could
+    /// be told to decide first.
     pub fn must_wait(&self, run: &Run) -> bool {
         run.status == RunStatus::Created
             && PATIENT.contains(&&*run.run_type)
@@ -221,7 +221,7 @@ impl State {
             && self.pending_approval().is_some()
     }
 
-    /// The message that waits for the client's word on its calls.
+    /// The message whose calls wait for the client's decision.
     pub fn pending_approval(&self) -> Option<&Arc<Message>> {
         self.window.last().filter(|m| m.role == Role::Approval && !m.content.calls().is_empty())
     }
@@ -352,6 +352,16 @@ impl State {
             model: None,
             is_err: false,
             created_at: env.now,
+        }
+    }
+
+    /// A step that begins now and shows the model the context as it is.
+    pub(super) fn draft_step(&self, env: &Env<'_>) -> StepDraft {
+        StepDraft {
+            id: StepId(env.ids.uuid()),
+            created_at: env.now,
+            started_ns: env.mono_ns,
+            context_range: (self.conversation.context_from, self.conversation.next_seq),
         }
     }
 

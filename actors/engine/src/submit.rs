@@ -21,8 +21,8 @@ const CANCEL_PATIENCE: Duration = Duration::from_millis(700);
 /// Pauses after tries to interrupt earlier runs, while the database cannot be reached.
 const INTERRUPT_AGAIN: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750)];
-/// How long it may take over a command. A compaction waits for a model.
-const COMMAND_PATIENCE: Duration = Duration::from_mins(3);
+/// How long another node may take over a command, besides the model call that a compaction waits for.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// How often a conversation that moves is looked for again.
 const LOOKS: u64 = 8;
 
@@ -121,7 +121,8 @@ impl Engine {
                 },
                 Some(peer) => {
                     let request = PeerRequest::Command { conversation, command: command.clone() };
-                    let reply = inner.ports.peers.ask(&peer, request, COMMAND_PATIENCE).await;
+                    let patience = inner.settings.llm_timeout + COMMAND_PATIENCE;
+                    let reply = inner.ports.peers.ask(&peer, request, patience).await;
                     metrics::forwarded("command", if reply.is_ok() { "ok" } else { "failed" });
                     match reply {
                         Ok(PeerReply::Done(outcome)) => return Ok(outcome),

@@ -409,7 +409,8 @@ impl Driver {
         self.die();
     }
 
-    /// Lets the state go. The database knows better: the reconciler looks there, and so does whoever listens.
+    /// Gives up the right to write. The database knows better than this state: the reconciler looks there, and so does
+    /// whoever follows the run.
     pub(super) fn die(&mut self) {
         metrics::passivation("failed");
         self.life = Life::Dead;

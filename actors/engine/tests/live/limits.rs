@@ -1,9 +1,11 @@
 //! How long calls may take: the engine says, and nobody else.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use engram_core::ports::{Agents, tools::ToolContext};
 use engram_domain::{JsonMap, Message, Role, ToolStatus};
+
+use engram_engine::{Command, CommandOutcome};
 
 use crate::{
     house::{House, Node, listen, send},
@@ -46,7 +48,7 @@ async fn a_tool_that_the_api_runs_has_the_same_time() {
         run_id: None,
         call_id: "c".into(),
         chain: vec![],
-        env: Default::default(),
+        env: BTreeMap::new(),
     };
     *house.brain.rings_for.lock() = Some(Duration::from_secs(89));
     let outcome = node.engine.run_tool(context(), snapshot.tools[ONCE].clone(), JsonMap::new()).await;
@@ -72,4 +74,25 @@ async fn a_model_has_the_time_that_is_set_and_no_more() {
 async fn who_asks_other_agents_has_time_left_to_say_who_is_late() {
     let house = House::new();
     assert_eq!(node(&house).await.engine.patience(), Duration::from_mins(1));
+}
+
+/// The summary may take as long as any model call, also when the node that was asked must wait for another one.
+#[tokio::test(start_paused = true)]
+async fn a_compaction_on_another_node_has_the_time_of_a_model_call() {
+    let house = House::new();
+    let (a, b) = (house.node("a").await, house.node("b").await);
+    for _ in 0..4 {
+        listen(send(&a, house.say("hello")).await).await;
+    }
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let asked = house.brain.asked.load(Ordering::SeqCst);
+    let brain = house.brain.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_mins(4)).await;
+        brain.hangs.store(false, Ordering::SeqCst);
+    });
+    let compact = Command::Compact { settings: None, keep_last: Some(1) };
+    let outcome = b.engine.command(house.conversation(), compact).await;
+    assert!(matches!(&outcome, Ok(CommandOutcome::Compacted { summary: Some(_), .. })), "{outcome:?}");
+    assert_eq!(house.brain.asked.load(Ordering::SeqCst), asked + 1, "it was asked for once");
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use engram_core::ports::{ToolEffect, ToolExecutor};
 use engram_domain::{JsonMap, ToolKind, ToolStatus};
@@ -74,6 +74,15 @@ async fn a_call_ends_when_it_is_cancelled() {
     cancel.cancel();
     let outcome = executors(&Arc::new(World::default())).run(context("hangs"), tool, insert, cancel).await;
     assert_eq!(outcome.text, "the call was cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_call_may_take_is_its_callers_to_say() {
+    let insert = [("content".to_owned(), json!("x"))].into_iter().collect::<JsonMap>();
+    let tool = builtin_tool("archival_memory_insert");
+    let tools = executors(&Arc::new(World::default()));
+    let call = tools.run(context("hangs"), tool, insert, CancellationToken::new());
+    assert!(tokio::time::timeout(Duration::from_secs(90), call).await.is_err(), "it ended by itself");
 }
 
 #[tokio::test]

@@ -14,7 +14,10 @@
 pub mod agents;
 pub mod archives;
 pub mod blocks;
+pub mod conversations;
 pub mod error;
+pub mod messages;
+pub mod runs;
 
 use std::sync::Arc;
 

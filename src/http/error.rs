@@ -15,6 +15,7 @@ use axum::{
 use engram_core::ports::StoreError;
 use engram_domain::Json;
 use engram_engine::{CommandError, RunError, SubmitError};
+use engram_store::messages::MessagePageError;
 use serde_json::json;
 
 use crate::app;
@@ -205,6 +206,12 @@ impl ApiError {
 impl From<app::Error> for ApiError {
     fn from(error: app::Error) -> Self {
         Self::of_input("body", error)
+    }
+}
+
+impl From<MessagePageError> for ApiError {
+    fn from(error: MessagePageError) -> Self {
+        app::Error::from(error).into()
     }
 }
 

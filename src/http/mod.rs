@@ -22,6 +22,7 @@ pub mod error;
 pub mod extract;
 pub mod idempotency;
 pub mod if_match;
+pub mod no_retry;
 pub mod observe;
 pub mod openapi;
 pub mod pagination;
@@ -33,6 +34,7 @@ pub mod show;
 pub mod sse;
 pub mod state;
 pub mod times;
+pub mod turn;
 
 pub use caller::Caller;
 pub use error::ApiError;

@@ -40,7 +40,6 @@ pub fn api() -> OpenApiRouter<AppState> {
         .merge(routes::models::router())
         .merge(routes::runs::router())
         .merge(routes::steps::router())
-        .merge(routes::telemetry::router())
         .merge(routes::tags::router())
         .merge(routes::unbuilt::router())
 }

@@ -1,11 +1,17 @@
 //! What several routes answer: reading it and putting it into its wire form.
 
 use engram_domain::{Agent, AgentId};
-use engram_store::agents::Wanted;
+use engram_store::{Page, agents::Wanted};
 
 use crate::{
     app::{App, agents},
-    http::{dto::agents::AgentStateDto, error::ApiError},
+    http::{
+        dto::{
+            agents::AgentStateDto,
+            groups::{GroupDto, GroupQuery},
+        },
+        error::ApiError,
+    },
 };
 
 /// One agent with everything that hangs on it.
@@ -19,4 +25,15 @@ pub async fn agent_state(app: &App, id: AgentId) -> Result<AgentStateDto, ApiErr
 pub async fn agent_states(app: &App, agents: Vec<Agent>, wanted: Wanted) -> Result<Vec<AgentStateDto>, ApiError> {
     let agents = agents::with_relations(app, agents, wanted).await?;
     Ok(agents.into_iter().map(|(agent, relations)| AgentStateDto::new(agent, relations)).collect())
+}
+
+/// A page of groups, of one agent or of all.
+pub async fn groups(
+    app: &App,
+    query: GroupQuery,
+    agent: Option<AgentId>,
+    page: Page,
+) -> Result<Vec<GroupDto>, ApiError> {
+    let Some(filter) = query.filter(agent)? else { return Ok(vec![]) };
+    Ok(app.store.groups(&filter, page).await?.into_iter().map(GroupDto::from).collect())
 }

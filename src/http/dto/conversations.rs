@@ -1,10 +1,12 @@
 //! Conversations on the wire.
 
-use engram_domain::{Conversation, DEFAULT_USER, Json, MessageId};
+use engram_domain::{AgentId, Conversation, ConversationId, DEFAULT_USER, Json, MessageId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::messages::letta::timestamp;
+use crate::{app::conversations::ConversationSpec, http::error::ApiError};
 
 /// A conversation.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -71,6 +73,17 @@ pub struct CreateConversation {
     pub model_settings: Option<Json>,
 }
 
+impl From<CreateConversation> for ConversationSpec {
+    fn from(r: CreateConversation) -> Self {
+        Self {
+            summary: r.summary,
+            isolated_block_labels: r.isolated_block_labels.unwrap_or_default(),
+            model: r.model,
+            model_settings: r.model_settings,
+        }
+    }
+}
+
 /// What changes. An absent member stays, `null` clears.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -96,4 +109,36 @@ pub struct UpdateConversation {
 #[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
 fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(d).map(Some)
+}
+
+/// The conversation that an id means.
+pub fn conversation_id(id: &str, agent: Option<AgentId>) -> Result<ConversationId, ApiError> {
+    if id == "default" {
+        let missing =
+            || ApiError::invalid(&["query", "agent_id"], "the conversation `default` needs an agent id", json!(null));
+        return agent.map(AgentId::default_conversation).ok_or_else(missing);
+    }
+    if let Ok(agent) = id.parse::<AgentId>() {
+        return Ok(agent.default_conversation());
+    }
+    id.parse().map_err(|_| {
+        let expected = "expected `conv-<uuid>`, an agent id, or `default`";
+        ApiError::invalid(&["path", "conversation_id"], expected, json!(id.chars().take(80).collect::<String>()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_has_three_names() {
+        let agent: AgentId = "agent-123e4567-e89b-42d3-8456-426614174000".parse().expect("an id");
+        let own = agent.default_conversation();
+        assert_eq!(conversation_id("default", Some(agent)).expect("valid"), own);
+        assert_eq!(conversation_id(&agent.to_string(), None).expect("valid"), own);
+        assert_eq!(conversation_id(&own.to_string(), None).expect("valid"), own);
+        assert!(conversation_id("default", None).is_err());
+        assert!(conversation_id("conversation-1", None).is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! Groups on the wire. Both generations have the same members; the later ones are a few more, and `idle_minutes` and
 //! `schedule` of a sleep-time group are ours ([`triggers`]).
 
+mod query;
 mod triggers;
 
 use engram_domain::{
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, json};
 use utoipa::ToSchema;
 
+pub use self::query::GroupQuery;
 use super::{
     blocks::present,
     schedules::{WhenDto, WhenOut},

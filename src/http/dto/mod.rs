@@ -15,6 +15,7 @@ pub mod messages;
 pub mod models;
 pub mod nodes;
 pub mod passages;
+pub mod payload;
 pub mod runs;
 pub mod schedules;
 pub mod steps;

@@ -1,12 +1,13 @@
 //! Runs on the wire: the superset of both generations.
 
 use engram_core::ports::NewRun;
-use engram_domain::{DEFAULT_USER, Json, JsonMap, Message, Run, RunStatus, StopReason, Time, Usage};
-use serde::Serialize;
+use engram_domain::{AgentId, DEFAULT_USER, Json, JsonMap, Message, Run, RunStatus, StopReason, Time, Usage};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::messages::{LettaResponse, UsageDto, letta::timestamp};
-use crate::http::{caller::Caller, routes::messages::turn::run_metadata};
+use crate::http::caller::Caller;
 
 /// A run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -214,9 +215,32 @@ pub struct RunMetricsDto {
     pub base_template_id: Option<String>,
 }
 
+/// Where to go on.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ResumeRequest {
+    /// The last `seq_id` that was seen; everything when absent.
+    pub starting_after: Option<i64>,
+    /// Whether the stream has signs of life as objects.
+    pub include_pings: Option<bool>,
+    /// The run, where the path does not say it.
+    pub run_id: Option<String>,
+    /// The agent, where a conversation does not say it.
+    pub agent_id: Option<String>,
+}
+
+/// The value of `metadata` as a run shows it: what the caller sent, and which route it was.
+fn run_metadata(own: &Json, run_type: &str, agent: AgentId) -> JsonMap {
+    let mut metadata = own.as_object().cloned().unwrap_or_default();
+    metadata.insert("run_type".into(), json!(run_type));
+    metadata.insert("job_type".into(), json!(run_type));
+    metadata.insert("agent_id".into(), json!(agent));
+    metadata
+}
+
 #[cfg(test)]
 mod tests {
-    use engram_domain::{AgentId, RunId, RunInput};
+    use engram_domain::{RunId, RunInput};
     use uuid::Uuid;
 
     use super::*;

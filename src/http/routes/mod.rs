@@ -19,6 +19,5 @@ pub mod passages;
 pub mod runs;
 pub mod steps;
 pub mod tags;
-pub mod telemetry;
 pub mod tools;
 pub mod unbuilt;

@@ -6,12 +6,18 @@
 //! Invariants: every object has `id`, `date` and all common members, `null` where there is nothing;
 //! one stored message becomes several objects with the same `id` and consecutive `otid`s.
 
+pub mod compaction;
 pub mod explode;
 pub mod letta;
+pub mod query;
 pub mod request;
 pub mod response;
+pub mod update;
 
+pub use compaction::{CompactionRequest, CompactionResponse};
 pub use explode::{Options, Piece, Slot, explode, letta_messages};
 pub use letta::{Body, LettaMessage, ToolCallDto, ToolCalls};
+pub use query::MessageListQuery;
 pub use request::{MessageCreate, MessageRequest};
 pub use response::{LettaResponse, StopReasonDto, UsageDto, is_output, stop_reason_for};
+pub use update::MessageUpdate;

@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::explode::Options;
-use crate::http::error::ApiError;
+use crate::{app::runs::RunSpec, http::error::ApiError};
 
 /// A request to an agent. `input` comes after `messages` where both are there; without either the
 /// agent goes on with what it has. `messages` that is there, alone and empty is refused.
@@ -157,6 +157,18 @@ impl MessageRequest {
     pub fn keys(&self, key: Option<&str>) -> Vec<String> {
         let otids = self.messages.iter().flatten().filter_map(|m| m.otid.as_deref()).filter(|otid| !otid.is_empty());
         key.map(|key| format!("key:{key}")).into_iter().chain(otids.map(|otid| format!("otid:{otid}"))).collect()
+    }
+
+    /// The run that is asked for. `key` is the `Idempotency-Key`.
+    pub fn run(&self, run_type: &'static str, key: Option<&str>) -> Result<RunSpec, ApiError> {
+        Ok(RunSpec {
+            input: self.run_input()?,
+            run_type,
+            background: false,
+            keys: self.keys(key),
+            callback_url: self.callback_url.clone(),
+            busy_policy: self.busy_policy,
+        })
     }
 
     /// What is asked of the agent.

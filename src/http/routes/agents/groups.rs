@@ -5,11 +5,11 @@ use engram_domain::AgentId;
 
 use crate::app::{App, agents::require};
 use crate::http::{
-    dto::groups::GroupDto,
+    dto::groups::{GroupDto, GroupQuery},
     error::ApiError,
     extract::{ApiQuery, PathId},
     pagination::PageQuery,
-    routes::groups::{list, query::GroupQuery},
+    show,
 };
 
 /// Rows of this list when the caller does not say how many.
@@ -26,5 +26,5 @@ pub async fn groups(
 ) -> Result<Json<Vec<GroupDto>>, ApiError> {
     let page = paging.page(DEFAULT_LIMIT, false)?;
     require(&app, id).await?;
-    list::groups(&app, query, Some(id), page).await.map(Json)
+    show::groups(&app, query, Some(id), page).await.map(Json)
 }

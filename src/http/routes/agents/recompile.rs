@@ -2,11 +2,10 @@
 
 use axum::Json;
 use engram_domain::AgentId;
-use engram_engine::{Command, CommandOutcome};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::{App, agents};
+use crate::app::{App, agents, messages};
 use crate::http::{
     error::ApiError,
     extract::{ApiQuery, PathId},
@@ -45,9 +44,5 @@ pub async fn recompile_old(
 
 async fn run(app: &App, id: AgentId, query: RecompileQuery) -> Result<Json<String>, ApiError> {
     agents::require(app, id).await?;
-    let command = Command::Recompile { dry_run: query.dry_run };
-    match app.engine.command(id.default_conversation(), command).await? {
-        CommandOutcome::Prompt(prompt) => Ok(Json(prompt)),
-        other => Err(ApiError::internal(format!("a recompilation answered {other:?}"))),
-    }
+    Ok(Json(messages::recompile(app, id.default_conversation(), query.dry_run).await?))
 }

@@ -7,7 +7,10 @@ use axum::{
 use engram_domain::AgentId;
 use engram_engine::{RunStream, StreamEvent};
 
-use crate::app::App;
+use crate::app::{
+    App,
+    runs::{Target, new_run, submit},
+};
 use crate::http::{
     dto::{
         chat::{ChatError, ChatRequest, Completion, Head},
@@ -15,7 +18,6 @@ use crate::http::{
     },
     error::ApiError,
     idempotency::IdempotencyKey,
-    routes::messages::turn::{Manner, Target, new_run, submit},
     sse::{
         self, Life,
         chat::{Chunks, Words},
@@ -36,12 +38,12 @@ pub async fn complete(
     stream: bool,
 ) -> Result<Response, ChatError> {
     let key = key?;
-    let manner = Manner { run_type: RUN_TYPE, background: false, key: key.0.as_deref() };
-    let mut run = new_run(app, Target::default_of(agent), &MessageRequest::default(), manner)?;
-    run.input.messages = request.unheard()?;
-    run.input.stream_tokens = stream;
+    let mut spec = MessageRequest::default().run(RUN_TYPE, key.0.as_deref())?;
+    spec.input.messages = request.unheard()?;
+    spec.input.stream_tokens = stream;
+    let run = new_run(app, Target::default_of(agent), spec);
     let at = run.created_at;
-    let events = submit(app, run).await?;
+    let events = submit(app, run).await.map_err(ApiError::from)?;
     let model = request.model.as_deref().filter(|name| !name.is_empty());
     let model = model.map_or_else(|| agent.to_string(), |name| name.chars().take(LONGEST_NAME).collect());
     let head = Head { run: events.run_id(), at, model };

@@ -4,8 +4,8 @@ use axum::Json as AxumJson;
 use engram_domain::Json;
 
 use super::{AgentQuery, find};
-use crate::app::App;
-use crate::http::{ApiError, ApiQuery, PathId, routes::messages::cancel_runs};
+use crate::app::{App, messages};
+use crate::http::{ApiError, ApiQuery, PathId};
 
 /// Cancel what runs in a conversation.
 #[utoipa::path(
@@ -19,5 +19,5 @@ pub async fn cancel_conversation(
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<AxumJson<Json>, ApiError> {
     let conversation = find(&app, &id, query.agent_id).await?;
-    cancel_runs(&app, &conversation).await
+    Ok(AxumJson(Json::Object(messages::cancel_conversation(&app, &conversation).await?)))
 }

@@ -3,9 +3,12 @@
 use axum::Json;
 use engram_domain::ConversationId;
 
-use super::{AgentQuery, parse_id, show};
+use super::{AgentQuery, show};
 use crate::app::App;
-use crate::http::{ApiError, ApiQuery, PathId, dto::conversations::ConversationDto};
+use crate::http::{
+    ApiError, ApiQuery, PathId,
+    dto::conversations::{ConversationDto, conversation_id},
+};
 
 /// Go on from here in a new conversation; this one stays as it is.
 #[utoipa::path(
@@ -18,7 +21,7 @@ pub async fn fork_conversation(
     PathId(id): PathId<String>,
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<Json<ConversationDto>, ApiError> {
-    let from = parse_id(&id, query.agent_id)?;
+    let from = conversation_id(&id, query.agent_id)?;
     let new = ConversationId(app.ids.uuid());
     let forked = app.store.fork_conversation(from, new, app.clock.now(), app.ids.as_ref()).await?;
     let forked = forked.ok_or_else(|| ApiError::not_found("Conversation", &id))?;

@@ -2,10 +2,7 @@
 
 use axum::Json;
 use engram_domain::AgentId;
-use engram_store::{
-    Page,
-    conversations::{ConversationFilter, ConversationSort},
-};
+use engram_store::conversations::{ConversationFilter, ConversationSort};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
@@ -44,8 +41,7 @@ pub async fn list_conversations(
             return Err(ApiError::invalid(&["query", "order_by"], expected, json!(other)));
         }
     };
-    let (after, before) = page.cursors();
-    let page = Page { limit: page.limit(50)?, after, before, ascending: page.ascending(false)? };
+    let page = page.page(50, false)?;
     let filter = ConversationFilter { agent_id: query.agent_id, summary_search: query.summary_search };
     let found = app.store.conversations(&filter, sort, page).await?;
     let ids: Vec<_> = found.iter().map(|c| c.id).collect();

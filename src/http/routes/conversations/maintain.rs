@@ -1,15 +1,14 @@
 //! `POST /v1/conversations/{conversation_id}/compact`, `…/recompile`
 
 use axum::Json;
-use engram_engine::{Command, CommandOutcome};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{AgentQuery, agent_of, find};
-use crate::app::App;
+use crate::app::{App, messages};
 use crate::http::{
     ApiError, ApiQuery, OptionalJson, PathId,
-    routes::messages::{CompactionRequest, CompactionResponse, compact},
+    dto::messages::{CompactionRequest, CompactionResponse},
 };
 
 /// Whether only to look.
@@ -36,7 +35,7 @@ pub async fn compact_conversation(
 ) -> Result<Json<CompactionResponse>, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(query.agent_id);
     let conversation = find(&app, &id, agent).await?;
-    Ok(Json(compact(&app, conversation.id, request.compaction_settings, None).await?))
+    Ok(Json(messages::compact(&app, conversation.id, request.compaction_settings, None).await?.into()))
 }
 
 /// Compile the system prompt again, and get it.
@@ -55,8 +54,5 @@ pub async fn recompile_conversation(
 ) -> Result<Json<String>, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(agent.agent_id);
     let conversation = find(&app, &id, agent).await?;
-    match app.engine.command(conversation.id, Command::Recompile { dry_run: query.dry_run }).await? {
-        CommandOutcome::Prompt(prompt) => Ok(Json(prompt)),
-        _ => Err(ApiError::internal("a recompilation did not answer with its prompt")),
-    }
+    Ok(Json(messages::recompile(&app, conversation.id, query.dry_run).await?))
 }

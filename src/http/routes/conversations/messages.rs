@@ -2,17 +2,16 @@
 
 use axum::{Json as AxumJson, response::Response};
 use engram_domain::Json;
-use engram_store::Page;
 
 use super::{AgentQuery, agent_of, find};
-use crate::app::App;
+use crate::app::{App, messages, runs::Target};
 use crate::http::{
     ApiError, ApiJson, ApiQuery, Caller, IdempotencyKey, PageQuery, PathId,
-    dto::messages::{LettaMessage, LettaResponse, MessageRequest, letta_messages},
-    routes::messages::{
-        MessageListQuery, conversation_page, preview_payload,
-        turn::{Target, answer, answer_streaming},
+    dto::{
+        messages::{LettaMessage, LettaResponse, MessageListQuery, MessageRequest, letta_messages},
+        payload::payload,
     },
+    turn::{answer, answer_streaming},
 };
 
 /// List the messages of a conversation, newest first unless `order=asc`.
@@ -28,9 +27,8 @@ pub async fn list_conversation_messages(
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<AxumJson<Vec<LettaMessage>>, ApiError> {
     let conversation = find(&app, &id, agent_of(query.agent_id.as_deref())?).await?;
-    let (after, before) = page.cursors();
-    let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
-    let messages = conversation_page(&app, conversation.id, &query, page).await?;
+    let page = page.page(100, false)?;
+    let messages = messages::page_in_order(&app, conversation.id, &query.filter(), page).await?;
     Ok(AxumJson(letta_messages(&messages, &query.options())))
 }
 
@@ -77,5 +75,6 @@ pub async fn preview_conversation_payload(
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
     let target = target(&app, &id, agent, &request).await?;
-    preview_payload(&app, target, &request).await.map(AxumJson)
+    let asked = messages::preview(&app, target, request.run("preview", None)?).await?;
+    Ok(AxumJson(payload(&asked)))
 }

@@ -12,14 +12,19 @@ mod modify;
 mod retrieve;
 mod stream;
 
-use engram_domain::{AgentId, Conversation, ConversationId};
+use engram_domain::{AgentId, Conversation};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
-use crate::http::{ApiError, dto::conversations::ConversationDto, routes::messages::no_retry, state::AppState};
+use crate::http::{
+    ApiError,
+    dto::conversations::{ConversationDto, conversation_id},
+    no_retry::no_retry,
+    state::AppState,
+};
 
 /// All of them.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -56,25 +61,9 @@ pub fn agent_of(id: Option<&str>) -> Result<Option<AgentId>, ApiError> {
     .transpose()
 }
 
-/// The conversation that an id means.
-pub fn parse_id(id: &str, agent: Option<AgentId>) -> Result<ConversationId, ApiError> {
-    if id == "default" {
-        let missing =
-            || ApiError::invalid(&["query", "agent_id"], "the conversation `default` needs an agent id", json!(null));
-        return agent.map(AgentId::default_conversation).ok_or_else(missing);
-    }
-    if let Ok(agent) = id.parse::<AgentId>() {
-        return Ok(agent.default_conversation());
-    }
-    id.parse().map_err(|_| {
-        let expected = "expected `conv-<uuid>`, an agent id, or `default`";
-        ApiError::invalid(&["path", "conversation_id"], expected, json!(id.chars().take(80).collect::<String>()))
-    })
-}
-
 /// A conversation that must exist.
 pub async fn find(app: &App, id: &str, agent: Option<AgentId>) -> Result<Conversation, ApiError> {
-    let conversation = parse_id(id, agent)?;
+    let conversation = conversation_id(id, agent)?;
     app.store.conversation(conversation).await?.ok_or_else(|| ApiError::not_found("Conversation", id))
 }
 
@@ -83,20 +72,4 @@ pub async fn show(app: &App, conversation: Conversation) -> Result<ConversationD
     let mut context = app.store.context_message_ids(&[conversation.id]).await?;
     let ids = context.remove(&conversation.id).unwrap_or_default();
     Ok(ConversationDto::new(conversation, &ids))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_conversation_has_three_names() {
-        let agent: AgentId = "agent-123e4567-e89b-42d3-8456-426614174000".parse().expect("an id");
-        let own = agent.default_conversation();
-        assert_eq!(parse_id("default", Some(agent)).expect("valid"), own);
-        assert_eq!(parse_id(&agent.to_string(), None).expect("valid"), own);
-        assert_eq!(parse_id(&own.to_string(), None).expect("valid"), own);
-        assert!(parse_id("default", None).is_err());
-        assert!(parse_id("conversation-1", None).is_err());
-    }
 }

@@ -3,11 +3,11 @@
 use axum::Json;
 use engram_store::conversations::ConversationPatch;
 
-use super::{AgentQuery, parse_id, show};
-use crate::app::App;
+use super::{AgentQuery, show};
+use crate::app::{App, conversations};
 use crate::http::{
     ApiError, ApiJson, ApiQuery, PathId,
-    dto::conversations::{ConversationDto, UpdateConversation},
+    dto::conversations::{ConversationDto, UpdateConversation, conversation_id},
 };
 
 /// Change a conversation.
@@ -23,18 +23,14 @@ pub async fn modify_conversation(
     ApiQuery(query): ApiQuery<AgentQuery>,
     ApiJson(request): ApiJson<UpdateConversation>,
 ) -> Result<Json<ConversationDto>, ApiError> {
-    let conversation = parse_id(&id, query.agent_id)?;
-    if let Some(Some(handle)) = &request.model {
-        let known = app.providers.resolve_model(handle).await;
-        known.map_err(|e| ApiError::new(axum::http::StatusCode::NOT_FOUND, e.to_string()))?;
-    }
+    let conversation = conversation_id(&id, query.agent_id)?;
     let patch = ConversationPatch {
         summary: request.summary,
         model: request.model,
         model_settings: request.model_settings,
         last_message_at: request.last_message_at,
     };
-    let changed = app.store.update_conversation(conversation, &patch, app.clock.now()).await?;
+    let changed = conversations::change(&app, conversation, &patch).await?;
     let changed = changed.ok_or_else(|| ApiError::not_found("Conversation", &id))?;
     show(&app, changed).await.map(Json)
 }

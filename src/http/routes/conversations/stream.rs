@@ -8,10 +8,7 @@ use serde_json::json;
 
 use super::{AgentQuery, agent_of, find};
 use crate::app::App;
-use crate::http::{
-    ApiError, ApiQuery, Caller, OptionalJson, PathId,
-    routes::runs::{ResumeRequest, resume},
-};
+use crate::http::{ApiError, ApiQuery, Caller, OptionalJson, PathId, dto::runs::ResumeRequest, turn::resume};
 
 /// Get the stream of a conversation's latest run again, or of the run that is named.
 #[utoipa::path(

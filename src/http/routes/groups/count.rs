@@ -2,9 +2,8 @@
 
 use axum::Json;
 
-use super::query::GroupQuery;
 use crate::app::App;
-use crate::http::{error::ApiError, extract::ApiQuery};
+use crate::http::{dto::groups::GroupQuery, error::ApiError, extract::ApiQuery};
 
 /// Counts groups that a list with the same filters would have.
 #[utoipa::path(get, path = "/v1/groups/count", tag = "groups", params(GroupQuery),

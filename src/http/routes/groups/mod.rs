@@ -1,6 +1,6 @@
 //! Groups of agents.
 //!
-//! `query` reads the filters of lists, `check` what a request refers to. To add an endpoint: its file,
+//! `check` looks up what a request refers to. To add an endpoint: its file,
 //! and a line in [`router`]; handlers of one path stand in one line.
 
 mod blocks;
@@ -8,10 +8,9 @@ mod check;
 mod count;
 mod create;
 mod delete;
-pub mod list;
+mod list;
 mod messages;
 mod modify;
-pub mod query;
 mod retrieve;
 
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use engram_domain::{AgentId, MessageId};
-use engram_store::Page;
 
-use super::list::{MessageListQuery, conversation_page};
-use crate::app::App;
+use crate::app::{App, messages};
 use crate::http::{
     ApiError, ApiQuery, PageQuery, PathId,
-    dto::messages::{LettaMessage, letta_messages},
-    routes::conversations,
+    dto::{
+        conversations::conversation_id,
+        messages::{LettaMessage, MessageListQuery, letta_messages},
+    },
 };
 
 /// List messages of all agents, of one agent, or of one conversation; newest first unless `order=asc`.
@@ -29,11 +29,9 @@ pub async fn list_all_messages(
             id.parse::<AgentId>().map_err(|e| ApiError::invalid(&["query", "agent_id"], e.to_string(), id.into()))
         })
         .transpose()?;
-    let (after, before) = page.cursors();
-    let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
+    let page = page.page(100, false)?;
     let messages = if let Some(id) = query.conversation_id.as_deref() {
-        let conversation = conversations::parse_id(id, agent)?;
-        conversation_page(&app, conversation, &query, page).await?
+        messages::page_in_order(&app, conversation_id(id, agent)?, &query.filter(), page).await?
     } else {
         app.store.all_messages(agent, page).await?
     };
@@ -51,6 +49,6 @@ pub async fn retrieve_message(
     PathId(id): PathId<MessageId>,
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
-    let message = app.store.message(id).await?.ok_or_else(|| ApiError::not_found("Message", id))?;
+    let message = messages::find(&app, id).await?;
     Ok(Json(letta_messages([&message], &query.options())))
 }

@@ -3,11 +3,11 @@
 use axum::response::Response;
 use engram_domain::AgentId;
 
-use super::turn::{Target, answer, answer_streaming};
-use crate::app::App;
+use crate::app::{App, runs::Target};
 use crate::http::{
     ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest},
+    turn::{answer, answer_streaming},
 };
 
 /// Send a message and get the answer whole, or as a stream with `streaming`.

@@ -1,11 +1,12 @@
 //! `POST /v1/agents/{agent_id}/messages/async`
 
 use axum::Json;
-use engram_core::ports::Runs;
 use engram_domain::AgentId;
 
-use super::turn::{Manner, Target, new_run, submit};
-use crate::app::App;
+use crate::app::{
+    App,
+    runs::{self, RunSpec, Target, new_run, submit},
+};
 use crate::http::{
     ApiError, ApiJson, IdempotencyKey, PathId,
     dto::{messages::MessageRequest, runs::RunDto},
@@ -24,8 +25,8 @@ pub async fn send_message_async(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Json<RunDto>, ApiError> {
-    let manner = Manner { run_type: "send_message_async", background: true, key: key.0.as_deref() };
-    let run = new_run(&app, Target::default_of(agent_id), &request, manner)?;
+    let spec = RunSpec { background: true, ..request.run("send_message_async", key.0.as_deref())? };
+    let run = new_run(&app, Target::default_of(agent_id), spec);
     let (id, answer) = (run.id, RunDto::created(&run));
     // The run goes on without a listener.
     let accepted = submit(&app, run).await?.run_id();
@@ -33,6 +34,5 @@ pub async fn send_message_async(
         return Ok(Json(answer));
     }
     // The request came before: its run may be anywhere by now, also deleted.
-    let known = app.store.run(accepted).await?.ok_or_else(|| ApiError::not_found("Run", accepted))?;
-    Ok(Json(RunDto::from(&known)))
+    Ok(Json(RunDto::from(&runs::find(&app, accepted).await?)))
 }

@@ -1,30 +1,13 @@
 //! `PATCH /v1/agents/{agent_id}/messages/{message_id}`
 
-use axum::Json as AxumJson;
-use engram_domain::{AgentId, Content, Json, Message, MessageId, message::Reasoning};
-use engram_engine::{Command, CommandOutcome};
-use serde::Deserialize;
-use serde_json::json;
-use utoipa::ToSchema;
+use axum::Json;
+use engram_domain::{AgentId, MessageId};
 
-use crate::app::App;
+use crate::app::{App, messages};
 use crate::http::{
     ApiError, ApiJson, PathId,
-    dto::messages::{LettaMessage, Options, letta_messages, request::parts},
+    dto::messages::{LettaMessage, MessageUpdate},
 };
-
-/// What the message says from now on. `message_type` tells which part of a stored message is meant.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(default)]
-pub struct MessageUpdate {
-    /// `system_message`, `user_message`, `assistant_message` or `reasoning_message`.
-    pub message_type: Option<String>,
-    /// A text, or for user messages a list of parts.
-    #[schema(value_type = Option<Object>)]
-    pub content: Option<Json>,
-    /// Thoughts.
-    pub reasoning: Option<String>,
-}
 
 /// Change what a message says.
 #[utoipa::path(
@@ -37,66 +20,9 @@ pub async fn modify_message(
     app: App,
     PathId((agent_id, id)): PathId<(AgentId, MessageId)>,
     ApiJson(update): ApiJson<MessageUpdate>,
-) -> Result<AxumJson<LettaMessage>, ApiError> {
+) -> Result<Json<LettaMessage>, ApiError> {
     let message = app.store.message(id).await?.filter(|m| m.agent_id == agent_id);
     let message = message.ok_or_else(|| ApiError::not_found("Message", id))?;
-    edit(&app, &message, &update).await.map(AxumJson)
-}
-
-/// Changes a message that was found. The part of it that was meant.
-pub async fn edit(app: &App, message: &Message, update: &MessageUpdate) -> Result<LettaMessage, ApiError> {
-    let content = changed(message, update)?;
-    let command = Command::EditMessage { id: message.id, content };
-    let outcome = app.engine.command(message.conversation_id, command).await?;
-    let CommandOutcome::Message(message) = outcome else {
-        return Err(ApiError::internal("an edit did not answer with its message"));
-    };
-    let wanted = update.message_type.as_deref();
-    let mut shown = letta_messages([message.as_ref()], &Options::default());
-    let index = shown.iter().position(|m| wanted.is_none_or(|kind| m.body.kind() == kind)).unwrap_or(0);
-    if shown.is_empty() {
-        return Err(ApiError::internal("an edited message has nothing to show"));
-    }
-    Ok(shown.swap_remove(index))
-}
-
-/// The message's content with the change in it.
-fn changed(message: &Message, update: &MessageUpdate) -> Result<Content, ApiError> {
-    let text = |content: &Json| {
-        content
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| ApiError::invalid(&["body", "content"], "expected a text", Json::Null))
-    };
-    let missing = |member: &str| ApiError::invalid(&["body", member], "Field required", Json::Null);
-    match (&message.content, update.message_type.as_deref()) {
-        (Content::Parts { .. }, None | Some("user_message" | "system_message" | "assistant_message")) => {
-            let content = update.content.as_ref().ok_or_else(|| missing("content"))?;
-            Ok(Content::Parts { parts: parts(&["body", "content"], content)? })
-        }
-        (Content::Assistant { reasoning, text: words, calls }, None | Some("assistant_message")) => {
-            let said = text(update.content.as_ref().ok_or_else(|| missing("content"))?)?;
-            let options = Options::default();
-            let mut calls = calls.clone();
-            // What an agent says through a tool stands in the arguments of that tool.
-            if let Some(call) = calls.iter_mut().find(|c| options.speaks(&c.name)) {
-                let mut arguments =
-                    serde_json::from_str::<serde_json::Map<String, Json>>(&call.arguments).unwrap_or_default();
-                arguments.insert(options.assistant_message_tool_kwarg, json!(said));
-                call.arguments = Json::Object(arguments).to_string();
-                return Ok(Content::Assistant { reasoning: reasoning.clone(), text: words.clone(), calls });
-            }
-            Ok(Content::Assistant { reasoning: reasoning.clone(), text: Some(said), calls })
-        }
-        (Content::Assistant { text, calls, .. }, Some("reasoning_message")) => {
-            let thought = update.reasoning.clone().ok_or_else(|| missing("reasoning"))?;
-            let reasoning = vec![Reasoning::Text { text: thought, native: false, signature: None }];
-            Ok(Content::Assistant { reasoning, text: text.clone(), calls: calls.clone() })
-        }
-        (_, kind) => {
-            let expected = "expected a type that this message has: `user_message`, `system_message`, `assistant_message` or \
-                            `reasoning_message`";
-            Err(ApiError::invalid(&["body", "message_type"], expected, json!(kind)))
-        }
-    }
+    let edited = messages::edit(&app, &message, update.content(&message)?).await?;
+    update.shown(&edited).map(Json)
 }

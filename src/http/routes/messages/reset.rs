@@ -2,11 +2,10 @@
 
 use axum::Json;
 use engram_domain::AgentId;
-use engram_engine::Command;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
+use crate::app::{App, messages};
 use crate::http::{ApiError, ApiQuery, OptionalJson, PathId, dto::agents::AgentStateDto, show::agent_state};
 
 /// Whether to begin as a new agent would. Read from the query (old clients) and from the body (1.x).
@@ -32,15 +31,6 @@ pub async fn reset_messages(
     OptionalJson(body): OptionalJson<ResetRequest>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
     let wanted = body.add_default_initial_messages.or(query.add_default_initial_messages).unwrap_or_default();
-    let command = Command::Reset { add_default_initial_messages: wanted };
-    app.engine.command(agent_id.default_conversation(), command).await.map_err(|e| of_agent(e, agent_id))?;
+    messages::reset(&app, agent_id, wanted).await?;
     Ok(Json(agent_state(&app, agent_id).await?))
-}
-
-/// Names the agent where the engine only knows a conversation.
-pub fn of_agent(error: engram_engine::CommandError, agent: AgentId) -> ApiError {
-    match error {
-        engram_engine::CommandError::NotFound => ApiError::not_found("Agent", agent),
-        other => other.into(),
-    }
 }

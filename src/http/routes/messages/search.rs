@@ -12,10 +12,10 @@ use crate::http::{
     ApiError, OptionalJson,
     dto::{
         context::raw_message,
+        conversations::conversation_id,
         messages::{Body, Options, explode, letta::timestamp},
     },
     pagination,
-    routes::conversations,
 };
 
 /// What is searched for.
@@ -103,12 +103,12 @@ async fn search(app: &App, request: &SearchRequest) -> Result<Vec<Message>, ApiE
             ApiError::invalid(&["body", "roles"], "expected roles as `user` or `assistant`", json!(role))
         }),
     });
-    let conversation_id =
-        request.conversation_id.as_deref().map(|id| conversations::parse_id(id, request.agent_id)).transpose()?;
+    let conversation =
+        request.conversation_id.as_deref().map(|id| conversation_id(id, request.agent_id)).transpose()?;
     let search = MessageSearch {
         text: request.query.clone().filter(|q| !q.trim().is_empty()),
         agent_id: request.agent_id,
-        conversation_id,
+        conversation_id: conversation,
         roles: roles.collect::<Result<_, _>>()?,
         start: pagination::time("start_date", request.start_date.as_deref())?,
         end: pagination::time("end_date", request.end_date.as_deref())?,

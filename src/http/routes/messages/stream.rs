@@ -3,9 +3,10 @@
 use axum::response::Response;
 use engram_domain::AgentId;
 
-use super::turn::{Target, answer_streaming};
-use crate::app::App;
-use crate::http::{ApiError, ApiJson, Caller, IdempotencyKey, PathId, dto::messages::MessageRequest};
+use crate::app::{App, runs::Target};
+use crate::http::{
+    ApiError, ApiJson, Caller, IdempotencyKey, PathId, dto::messages::MessageRequest, turn::answer_streaming,
+};
 
 /// Send a message and get the answer as server-sent events: by step, or by token with `stream_tokens`.
 #[utoipa::path(

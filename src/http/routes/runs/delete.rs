@@ -3,8 +3,7 @@
 use axum::Json;
 use engram_domain::RunId;
 
-use super::find;
-use crate::app::App;
+use crate::app::{App, runs::find};
 use crate::http::{ApiError, PathId, dto::runs::RunDto};
 
 /// Delete a run and its steps; one that still runs is cancelled first. Its messages stay.

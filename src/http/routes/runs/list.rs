@@ -2,13 +2,16 @@
 
 use axum::Json;
 use engram_domain::{AgentId, RunStatus, StopReason};
-use engram_store::{Page, runs::RunFilter};
+use engram_store::runs::RunFilter;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::http::{ApiError, ApiQuery, PageQuery, dto::runs::RunDto, routes::conversations};
+use crate::http::{
+    ApiError, ApiQuery, PageQuery,
+    dto::{conversations::conversation_id, runs::RunDto},
+};
 
 /// Which runs.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -50,7 +53,7 @@ impl RunQuery {
             agent_ids: self.agent_ids.iter().copied().chain(self.agent_id).collect(),
             statuses: statuses.collect::<Result<_, _>>()?,
             active: self.active,
-            conversation_id: conversation.map(|id| conversations::parse_id(id, self.agent_id)).transpose()?,
+            conversation_id: conversation.map(|id| conversation_id(id, self.agent_id)).transpose()?,
             background: self.background,
             stop_reason: stop_reason
                 // A reason that only the cloud knows: no run here has it, which `find` says with an empty list.
@@ -62,8 +65,7 @@ impl RunQuery {
 }
 
 async fn find(app: &App, query: &RunQuery, page: &PageQuery) -> Result<Json<Vec<RunDto>>, ApiError> {
-    let (after, before) = page.cursors();
-    let page = Page { limit: page.limit(100)?, after, before, ascending: page.ascending(false)? };
+    let page = page.page(100, false)?;
     let filter = query.filter()?;
     if query.stop_reason.as_deref() == Some("insufficient_credits") {
         return Ok(Json(Vec::new()));

@@ -4,12 +4,10 @@ use axum::Json;
 use engram_domain::RunId;
 use engram_store::Page;
 
-use super::find;
-use crate::app::App;
+use crate::app::{App, runs::find};
 use crate::http::{
     ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
-    routes::messages::turn::page_error,
 };
 
 /// List the messages of a run: newest first for old clients, oldest first for 1.x ones, or as asked.
@@ -30,7 +28,7 @@ pub async fn list_run_messages(
     // The store's cursors go by time; in a list that runs backwards they change places.
     let (after, before) = if ascending { (after, before) } else { (before, after) };
     let page = Page { limit: query.limit(100)?, after, before, ascending };
-    let mut messages = app.store.run_messages(id, page).await.map_err(page_error)?.unwrap_or_default();
+    let mut messages = app.store.run_messages(id, page).await?.unwrap_or_default();
     if !ascending {
         messages.reverse();
     }

@@ -3,8 +3,7 @@
 use axum::Json;
 use engram_domain::{DEFAULT_ORG, RunId};
 
-use super::find;
-use crate::app::App;
+use crate::app::{App, runs::find};
 use crate::http::{ApiError, PathId, dto::runs::RunMetricsDto};
 
 /// Get how long a run took.

@@ -10,14 +10,9 @@ mod steps;
 mod trace;
 mod usage;
 
-use engram_core::ports::Runs;
-use engram_domain::{Run, RunId};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::app::App;
-use crate::http::{ApiError, state::AppState};
-
-pub use resume::{ResumeRequest, resume};
+use crate::http::state::AppState;
 
 /// All of them.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -31,9 +26,4 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(metrics::retrieve_run_metrics))
         .routes(routes!(trace::retrieve_run_trace))
         .routes(routes!(resume::resume_run))
-}
-
-/// A run that must exist.
-pub async fn find(app: &App, id: RunId) -> Result<Run, ApiError> {
-    app.store.run(id).await?.ok_or_else(|| ApiError::not_found("Run", id))
 }

@@ -4,11 +4,8 @@ use axum::Json;
 use engram_domain::RunId;
 use engram_store::Page;
 
-use super::find;
-use crate::app::App;
-use crate::http::{
-    ApiError, Caller, PathId, dto::runs::RunDto, pagination::MAX_LIMIT, routes::messages::turn::page_error,
-};
+use crate::app::{App, runs::find};
+use crate::http::{ApiError, Caller, PathId, dto::runs::RunDto, pagination::MAX_LIMIT};
 
 /// Get a run. One that ended carries its answer in `metadata.result`.
 #[utoipa::path(
@@ -22,6 +19,6 @@ pub async fn retrieve_run(app: App, PathId(id): PathId<RunId>, caller: Caller) -
     if caller.is_v1_sdk || !run.status.is_terminal() {
         return Ok(Json(dto));
     }
-    let messages = app.store.run_messages(id, Page::oldest(MAX_LIMIT)).await.map_err(page_error)?;
+    let messages = app.store.run_messages(id, Page::oldest(MAX_LIMIT)).await?;
     Ok(Json(dto.with_result(&run, &messages.unwrap_or_default(), caller)))
 }

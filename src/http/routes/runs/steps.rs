@@ -2,10 +2,9 @@
 
 use axum::Json;
 use engram_domain::RunId;
-use engram_store::{Page, steps::StepFilter};
+use engram_store::steps::StepFilter;
 
-use super::find;
-use crate::app::App;
+use crate::app::{App, runs::find};
 use crate::http::{ApiError, ApiQuery, PageQuery, PathId, dto::steps::StepDto};
 
 /// List the steps of a run, newest first.
@@ -20,8 +19,7 @@ pub async fn list_run_steps(
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<StepDto>>, ApiError> {
     find(&app, id).await?;
-    let (after, before) = query.cursors();
-    let page = Page { limit: query.limit(100)?, after, before, ascending: query.ascending(false)? };
+    let page = query.page(100, false)?;
     let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
     Ok(Json(app.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
 }

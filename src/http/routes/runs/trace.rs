@@ -5,8 +5,7 @@ use engram_domain::{Json, Run, RunId, Step};
 use engram_store::{Page, steps::StepFilter};
 use serde_json::json;
 
-use super::find;
-use crate::app::App;
+use crate::app::{App, runs::find};
 use crate::http::{ApiError, ApiQuery, PageQuery, PathId};
 
 /// Get a run as spans: the run itself, its steps, their model and tool calls. Times are nanoseconds

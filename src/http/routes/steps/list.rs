@@ -2,7 +2,7 @@
 
 use axum::Json;
 use engram_domain::AgentId;
-use engram_store::{Page, steps::StepFilter};
+use engram_store::steps::StepFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -40,8 +40,7 @@ pub async fn list_steps(
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<StepQuery>,
 ) -> Result<Json<Vec<StepDto>>, ApiError> {
-    let (after, before) = page.cursors();
-    let page = Page { limit: page.limit(50)?, after, before, ascending: page.ascending(false)? };
+    let page = page.page(50, false)?;
     let filter = StepFilter {
         agent_id: query.agent_id,
         model: query.model,

@@ -8,7 +8,6 @@ use crate::app::App;
 use crate::http::{
     ApiError, ApiQuery, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
-    routes::messages::turn::page_error,
 };
 
 /// List the messages of a step, oldest first unless asked otherwise.
@@ -26,7 +25,7 @@ pub async fn list_step_messages(
     let (after, before) = query.cursors();
     let (after, before) = if ascending { (after, before) } else { (before, after) };
     let page = Page { limit: query.limit(100)?, after, before, ascending };
-    let messages = app.store.step_messages(id, page).await.map_err(page_error)?;
+    let messages = app.store.step_messages(id, page).await?;
     let mut messages = messages.ok_or_else(|| ApiError::not_found("Step", id))?;
     if !ascending {
         messages.reverse();

@@ -12,8 +12,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::app::App;
 use crate::http::{ApiError, state::AppState};
 
-pub use trace::{ProviderTraceDto, provider_trace};
-
 /// All of them.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -23,6 +21,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(feedback::modify_feedback, feedback::add_feedback))
         .routes(routes!(messages::list_step_messages))
         .routes(routes!(trace::retrieve_step_trace))
+        .routes(routes!(trace::retrieve_trace))
 }
 
 /// A step that must exist.

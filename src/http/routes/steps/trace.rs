@@ -1,4 +1,4 @@
-//! `GET /v1/steps/{step_id}/trace`
+//! `GET /v1/steps/{step_id}/trace`, and `GET /v1/telemetry/{step_id}`, its older path.
 
 use axum::Json as AxumJson;
 use engram_domain::{
@@ -11,9 +11,7 @@ use utoipa::ToSchema;
 
 use super::find;
 use crate::app::App;
-use crate::http::{
-    ApiError, PathId, dto::messages::letta::timestamp, pagination::MAX_LIMIT, routes::messages::turn::page_error,
-};
+use crate::http::{ApiError, PathId, dto::messages::letta::timestamp, pagination::MAX_LIMIT};
 
 /// What went to the model in a step, and what came back. The request is put together again from the
 /// stored messages, so a message that was edited since shows as it is now.
@@ -73,8 +71,16 @@ pub async fn retrieve_step_trace(app: App, PathId(id): PathId<StepId>) -> Result
     provider_trace(&app, id).await.map(AxumJson)
 }
 
-/// The trace of a step.
-pub async fn provider_trace(app: &App, id: StepId) -> Result<ProviderTraceDto, ApiError> {
+/// Get what went to the model in a step and what came back.
+#[utoipa::path(
+    get, path = "/v1/telemetry/{step_id}", tag = "telemetry", params(("step_id" = String, Path, description = "Id of the step")),
+    responses((status = 200, body = ProviderTraceDto), (status = 404, description = "No such step"))
+)]
+pub async fn retrieve_trace(app: App, PathId(id): PathId<StepId>) -> Result<AxumJson<ProviderTraceDto>, ApiError> {
+    provider_trace(&app, id).await.map(AxumJson)
+}
+
+async fn provider_trace(app: &App, id: StepId) -> Result<ProviderTraceDto, ApiError> {
     let step = find(app, id).await?;
     let mut messages = stretch(app, &step, step.context_range).await?;
     if step.context_range.0 > 0 {
@@ -111,7 +117,7 @@ pub async fn provider_trace(app: &App, id: StepId) -> Result<ProviderTraceDto, A
 
 async fn stretch(app: &App, step: &Step, seq: (i64, i64)) -> Result<Vec<Message>, ApiError> {
     let filter = MessageFilter { seq: Some(seq), ..MessageFilter::default() };
-    app.store.messages(step.conversation_id, &filter, Page::oldest(MAX_LIMIT)).await.map_err(page_error)
+    app.store.messages(step.conversation_id, &filter, Page::oldest(MAX_LIMIT)).await.map_err(Into::into)
 }
 
 /// In the words of the chat-completions protocol.

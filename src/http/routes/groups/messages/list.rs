@@ -7,8 +7,7 @@ use super::super::retrieve::find;
 use crate::app::App;
 use crate::http::{
     ApiError, ApiQuery, Caller, PageQuery, PathId,
-    dto::messages::{LettaMessage, letta_messages},
-    routes::messages::{MessageListQuery, message_page, turn::page_error},
+    dto::messages::{LettaMessage, MessageListQuery, letta_messages},
 };
 
 /// List what was said in a group, oldest first: the newest messages, or with `order=asc` the oldest ones. What one
@@ -25,8 +24,8 @@ pub async fn list_messages(
     ApiQuery(page): ApiQuery<PageQuery>,
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
-    let page = message_page(&page, if caller.is_v1_sdk { 100 } else { 10 })?;
-    let messages = app.store.group_messages(id, query.include_err != Some(false), page).await.map_err(page_error)?;
+    let page = page.page(if caller.is_v1_sdk { 100 } else { 10 }, false)?;
+    let messages = app.store.group_messages(id, query.include_err != Some(false), page).await?;
     if messages.is_empty() {
         find(&app, id).await?;
     }

@@ -12,7 +12,7 @@ mod send;
 use axum::middleware::from_fn;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::http::{routes::messages::no_retry, state::AppState};
+use crate::http::{no_retry::no_retry, state::AppState};
 
 /// All of them.
 pub fn router() -> OpenApiRouter<AppState> {

@@ -4,11 +4,10 @@ use axum::Json;
 use engram_domain::{GroupId, MessageId};
 
 use super::super::retrieve::find;
-use crate::app::App;
+use crate::app::{App, messages};
 use crate::http::{
     ApiError, ApiJson, PathId,
-    dto::messages::LettaMessage,
-    routes::messages::{MessageUpdate, edit},
+    dto::messages::{LettaMessage, MessageUpdate},
 };
 
 /// Change what a message of a group says, for the one agent that has it.
@@ -28,5 +27,6 @@ pub async fn modify_message(
         find(&app, group).await?;
         return Err(ApiError::not_found("Message", id));
     };
-    edit(&app, &message, &update).await.map(Json)
+    let edited = messages::edit(&app, &message, update.content(&message)?).await?;
+    update.shown(&edited).map(Json)
 }

@@ -7,12 +7,12 @@ use engram_engine::{RunStream, SubmitError, groups::speaks_in_turns};
 use serde_json::json;
 
 use super::super::retrieve::find;
-use crate::app::App;
+use crate::app::{App, runs::Target};
 use crate::http::{
     ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest, request::MessageCreate},
-    routes::messages::turn::{Target, answer, answer_streaming, collect, life},
     sse::{self, Converter},
+    turn::{answer, answer_streaming, collect, life},
 };
 
 /// Send a message to a group and get the answer whole, or as a stream with `streaming`. Messages of members that

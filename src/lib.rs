@@ -1,13 +1,14 @@
 //! The Engram server: the REST API, the command line, and the wiring of the parts.
 //!
 //! What it does: [`cli`] reads the command line, [`config`] makes one settings tree of it and of the
-//! environment, [`boot`] wires store, models, tools and engine together, [`http`] serves the API,
-//! [`telemetry`] tells how it goes.
+//! environment, [`boot`] wires store, models, tools and engine together, [`app`] carries out what is asked for, [`http`]
+//! serves the API over it, [`telemetry`] tells how it goes.
 //!
 //! Invariants: `boot.rs` is the only place that knows concrete types from two sides; wire types stay
-//! in `http::dto`; secrets are [`config::Secret`] and never print.
+//! in `http::dto`; [`app`] knows nothing of [`http`], and resources of the API nothing of each other; secrets are [`config::Secret`] and never print.
 //!
-//! To add a command: a variant in [`cli`]; a setting: a member in [`config`]; an endpoint: see [`http`].
+//! To add a command: a variant in [`cli`]; a setting: a member in [`config`]; an operation: see [`app`]; an endpoint:
+//! see [`http`].
 
 pub mod ambient;
 pub mod app;
@@ -15,6 +16,8 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod http;
+#[cfg(test)]
+mod layers;
 pub mod peers;
 pub mod pressure;
 pub mod telemetry;

@@ -9,7 +9,7 @@ use super::{ServerArgs, shutdown::Shutdown};
 use crate::{
     boot,
     config::{Environment, Settings},
-    http::router,
+    http::service,
     telemetry,
 };
 
@@ -68,7 +68,7 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
             tokio::time::sleep(drain).await;
         }
     };
-    let server = axum::serve(listener, router::service(state.clone())).with_graceful_shutdown(stop);
+    let server = axum::serve(listener, service::service(state.clone())).with_graceful_shutdown(stop);
     tokio::select! {
         result = async { server.await } => result.map_err(boot::BootError::Signals)?,
         () = shutdown.hard.cancelled() => {}

@@ -6,7 +6,7 @@ use engram::{
     boot::{self, Database},
     cli::ServerArgs,
     config::{Environment, Settings},
-    http::{router, state::AppState},
+    http::{service, state::AppState},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ impl Server {
         self.base = format!("http://{}", listener.local_addr().unwrap());
         let (state, database) = boot::boot(settings, &self.base).await.unwrap();
         let stop = CancellationToken::new();
-        let served = axum::serve(listener, router::service(state.clone()));
+        let served = axum::serve(listener, service::service(state.clone()));
         let task = tokio::spawn(served.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
         self.running = Some(Running { state, database, stop, task });
     }

@@ -6,22 +6,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engram_engine::metrics;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
-use crate::{http::state::AppState, telemetry::prometheus};
-
-/// Just this one.
-pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(metrics))
-}
+use crate::telemetry::prometheus;
 
 /// Metrics in Prometheus's text format.
 #[utoipa::path(
     get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Text format, version 0.0.4", content_type = "text/plain", body = String))
 )]
-async fn metrics(app: App) -> Response {
+pub async fn metrics(app: App) -> Response {
     metrics::live(app.engine.live());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus::render()).into_response()
 }

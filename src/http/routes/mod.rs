@@ -1,8 +1,8 @@
 //! Endpoints: a folder for a resource, a file for an endpoint.
 //!
-//! Every resource has `pub fn router() -> OpenApiRouter<AppState>`. Paths are written without a
-//! trailing slash and below `/v1`. A handler reads its input with the extractors of
-//! [`crate::http::extract`], calls the store or the engine, and answers a DTO.
+//! [`crate::http::router`] lists them. A handler reads its input with the extractors of [`crate::http::extract`], calls
+//! [`crate::app`] (or the store, where it only reads), and answers a DTO. What two resources need stands in
+//! [`crate::http`] or [`crate::app`]: they do not import from each other.
 
 pub mod admin;
 pub mod agents;

@@ -1,47 +1,27 @@
 //! Endpoints of conversations. The literal id `default` (with the agent in `agent_id`) and an agent's id
 //! address that agent's own history.
 
-mod cancel;
-mod create;
-mod delete;
-mod fork;
-mod list;
-mod maintain;
-mod messages;
-mod modify;
-mod retrieve;
-mod stream;
+pub mod cancel;
+pub mod create;
+pub mod delete;
+pub mod fork;
+pub mod list;
+pub mod maintain;
+pub mod messages;
+pub mod modify;
+pub mod retrieve;
+pub mod stream;
 
 use engram_domain::{AgentId, Conversation};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
 use crate::http::{
     ApiError,
     dto::conversations::{ConversationDto, conversation_id},
-    no_retry::no_retry,
-    state::AppState,
 };
-
-/// All of them.
-pub fn router() -> OpenApiRouter<AppState> {
-    let messages = OpenApiRouter::new()
-        .routes(routes!(messages::list_conversation_messages, messages::send_conversation_message))
-        .routes(routes!(messages::preview_conversation_payload))
-        .layer(axum::middleware::from_fn(no_retry));
-    OpenApiRouter::new()
-        .routes(routes!(list::list_conversations, create::create_conversation))
-        .routes(routes!(retrieve::retrieve_conversation, modify::modify_conversation, delete::delete_conversation))
-        .routes(routes!(cancel::cancel_conversation))
-        .routes(routes!(fork::fork_conversation))
-        .routes(routes!(maintain::compact_conversation))
-        .routes(routes!(maintain::recompile_conversation))
-        .routes(routes!(stream::stream_conversation))
-        .merge(messages)
-}
 
 /// Names the agent where the conversation is `default`.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

@@ -1,19 +1,12 @@
 //! Endpoints that a load balancer asks.
 
-mod ready;
+pub mod ready;
 
 use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
-use crate::http::state::AppState;
-
-/// All of them.
-pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready::ready))
-}
 
 /// That the server lives.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -32,6 +25,6 @@ fn answer(app: &App) -> Json<Health> {
 
 /// Whether the server lives. Touches neither the database nor an agent, so it answers under any load.
 #[utoipa::path(get, path = "/v1/health", tag = "health", responses((status = 200, body = Health)))]
-async fn health(app: App) -> Json<Health> {
+pub async fn health(app: App) -> Json<Health> {
     answer(&app)
 }

@@ -16,6 +16,7 @@ pub mod archives;
 pub mod blocks;
 pub mod conversations;
 pub mod error;
+pub mod groups;
 pub mod messages;
 pub mod runs;
 

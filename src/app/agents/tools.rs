@@ -1,14 +1,15 @@
-//! The tools that an agent starts with.
+//! The tools of an agent.
 
 use std::collections::BTreeMap;
 
 use engram_core::builtin::{self, DefaultsRequest};
-use engram_domain::{AgentType, Tool};
+use engram_domain::{AgentId, AgentType, Tool, ToolId, ToolRule, rule::RuleKind};
+use engram_store::agents::Attached;
 
 use super::ToolWish;
 use crate::app::{App, Error, Result};
 
-/// Those wished for by name and by id, and those of the agent's type. `has_companion`: without the tools that a
+/// The tools that an agent starts with: those wished for by name and by id, and those of the agent's type. `has_companion`: without the tools that a
 /// companion uses in its place.
 pub async fn find(app: &App, wish: &ToolWish, agent_type: AgentType, has_companion: bool) -> Result<Vec<Tool>> {
     let defaults = builtin::defaults_for(
@@ -39,4 +40,36 @@ pub async fn find(app: &App, wish: &ToolWish, agent_type: AgentType, has_compani
         }
     }
     Ok(tools)
+}
+
+/// Attaches a tool to an agent, with a rule for approval where the tool asks for one.
+pub async fn attach(app: &App, agent: AgentId, tool: ToolId) -> Result<()> {
+    match app.store.attach_tool(agent, tool, app.clock.now()).await? {
+        Attached::Done => {}
+        Attached::NoAgent => return Err(Error::not_found("Agent", agent)),
+        Attached::NoItem => return Err(Error::not_found("Tool", tool)),
+    }
+    let tool = app.store.tool(tool).await?;
+    if let Some(tool) = tool.filter(|t| t.default_requires_approval == Some(true)) {
+        let rule = ToolRule::new(tool.name, RuleKind::RequiresApproval);
+        let add = move |rules: &mut Vec<ToolRule>| {
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        };
+        app.store.modify_rules(agent, app.clock.now(), add).await?;
+    }
+    Ok(())
+}
+
+/// Says whether a tool of the agent waits for a person's approval.
+pub async fn set_approval(app: &App, agent: AgentId, name: String, on: bool) -> Result<()> {
+    let change = move |rules: &mut Vec<ToolRule>| {
+        rules.retain(|r| !(r.tool_name == name && r.kind == RuleKind::RequiresApproval));
+        if on {
+            rules.push(ToolRule::new(name, RuleKind::RequiresApproval));
+        }
+    };
+    let changed = app.store.modify_rules(agent, app.clock.now(), change).await?;
+    changed.ok_or_else(|| Error::not_found("Agent", agent))
 }

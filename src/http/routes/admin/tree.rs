@@ -43,26 +43,26 @@ pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json
     let (live, not_shown) = busiest(activity, limit);
     let ids: Vec<_> = live.iter().map(|(_, live)| live.conversation).collect();
     let owners: HashMap<_, _> = app.store.agents_of(&ids).await?.into_iter().collect();
-    let mut scene = Scene::default();
+    let mut known = Known::default();
     for (node, live) in &live {
         if let Some(agent) = owners.get(&live.conversation) {
             let shown = TreeConversation::new(live, *agent, *node);
-            scene.conversations.entry(*agent).or_default().push(shown);
+            known.conversations.entry(*agent).or_default().push(shown);
         } else if let Some(node) = nodes.iter_mut().find(|n| n.id == node.to_string()) {
             // Deleted, and not yet asleep: nobody lives there.
             node.live = node.live.map(|live| live.saturating_sub(1));
         }
     }
     for schedule in app.store.coming_schedules(rows).await? {
-        scene.schedules.entry(schedule.agent_id).or_default().push((&schedule).into());
+        known.schedules.entry(schedule.agent_id).or_default().push((&schedule).into());
     }
     let lively: Vec<AgentId> =
-        scene.conversations.keys().chain(scene.schedules.keys()).copied().collect::<HashSet<_>>().into_iter().collect();
+        known.conversations.keys().chain(known.schedules.keys()).copied().collect::<HashSet<_>>().into_iter().collect();
     let groups = app.store.lively_groups(&lively, rows).await?;
     let named: HashSet<AgentId> =
         lively.iter().copied().chain(groups.iter().flat_map(|(group, _)| everybody(group))).collect();
-    scene.cards = app.store.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
-    Ok(Json(scene.draw(nodes, &groups, not_shown)))
+    known.cards = app.store.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
+    Ok(Json(known.into_tree(nodes, &groups, not_shown)))
 }
 
 fn limit(asked: Option<i64>) -> Result<usize, ApiError> {
@@ -114,14 +114,14 @@ fn everybody(group: &Group) -> impl Iterator<Item = AgentId> + '_ {
 
 /// What is known, by agent.
 #[derive(Default)]
-struct Scene {
+struct Known {
     cards: Vec<AgentCard>,
     conversations: HashMap<AgentId, Vec<TreeConversation>>,
     schedules: HashMap<AgentId, Vec<TreeSchedule>>,
 }
 
-impl Scene {
-    fn draw(&self, nodes: Vec<TreeNode>, groups: &[(Group, i64)], not_shown: usize) -> TreeDto {
+impl Known {
+    fn into_tree(&self, nodes: Vec<TreeNode>, groups: &[(Group, i64)], not_shown: usize) -> TreeDto {
         let cards: HashMap<AgentId, &AgentCard> = self.cards.iter().map(|card| (card.id, card)).collect();
         let mut grouped = HashSet::new();
         let drawn = groups.iter().map(|(group, open)| {

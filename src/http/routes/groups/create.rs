@@ -1,10 +1,12 @@
 //! `POST /v1/groups/`
 
 use axum::Json;
-use engram_domain::{Group, GroupId};
 
-use super::check;
-use crate::app::App;
+use super::zone;
+use crate::app::{
+    App,
+    groups::{self, GroupSpec},
+};
 use crate::http::{
     dto::groups::{CreateGroup, GroupDto},
     error::ApiError,
@@ -16,30 +18,16 @@ use crate::http::{
 #[utoipa::path(post, path = "/v1/groups", tag = "groups", request_body = CreateGroup,
     responses((status = 200, body = GroupDto)))]
 pub async fn create(app: App, ApiJson(request): ApiJson<CreateGroup>) -> Result<Json<GroupDto>, ApiError> {
-    let now = app.clock.now();
     let mut config = request.manager_config.unwrap_or_default();
     let leader = config.manager_agent_id;
-    check::zone(&app, &mut config, leader).await?;
-    let manager = config.create(now)?;
-    let shared_block_ids = request.shared_block_ids.unwrap_or_default();
-    check::members(&app, &request.agent_ids).await?;
-    check::manager(&app, &manager).await?;
-    check::blocks(&app, &shared_block_ids).await?;
-    let group = Group {
-        id: GroupId(app.ids.uuid()),
+    zone(&app, &mut config, leader).await?;
+    let spec = GroupSpec {
         description: request.description,
-        turns_counter: manager.first_turns_counter(),
-        manager,
+        manager: config.create(app.clock.now())?,
         agent_ids: request.agent_ids,
-        shared_block_ids,
-        last_processed_message_id: None,
+        shared_block_ids: request.shared_block_ids.unwrap_or_default(),
         project_id: request.project_id,
-        template_id: None,
-        base_template_id: None,
         hidden: request.hidden,
-        created_at: now,
-        updated_at: now,
     };
-    app.store.create_group(&group).await?;
-    Ok(Json(group.into()))
+    Ok(Json(groups::create(&app, spec).await?.into()))
 }

@@ -1,9 +1,6 @@
 //! Groups of agents.
-//!
-//! `check` looks up what a request refers to.
 
 pub mod blocks;
-pub mod check;
 pub mod count;
 pub mod create;
 pub mod delete;
@@ -11,3 +8,19 @@ pub mod list;
 pub mod messages;
 pub mod modify;
 pub mod retrieve;
+
+use engram_domain::AgentId;
+
+use crate::{
+    app::App,
+    http::{ApiError, dto::groups::ManagerConfigDto},
+};
+
+/// A schedule that names no zone speaks of the clock of the agent that leads.
+async fn zone(app: &App, config: &mut ManagerConfigDto, leader: Option<AgentId>) -> Result<(), ApiError> {
+    let (Some(Some(schedule)), Some(leader)) = (&mut config.schedule, leader) else { return Ok(()) };
+    if schedule.timezone.is_none() {
+        schedule.timezone = app.store.agent(leader).await?.map(|agent| agent.timezone);
+    }
+    Ok(())
+}

@@ -1,11 +1,11 @@
 //! `PATCH /v1/agents/{agent_id}/tools/approval/{tool_name}`
 
 use axum::{Json, http::StatusCode};
-use engram_domain::{AgentId, Json as Value, ToolRule, rule::RuleKind};
+use engram_domain::{AgentId, Json as Value};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
+use crate::app::{App, agents::tools};
 use crate::http::{
     dto::{agents::AgentStateDto, tools::ModifyApproval},
     error::ApiError,
@@ -41,12 +41,6 @@ pub async fn approval(
         let detail = format!("Tool with name '{name}' not found in agent {id}");
         return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
     }
-    let change = move |rules: &mut Vec<ToolRule>| {
-        rules.retain(|r| !(r.tool_name == name && r.kind == RuleKind::RequiresApproval));
-        if on {
-            rules.push(ToolRule::new(name, RuleKind::RequiresApproval));
-        }
-    };
-    app.store.modify_rules(id, app.clock.now(), change).await?.ok_or_else(|| ApiError::not_found("Agent", id))?;
+    tools::set_approval(&app, id, name, on).await?;
     agent_state(&app, id).await.map(Json)
 }

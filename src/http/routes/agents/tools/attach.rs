@@ -1,10 +1,9 @@
 //! `PATCH /v1/agents/{agent_id}/tools/attach/{tool_id}`
 
 use axum::Json;
-use engram_domain::{AgentId, ToolId, ToolRule, rule::RuleKind};
-use engram_store::agents::Attached;
+use engram_domain::{AgentId, ToolId};
 
-use crate::app::App;
+use crate::app::{App, agents::tools};
 use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, show::agent_state};
 
 /// Attaches a tool to the agent, with a rule for approval where the tool asks for one.
@@ -14,20 +13,6 @@ pub async fn attach_tool(
     app: App,
     PathId((id, tool)): PathId<(AgentId, ToolId)>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    match app.store.attach_tool(id, tool, app.clock.now()).await? {
-        Attached::Done => {}
-        Attached::NoAgent => return Err(ApiError::not_found("Agent", id)),
-        Attached::NoItem => return Err(ApiError::not_found("Tool", tool)),
-    }
-    let tool = app.store.tool(tool).await?;
-    if let Some(tool) = tool.filter(|t| t.default_requires_approval == Some(true)) {
-        let rule = ToolRule::new(tool.name, RuleKind::RequiresApproval);
-        let add = move |rules: &mut Vec<ToolRule>| {
-            if !rules.contains(&rule) {
-                rules.push(rule);
-            }
-        };
-        app.store.modify_rules(id, app.clock.now(), add).await?;
-    }
+    tools::attach(&app, id, tool).await?;
     agent_state(&app, id).await.map(Json)
 }

@@ -3,8 +3,7 @@
 use axum::Json;
 use engram_domain::GroupId;
 
-use super::super::retrieve::find;
-use crate::app::App;
+use crate::app::{App, groups::find};
 use crate::http::{
     ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, MessageListQuery, letta_messages},

@@ -3,8 +3,7 @@
 use axum::Json;
 use engram_domain::{GroupId, MessageId};
 
-use super::super::retrieve::find;
-use crate::app::{App, messages};
+use crate::app::{App, groups::find, messages};
 use crate::http::{
     ApiError, ApiJson, PathId,
     dto::messages::{LettaMessage, MessageUpdate},

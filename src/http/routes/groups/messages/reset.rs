@@ -5,8 +5,7 @@ use engram_domain::GroupId;
 use engram_engine::{Command, CommandError};
 use futures::{StreamExt, stream};
 
-use super::super::retrieve::find;
-use crate::app::App;
+use crate::app::{App, groups::find};
 use crate::http::{ApiError, PathId};
 
 /// Agents that are asked to forget at the same time.

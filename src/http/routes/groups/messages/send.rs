@@ -6,8 +6,7 @@ use engram_domain::{Group, GroupId, RunId};
 use engram_engine::{RunStream, SubmitError, groups::speaks_in_turns};
 use serde_json::json;
 
-use super::super::retrieve::find;
-use crate::app::{App, runs::Target};
+use crate::app::{App, groups::find, runs::Target};
 use crate::http::{
     ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest, request::MessageCreate},

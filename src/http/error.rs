@@ -99,7 +99,7 @@ impl ApiError {
         Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
     }
 
-    /// 409 for a message that does not want to wait behind the run that is on.
+    /// 409 for a message that does not want to wait behind the current run.
     pub fn conversation_busy(run: engram_domain::RunId) -> Self {
         let body = json!({ "detail": {
             "code": "CONVERSATION_BUSY",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::http::dto::{
     chat::{ChatError, Chunk, Head},
-    messages::{Body, LettaMessage, Options, explode, is_output},
+    messages::{Body, LettaMessage, Options, is_output, pieces_of},
 };
 
 /// What separates two messages of one answer.
@@ -53,7 +53,7 @@ impl Words {
             }
             StreamEvent::Message(message) if is_output(message, &self.options) => {
                 let written = self.writing.take_if(|w| w.id() == message.id);
-                explode(message, &self.options)
+                pieces_of(message, &self.options)
                     .into_iter()
                     .filter(|piece| !written.as_ref().is_some_and(|w| w.covers(piece.slot)))
                     .map(|piece| piece.message)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::http::{
     caller::Caller,
-    dto::messages::{Body, LettaMessage, Options, StopReasonDto, UsageDto, explode, is_output},
+    dto::messages::{Body, LettaMessage, Options, StopReasonDto, UsageDto, is_output, pieces_of},
 };
 
 /// Turns events into frames.
@@ -65,7 +65,7 @@ impl Converter {
             return Vec::new();
         }
         let written = self.writing.take_if(|w| w.id() == message.id);
-        explode(message, &self.options)
+        pieces_of(message, &self.options)
             .into_iter()
             // Calls that turned out to wait for the client are one whole request: told in any case.
             .filter(|piece| !written.as_ref().is_some_and(|w| w.covers(piece.slot)))

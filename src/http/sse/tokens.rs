@@ -13,7 +13,7 @@ use engram_domain::{MessageId, RunId, StepId, Time};
 
 use super::partial_json::{Event, Reader};
 use crate::http::dto::messages::{
-    Body, LettaMessage, Options, Slot, ToolCallDto, ToolCalls, explode::otid, letta::message_date,
+    Body, LettaMessage, Options, Slot, ToolCallDto, ToolCalls, letta::message_date, pieces::otid,
 };
 
 /// Arguments that hold the model's thoughts, in the spellings of both generations.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::explode::Options;
+use super::pieces::Options;
 use crate::{app::runs::RunSpec, http::error::ApiError};
 
 /// A request to an agent. `input` comes after `messages` where both are there; without either the
@@ -259,7 +259,7 @@ impl MessageCreate {
         })
     }
 
-    /// As words on pending calls.
+    /// As decisions on pending calls.
     fn decisions(&self, loc: &[&str]) -> Result<Vec<Decision>, ApiError> {
         let (member, list) = match (&self.approvals, &self.tool_returns) {
             (Some(list), _) => ("approvals", list),

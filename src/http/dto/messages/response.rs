@@ -4,7 +4,7 @@ use engram_domain::{Content, Json, Message, Run, StopReason, Usage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{explode::Options, letta::LettaMessage, letta_messages};
+use super::{letta::LettaMessage, letta_messages, pieces::Options};
 use crate::http::caller::Caller;
 
 /// What a run answered.

@@ -62,7 +62,7 @@ pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json
     let named: HashSet<AgentId> =
         lively.iter().copied().chain(groups.iter().flat_map(|(group, _)| everybody(group))).collect();
     known.cards = app.store.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
-    Ok(Json(known.into_tree(nodes, &groups, not_shown)))
+    Ok(Json(known.tree(nodes, &groups, not_shown)))
 }
 
 fn limit(asked: Option<i64>) -> Result<usize, ApiError> {
@@ -121,10 +121,10 @@ struct Known {
 }
 
 impl Known {
-    fn into_tree(&self, nodes: Vec<TreeNode>, groups: &[(Group, i64)], not_shown: usize) -> TreeDto {
+    fn tree(&self, nodes: Vec<TreeNode>, groups: &[(Group, i64)], not_shown: usize) -> TreeDto {
         let cards: HashMap<AgentId, &AgentCard> = self.cards.iter().map(|card| (card.id, card)).collect();
         let mut grouped = HashSet::new();
-        let drawn = groups.iter().map(|(group, open)| {
+        let shown = groups.iter().map(|(group, open)| {
             let kind = group.manager.manager_type();
             let manager = group.manager.manager_agent_id();
             let agents = everybody(group).filter_map(|id| {
@@ -145,7 +145,7 @@ impl Known {
                 agents: agents.collect(),
             }
         });
-        let groups = drawn.collect();
+        let groups = shown.collect();
         let alone = self.cards.iter().filter(|card| !grouped.contains(&card.id));
         TreeDto { nodes, groups, agents: alone.map(|card| self.agent(card, None)).collect(), not_shown }
     }

@@ -13,7 +13,7 @@ use crate::http::{
     dto::{
         context::raw_message,
         conversations::conversation_id,
-        messages::{Body, Options, explode, letta::timestamp},
+        messages::{Body, Options, letta::timestamp, pieces_of},
     },
     pagination,
 };
@@ -131,7 +131,7 @@ fn said(message: &Message) -> Vec<Json> {
         }
         result
     };
-    explode(message, &Options::default())
+    pieces_of(message, &Options::default())
         .into_iter()
         .filter(|piece| {
             matches!(

@@ -151,7 +151,7 @@ fn errors_say_what_was_wrong() {
         ("memory_insert", json!({"label": "human", "new_string": "a\n12→ b"})),
         ("memory_insert", json!({"label": "human", "new_string": "x", "insert_line": 4})),
         ("memory_insert", json!({"label": "human", "new_string": "x", "insert_line": -2})),
-        ("memory", json!({"command": "explode"})),
+        ("memory", json!({"command": "pieces_of"})),
         ("memory", json!({"command": "create", "path": "/memories/human", "description": "d"})),
         ("memory", json!({"command": "create", "path": "/memories/a b", "description": "d"})),
         ("memory", json!({"command": "create", "path": "/memories/", "description": "d"})),
@@ -181,7 +181,7 @@ fn errors_say_what_was_wrong() {
     the text to insert contains the line number prefix '12→', which is not part of the memory block. Leave line numbers out.
     insert_line must be between 0 and 3, the number of lines of memory block 'human', or -1 for its end; got 4.
     insert_line must be between 0 and 3, the number of lines of memory block 'human', or -1 for its end; got -2.
-    'explode' is not a command of this tool: create, str_replace, insert, delete, rename and view are.
+    'pieces_of' is not a command of this tool: create, str_replace, insert, delete, rename and view are.
     There is already a memory block 'human'.
     'a b' cannot be a label: up to 100 letters, digits, '_', '-', '.' and '/' can.
     the argument 'path' must name a block, as /memories/<label>

@@ -42,7 +42,7 @@ fn speech() -> Message {
 }
 
 fn kinds(message: &Message, options: &Options) -> Vec<&'static str> {
-    explode(message, options).iter().map(|p| p.message.body.kind()).collect()
+    pieces_of(message, options).iter().map(|p| p.message.body.kind()).collect()
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn words_on_calls_are_shown_in_both_forms() {
 #[test]
 fn what_the_caller_said_keeps_its_otid_and_its_form() {
     let mut said = message(Role::User, Content::text("hi"));
-    assert_eq!(explode(&said, &Options::default())[0].message.otid, None);
+    assert_eq!(pieces_of(&said, &Options::default())[0].message.otid, None);
     said.otid = Some("mine".into());
     let shown = letta_messages([&said], &Options::default());
     assert_eq!(shown[0].otid.as_deref(), Some("mine"));

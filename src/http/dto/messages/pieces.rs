@@ -90,15 +90,15 @@ pub fn otid(id: MessageId, index: usize) -> String {
 pub fn letta_messages<'a>(messages: impl IntoIterator<Item = &'a Message>, options: &Options) -> Vec<LettaMessage> {
     messages
         .into_iter()
-        .flat_map(|m| explode(m, options))
+        .flat_map(|m| pieces_of(m, options))
         .map(|piece| piece.message)
         .filter(|m| options.wants(m.body.kind()))
         .collect()
 }
 
 /// The objects of a stored message, in order, of all types.
-pub fn explode(message: &Message, options: &Options) -> Vec<Piece> {
-    let mut out = Exploded { message, pieces: Vec::new() };
+pub fn pieces_of(message: &Message, options: &Options) -> Vec<Piece> {
+    let mut out = Pieces { message, pieces: Vec::new() };
     match &message.content {
         Content::Parts { parts } => out.parts(parts),
         Content::Assistant { reasoning, text, calls } => {
@@ -146,12 +146,12 @@ pub fn explode(message: &Message, options: &Options) -> Vec<Piece> {
     out.pieces
 }
 
-struct Exploded<'a> {
+struct Pieces<'a> {
     message: &'a Message,
     pieces: Vec<Piece>,
 }
 
-impl Exploded<'_> {
+impl Pieces<'_> {
     /// Adds an object and returns its place.
     fn push(&mut self, slot: Slot, body: Body) -> usize {
         let m = self.message;
@@ -289,5 +289,5 @@ fn spoken(arguments: &str, kwarg: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "explode_tests.rs"]
+#[path = "pieces_tests.rs"]
 mod tests;

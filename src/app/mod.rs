@@ -19,6 +19,7 @@ pub mod error;
 pub mod groups;
 pub mod messages;
 pub mod runs;
+pub mod schedules;
 
 use std::sync::Arc;
 

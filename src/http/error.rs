@@ -300,6 +300,28 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_the_application_says_where_the_request_is_wrong() {
+        let wrong = || app::Error::invalid(&["memory_blocks", "1", "label"], "expected each label once", "a");
+        let loc = |error: ApiError| error.body()["detail"][0]["loc"].clone();
+        assert_eq!(loc(wrong().into()), json!(["body", "memory_blocks", 1, "label"]));
+        assert_eq!(loc(ApiError::of_input("path", wrong())), json!(["path", "memory_blocks", 1, "label"]));
+        let answers = |error: app::Error| {
+            let error = ApiError::from(error);
+            (error.status().as_u16(), error.body()["detail"].clone())
+        };
+        let not_found = app::Error::not_found("Block", "block-1");
+        assert_eq!(answers(not_found), (404, json!("Block with ID block-1 not found")));
+        assert_eq!(answers(app::Error::NoSuch("no tool".into())), (404, json!("no tool")));
+        assert_eq!(answers(app::Error::Rejected("no".into())), (400, json!("no")));
+        assert_eq!(answers(app::Error::Conflict("twice".into())), (409, json!("twice")));
+        let stale = json!("the block is at version 3 now; read it again");
+        assert_eq!(answers(app::Error::Stale { version: 3 }), (412, stale));
+        assert_eq!(answers(app::Error::NotBuilt("later".into())), (501, json!("later")));
+        assert_eq!(answers(app::Error::Provider("down".into())), (502, json!("down")));
+        assert_eq!(answers(app::Error::internal("secret")), (500, json!(INTERNAL)));
+    }
+
+    #[test]
     fn an_internal_failure_keeps_its_words_to_itself() {
         let error = ApiError::from(StoreError::Database("secret table".into()));
         assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);

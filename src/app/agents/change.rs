@@ -20,10 +20,11 @@ pub async fn change(app: &App, agent: Agent, change: AgentChange) -> Result<()> 
         Some(wanted) => kept(&context_of(app, id).await?, wanted)?,
         None => None,
     };
-    let patch = patch(app, &agent, change).await?;
+    // Boxed: these futures are large.
+    let patch = Box::pin(patch(app, &agent, change)).await?;
     if patch != AgentPatch::default() {
         let companions = match patch.enable_sleeptime {
-            Some(true) => add_companion(app, agent, &patch).await?,
+            Some(true) => Box::pin(add_companion(app, agent, &patch)).await?,
             Some(false) => Some(CompanionChange::Remove),
             None => None,
         };

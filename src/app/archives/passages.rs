@@ -120,12 +120,10 @@ pub async fn search(
     query: Option<&str>,
     limit: i64,
 ) -> Result<Vec<(Passage, f64)>> {
-    match query.filter(|q| !q.is_empty()) {
-        Some(query) => nearest(app, archives, filter, query, limit).await,
-        None => {
-            let archives = Some(archives.iter().map(|a| a.id).collect());
-            let filter = PassageFilter { archives, ..filter.clone() };
-            Ok(app.store.passages(&filter, Page::newest(limit)).await?.into_iter().map(|p| (p, 0.0)).collect())
-        }
+    if let Some(query) = query.filter(|q| !q.is_empty()) {
+        return nearest(app, archives, filter, query, limit).await;
     }
+    let archives = Some(archives.iter().map(|a| a.id).collect());
+    let filter = PassageFilter { archives, ..filter.clone() };
+    Ok(app.store.passages(&filter, Page::newest(limit)).await?.into_iter().map(|p| (p, 0.0)).collect())
 }

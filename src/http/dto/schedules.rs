@@ -10,7 +10,7 @@ use serde_json::{Number, json};
 use utoipa::ToSchema;
 
 use super::messages::{MessageCreate, MessageRequest, letta::timestamp};
-use crate::http::error::ApiError;
+use crate::{app::schedules::ScheduleSpec, http::error::ApiError};
 
 /// How long ago a one-time message may have been due: clocks differ, and requests take time.
 const GRACE_SECONDS: i64 = 60;
@@ -125,9 +125,14 @@ impl WhenDto {
 }
 
 impl CreateSchedule {
+    /// What the application is asked for, with what [`WhenDto::read`] found.
+    pub fn spec(self, (when, first): (When, Time)) -> Result<ScheduleSpec, ApiError> {
+        Ok(ScheduleSpec { input: self.input(when.repeats())?, callback_url: self.callback_url, when, first })
+    }
+
     /// What is asked of the agent each time. Messages of a schedule that repeats lose their `otid`: what
     /// is sent again is another message.
-    pub fn input(&self, repeats: bool) -> Result<RunInput, ApiError> {
+    fn input(&self, repeats: bool) -> Result<RunInput, ApiError> {
         if self.messages.is_empty() {
             return Err(ApiError::invalid(&["body", "messages"], "Messages must not be empty", json!([])));
         }

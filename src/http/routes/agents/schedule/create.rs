@@ -1,9 +1,9 @@
 //! `POST /v1/agents/{agent_id}/schedule`
 
 use axum::{Json, http::StatusCode};
-use engram_domain::{AgentId, Schedule, ScheduleId};
+use engram_domain::AgentId;
 
-use crate::app::App;
+use crate::app::{App, agents, schedules};
 use crate::http::{
     dto::{
         messages::letta::timestamp,
@@ -23,23 +23,9 @@ pub async fn create_schedule(
     PathId(agent_id): PathId<AgentId>,
     ApiJson(request): ApiJson<CreateSchedule>,
 ) -> Result<(StatusCode, Json<ScheduleCreated>), ApiError> {
-    let agent = app.store.agent(agent_id).await?.ok_or_else(|| ApiError::not_found("Agent", agent_id))?;
-    let now = app.clock.now();
-    let (when, first) = request.schedule.clone().read(&["body", "schedule"], &agent.timezone, now)?;
-    let schedule = Schedule {
-        id: ScheduleId(app.ids.uuid()),
-        agent_id,
-        input: request.input(when.repeats())?,
-        callback_url: request.callback_url,
-        when,
-        next_at: Some(first),
-        last_at: None,
-        last_run_id: None,
-        last_run_status: None,
-        runs: 0,
-        created_at: now,
-    };
-    app.store.create_schedule(&schedule).await?;
+    let agent = agents::find(&app, agent_id).await?;
+    let when = request.schedule.clone().read(&["body", "schedule"], &agent.timezone, app.clock.now())?;
+    let schedule = schedules::create(&app, agent_id, request.spec(when)?).await?;
     let answer = ScheduleCreated { id: schedule.id.to_string(), next_scheduled_at: schedule.next_at.map(timestamp) };
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_domain::{AgentId, ScheduleId};
 
-use crate::app::{App, agents::require};
+use crate::app::{App, agents::require, schedules};
 use crate::http::{dto::schedules::ScheduledMessageDto, error::ApiError, extract::PathId};
 
 /// A schedule with its next and its last time.
@@ -15,6 +15,5 @@ pub async fn retrieve_schedule(
     PathId((agent, id)): PathId<(AgentId, ScheduleId)>,
 ) -> Result<Json<ScheduledMessageDto>, ApiError> {
     require(&app, agent).await?;
-    let schedule = app.store.schedule(agent, id).await?;
-    schedule.map(|s| Json(s.into())).ok_or_else(|| ApiError::not_found("Scheduled message", id))
+    Ok(Json(schedules::find(&app, agent, id).await?.into()))
 }

@@ -102,6 +102,9 @@ CREATE TABLE tools (
     organization_id           uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
     name                      text NOT NULL,
     kind                      text NOT NULL,
+    -- What a repeated call would do: memory, repeatable, journaled, once. Of a tool about which nothing is known, a call
+    -- is never repeated.
+    effect                    text NOT NULL DEFAULT 'once',
     description               text,
     source_type               text,
     source_code               text,

@@ -12,7 +12,7 @@ use engram_llm::{ProviderSettings, Providers};
 #[cfg(feature = "embedded-postgres")]
 use engram_store::embedded::{Embedded, EmbeddedError};
 use engram_store::{PoolSettings, Store, connect::ConnectError};
-use engram_tools::Executors;
+use engram_tools::{BuiltinRunner, Runners};
 
 use crate::{
     ambient::{RandomIds, SystemClock},
@@ -111,19 +111,18 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
     let names: Vec<&str> = providers.providers().into_iter().map(|p| p.name).collect();
     tracing::info!("models from: {}", names.join(", "));
     let embedder = providers.embedder();
-    let executor: Arc<Executors> =
-        Arc::new(Executors::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone()));
+    let builtin_tools = BuiltinRunner::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone());
     let ports = Ports {
         store: Arc::new(store.clone()),
         llm: providers.llm(),
-        tools: executor.clone(),
+        tools: Arc::new(Runners::new(builtin_tools.clone())),
         peers: Arc::new(HttpPeers::new()?),
         clock: clock.clone(),
         ids: ids.clone(),
     };
     let engine = Engine::start(ports, engine_settings(&settings, url, &*ids)).await?;
-    executor.connect(Arc::new(engine.clone()));
-    let state = AppState { store, engine, providers, embedder, executor, clock, ids, settings: Arc::new(settings) };
+    builtin_tools.connect(Arc::new(engine.clone()));
+    let state = AppState { store, engine, providers, embedder, clock, ids, settings: Arc::new(settings) };
     Ok((state, database))
 }
 

@@ -23,7 +23,7 @@ pub mod schedules;
 
 use std::sync::Arc;
 
-use engram_core::ports::{Clock, Embedder, Ids, ToolExecutor};
+use engram_core::ports::{Clock, Embedder, Ids};
 use engram_domain::Scope;
 use engram_engine::Engine;
 use engram_llm::Providers;
@@ -45,8 +45,6 @@ pub struct App {
     pub providers: Arc<Providers>,
     /// Turns text into vectors.
     pub embedder: Arc<dyn Embedder>,
-    /// Runs tools.
-    pub executor: Arc<dyn ToolExecutor>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// New ids.

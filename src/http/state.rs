@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use engram_core::ports::{Clock, Embedder, Ids, ToolExecutor};
+use engram_core::ports::{Clock, Embedder, Ids};
 use engram_domain::{DEFAULT_ORGANIZATION, Scope};
 use engram_engine::Engine;
 use engram_llm::Providers;
@@ -22,8 +22,6 @@ pub struct AppState {
     pub providers: Arc<Providers>,
     /// Turns text into vectors.
     pub embedder: Arc<dyn Embedder>,
-    /// Runs tools.
-    pub executor: Arc<dyn ToolExecutor>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -41,7 +39,6 @@ impl AppState {
             engine: self.engine.clone(),
             providers: self.providers.clone(),
             embedder: self.embedder.clone(),
-            executor: self.executor.clone(),
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             settings: self.settings.clone(),

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Instant};
 
 use engram_core::{
-    ports::{ChatReply, ToolEffect},
+    ports::ChatReply,
     step::{Effect, Env, Event, State},
 };
 use engram_domain::{AgentType, Content, Message, MessageId, Part, Role, RunInput, Time, Usage, run::InputMessage};
@@ -112,7 +112,7 @@ fn main() {
         let mut world = world(messages);
         let mut state = State::new(world.loaded()).expect("it has a system message");
         let ids = world::Counter::default();
-        let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids, effect_of: &|_| ToolEffect::Repeatable };
+        let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids };
         let started = Instant::now();
         turn(&mut state, &mut world, &env);
         let first = started.elapsed();

@@ -38,7 +38,7 @@ pub use run::{BusyPolicy, Run, RunInput, RunStatus, StopReason, Usage};
 pub use schedule::{Schedule, When};
 pub use step::{Step, StepStatus};
 pub use tenant::{DEFAULT_ORGANIZATION, DEFAULT_USER, Scope};
-pub use tool::{Tool, ToolKind};
+pub use tool::{Tool, ToolEffect, ToolKind};
 
 /// A point in time, always UTC. Postgres keeps microseconds, so nothing finer is promised.
 pub type Time = chrono::DateTime<chrono::Utc>;

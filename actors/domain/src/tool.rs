@@ -2,52 +2,78 @@
 
 use crate::{Json, JsonMap, Time, ToolId};
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $wire:literal;)*) => {
-        /// Where a tool comes from and so where it runs.
+macro_rules! spelled {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal;)* }) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum ToolKind { $($(#[$doc])* $variant,)* }
+        pub enum $name { $($(#[$doc])* $variant,)* }
 
-        impl ToolKind {
-            /// All kinds.
+        impl $name {
+            /// Every value, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The wire spelling.
+            /// The spelling in the database and, where it is shown, on the wire.
             pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $wire,)* }
+                match self { $(Self::$variant => $text,)* }
             }
 
-            /// The kind with this spelling.
+            /// The value with this spelling.
             pub fn parse(s: &str) -> Option<Self> {
-                match s { $($wire => Some(Self::$variant),)* _ => None }
+                match s { $($text => Some(Self::$variant),)* _ => None }
             }
         }
     };
 }
 
-kinds! {
-    /// A user's own code.
-    Custom = "custom";
-    /// Messaging, recall and archival memory.
-    Core = "letta_core";
-    /// Editing memory blocks.
-    MemoryCore = "letta_memory_core";
-    /// Talking to other agents.
-    MultiAgentCore = "letta_multi_agent_core";
-    /// Line-wise memory editing.
-    SleeptimeCore = "letta_sleeptime_core";
-    /// Voice agents' memory.
-    VoiceSleeptimeCore = "letta_voice_sleeptime_core";
-    /// `run_code`, `web_search` and their like.
-    Builtin = "letta_builtin";
-    /// Files in context.
-    FilesCore = "letta_files_core";
-    /// Of an MCP server.
-    Mcp = "external_mcp";
-    /// Of Composio.
-    Composio = "external_composio";
-    /// Deprecated.
-    Langchain = "external_langchain";
+spelled! {
+    /// Where a tool comes from; it decides which runner executes its calls.
+    ToolKind {
+        /// A user's own code.
+        Custom = "custom";
+        /// Messaging, recall and archival memory.
+        Core = "letta_core";
+        /// Editing memory blocks.
+        MemoryCore = "letta_memory_core";
+        /// Talking to other agents.
+        MultiAgentCore = "letta_multi_agent_core";
+        /// Line-wise memory editing.
+        SleeptimeCore = "letta_sleeptime_core";
+        /// Voice agents' memory.
+        VoiceSleeptimeCore = "letta_voice_sleeptime_core";
+        /// `run_code`, `web_search` and their like.
+        Builtin = "letta_builtin";
+        /// Files in context.
+        FilesCore = "letta_files_core";
+        /// Of an MCP server.
+        Mcp = "external_mcp";
+        /// Of Composio.
+        Composio = "external_composio";
+        /// Deprecated.
+        Langchain = "external_langchain";
+    }
+}
+
+impl ToolKind {
+    /// Whether tools of this kind come with the server: the catalogue describes them, and a user cannot change what they
+    /// do.
+    pub fn comes_with_server(self) -> bool {
+        !matches!(self, Self::Custom | Self::Mcp | Self::Composio | Self::Langchain)
+    }
+}
+
+spelled! {
+    /// What a repeated call would do, and so what a crash between a call and its result may do to the call.
+    ToolEffect {
+        /// A pure edit of the agent's blocks: done by the step function, inside the commit.
+        Memory = "memory";
+        /// Reads, or writes only through its outcome, which is part of the commit. May be run again.
+        Repeatable = "repeatable";
+        /// Committed before it runs, and may be run again: its effect is named after the call, so it happens
+        /// once.
+        Journaled = "journaled";
+        /// Changes the world outside our database: committed before it runs, never run twice.
+        Once = "once";
+    }
 }
 
 /// A tool.
@@ -59,6 +85,8 @@ pub struct Tool {
     pub name: String,
     /// Where it comes from.
     pub kind: ToolKind,
+    /// What a repeated call of it would do.
+    pub effect: ToolEffect,
     /// What it does.
     pub description: Option<String>,
     /// `python`, `typescript` or `json`.

@@ -51,7 +51,7 @@ use activity::ActivityTable;
 pub use activity::{Activity, LiveConversation, NodeActivity};
 pub use api::{Command, CommandError, CommandOutcome, Pending, StreamEvent, SubmitError};
 use dashmap::{DashMap, DashSet};
-use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, NodeStatus, StoreError, ToolExecutor};
+use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, NodeStatus, StoreError, ToolRunner};
 pub use engram_core::step::{RunEnd, RunError};
 use engram_domain::{ConversationId, GroupId, RunId};
 pub use follow::RunStream;
@@ -71,7 +71,7 @@ pub struct Ports {
     /// The models.
     pub llm: Arc<dyn Llm>,
     /// The tools.
-    pub tools: Arc<dyn ToolExecutor>,
+    pub tools: Arc<dyn ToolRunner>,
     /// The other nodes.
     pub peers: Arc<dyn Peers>,
     /// Time.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use engram_core::ports::LlmErrorKind;
-use engram_domain::{Run, RunId, RunStatus, StepId, StopReason, Tool, ToolKind};
+use engram_domain::{Run, RunId, RunStatus, StepId, StopReason, Tool};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use tracing::{
     Span,
@@ -241,10 +241,7 @@ fn llm_outcome(outcome: Result<(), LlmErrorKind>) -> &'static str {
 
 /// Tools that come with the server by their name, all others by where they come from.
 fn tool_label(tool: &Tool) -> metrics::SharedString {
-    match tool.kind {
-        ToolKind::Custom | ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain => tool.kind.as_str().into(),
-        _ => TOOLS.label(&tool.name, true),
-    }
+    if tool.kind.comes_with_server() { TOOLS.label(&tool.name, true) } else { tool.kind.as_str().into() }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use engram_core::builtin;
-use engram_domain::{AgentId, JsonMap, Time, Tool, ToolId};
+use engram_domain::{AgentId, Time, Tool, ToolId};
 use parking_lot::Mutex;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -26,26 +26,8 @@ const FEW: usize = 256;
 
 /// What the manager of a supervisor group has besides its own tools, from the moment that it is one. No row has it.
 static SUPERVISOR: LazyLock<Arc<Tool>> = LazyLock::new(|| {
-    let tool = builtin::supervisor_tool();
-    Arc::new(Tool {
-        id: ToolId(Uuid::from_u128(0x7375_7065_7276_4973_8f72_2d67_726f_7570)),
-        name: tool.name.to_owned(),
-        kind: tool.kind,
-        description: Some(tool.description.to_owned()),
-        source_type: Some("python".into()),
-        source_code: None,
-        json_schema: tool.json_schema(),
-        args_json_schema: None,
-        tags: tool.tags(),
-        return_char_limit: builtin::RETURN_CHAR_LIMIT,
-        pip_requirements: None,
-        npm_requirements: None,
-        default_requires_approval: None,
-        enable_parallel_execution: tool.parallel,
-        metadata: JsonMap::new(),
-        created_at: Time::UNIX_EPOCH,
-        updated_at: Time::UNIX_EPOCH,
-    })
+    let id = ToolId(Uuid::from_u128(0x7375_7065_7276_4973_8f72_2d67_726f_7570));
+    Arc::new(builtin::supervisor_tool().to_tool(id, Time::UNIX_EPOCH))
 });
 
 /// The tools. A clone is the same cache.

@@ -15,9 +15,6 @@ use crate::{
 
 const KEY: Key = Key { from: "tools t", column: "t.created_at", id: "t.id" };
 
-/// Kinds that do not come with the server.
-const FOREIGN: [ToolKind; 4] = [ToolKind::Custom, ToolKind::Mcp, ToolKind::Composio, ToolKind::Langchain];
-
 /// Which tools are wanted. The default: all.
 #[derive(Debug, Clone, Default)]
 pub struct ToolFilter {
@@ -58,23 +55,28 @@ impl Store {
     pub async fn ensure_builtin_tools(&self, now: Time, ids: &dyn Ids) -> Result<Vec<Tool>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         for tool in builtin::all() {
+            let tool = tool.to_tool(ToolId(ids.uuid()), now);
             sqlx::query(
-                "INSERT INTO tools (id, name, kind, description, source_type, json_schema, tags, return_char_limit, \
-                 enable_parallel_execution, created_at, updated_at, organization_id) \
-                 VALUES ($1, $2, $3, $4, 'python', $5, $6, $7, $8, $9, $9, $10) \
-                 ON CONFLICT (organization_id, name) DO UPDATE SET kind = EXCLUDED.kind, description = EXCLUDED.description, \
-                 json_schema = EXCLUDED.json_schema, updated_at = EXCLUDED.updated_at \
-                 WHERE tools.kind <> 'custom' AND (tools.kind, tools.description, tools.json_schema::text) \
-                 IS DISTINCT FROM (EXCLUDED.kind, EXCLUDED.description, EXCLUDED.json_schema::text)",
+                "INSERT INTO tools (id, name, kind, effect, description, source_type, json_schema, tags, \
+                 return_char_limit, enable_parallel_execution, created_at, updated_at, organization_id) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12) \
+                 ON CONFLICT (organization_id, name) DO UPDATE SET kind = EXCLUDED.kind, effect = EXCLUDED.effect, \
+                 description = EXCLUDED.description, json_schema = EXCLUDED.json_schema, \
+                 updated_at = EXCLUDED.updated_at \
+                 WHERE tools.kind <> 'custom' \
+                 AND (tools.kind, tools.effect, tools.description, tools.json_schema::text) IS DISTINCT FROM \
+                 (EXCLUDED.kind, EXCLUDED.effect, EXCLUDED.description, EXCLUDED.json_schema::text)",
             )
-            .bind(ids.uuid())
-            .bind(tool.name)
+            .bind(tool.id.0)
+            .bind(&tool.name)
             .bind(tool.kind.as_str())
-            .bind(tool.description)
-            .bind(AsJson(tool.json_schema()))
-            .bind(tool.tags())
-            .bind(builtin::RETURN_CHAR_LIMIT)
-            .bind(tool.parallel)
+            .bind(tool.effect.as_str())
+            .bind(&tool.description)
+            .bind(&tool.source_type)
+            .bind(AsJson(&tool.json_schema))
+            .bind(&tool.tags)
+            .bind(tool.return_char_limit)
+            .bind(tool.enable_parallel_execution)
             .bind(now)
             .bind(DEFAULT_ORGANIZATION.0)
             .execute(&mut *tx)
@@ -183,8 +185,9 @@ fn push_where(q: &mut QueryBuilder<Postgres>, f: &ToolFilter) {
     }
     crate::keyset::push_tags(q, "t.tags", &f.tags, false);
     if let Some(own) = f.own {
-        let foreign: Vec<&str> = FOREIGN.iter().map(|k| k.as_str()).collect();
-        q.push(if own { " AND t.kind <> ALL (" } else { " AND t.kind = ANY (" }).push_bind(foreign).push(")");
+        let kinds = ToolKind::ALL.iter().filter(|kind| kind.comes_with_server() == own);
+        let kinds: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
+        q.push(" AND t.kind = ANY (").push_bind(kinds).push(")");
     }
     if let Some(agent) = f.agent_id {
         q.push(" AND t.id IN (SELECT tool_id FROM agent_tools WHERE agent_id = ").push_bind(agent.0).push(")");

@@ -191,26 +191,7 @@ mod tests {
 
     fn tool(name: &str) -> Tool {
         let builtin = builtin::find(name).expect("a built-in tool");
-        let at = Time::UNIX_EPOCH;
-        Tool {
-            id: engram_domain::ToolId(uuid::Uuid::nil()),
-            name: name.into(),
-            kind: builtin.kind,
-            description: None,
-            source_type: None,
-            source_code: None,
-            json_schema: builtin.json_schema(),
-            args_json_schema: None,
-            tags: vec![],
-            return_char_limit: 1,
-            pip_requirements: None,
-            npm_requirements: None,
-            default_requires_approval: None,
-            enable_parallel_execution: false,
-            metadata: engram_domain::JsonMap::new(),
-            created_at: at,
-            updated_at: at,
-        }
+        builtin.to_tool(engram_domain::ToolId(uuid::Uuid::nil()), Time::UNIX_EPOCH)
     }
 
     fn planned(spec: AgentSpec, tools: &[&str]) -> Result<Plan> {

@@ -16,12 +16,7 @@ pub async fn preview(app: &App, target: Target, spec: RunSpec) -> Result<ChatReq
     let run = new_run(app, target, spec);
     let loaded = app.store.load(target.conversation_id).await?;
     let mut agent = loaded.and_then(AgentStep::new).ok_or_else(|| Error::not_found("Agent", target.agent_id))?;
-    let env = Env {
-        now: app.clock.now(),
-        mono_ns: app.clock.monotonic_ns(),
-        ids: app.ids.as_ref(),
-        effect_of: &|tool| app.executor.effect(tool),
-    };
+    let env = Env { now: app.clock.now(), mono_ns: app.clock.monotonic_ns(), ids: app.ids.as_ref() };
     let effects = agent.step(Event::Start(Box::new(begun(run))), &env);
     let asks = effects.iter().any(|e| matches!(e, Effect::CallLlm { .. } | Effect::Summarize { .. }));
     if !asks {

@@ -9,49 +9,41 @@
 //! for a string, a JSON array in a string or a single item for an array. The value is replaced by
 //! what was meant. `null` for a member that is not required counts as left out.
 
-use engram_domain::{Json, JsonMap};
+use engram_domain::{Json, JsonMap, Tool};
 
-use super::find;
+use super::BuiltinTool;
 
-/// Old parameter names and today's.
-const RENAMED: &[(&str, &str, &str)] = &[
-    ("memory_insert", "new_str", "new_string"),
-    ("memory_replace", "old_str", "old_string"),
-    ("memory_replace", "new_str", "new_string"),
-    ("memory", "old_str", "old_string"),
-    ("memory", "new_str", "new_string"),
-    ("send_message_to_agents_matching_tags", "tags", "match_all"),
-];
-
-/// Brings the arguments of a call of a built-in tool into the shape of its schema. The error is a
-/// sentence for the model that names the argument.
-pub fn prepare(tool: &str, args: &mut JsonMap) -> Result<(), String> {
-    let Some(tool) = find(tool) else { return Err(format!("there is no built-in tool '{tool}'")) };
-    for (_, old, new) in RENAMED.iter().filter(|(name, ..)| *name == tool.name) {
-        if args.get(*new).is_none_or(Json::is_null)
-            && let Some(value) = args.shift_remove(*old)
-        {
-            args.insert((*new).to_owned(), value);
-        }
+/// Brings the arguments of a call into the shape that the schema of the tool promises. Whoever runs a call does this
+/// once, before the tool sees them. The error is a sentence for the model that names the argument.
+pub fn prepare(tool: &Tool, args: &mut JsonMap) -> Result<(), String> {
+    match BuiltinTool::of(tool) {
+        Some(builtin) => builtin.prepare(args),
+        None => check_args(&tool.json_schema, args),
     }
-    match tool.name {
-        // Optional in the earlier server: left out, the text is deleted.
-        "memory_replace" => {
-            args.entry("new_string").or_insert_with(|| Json::from(""));
+}
+
+impl BuiltinTool {
+    /// As [`prepare`], where the tool is known to be this one: parameters may have the names of either server generation.
+    pub fn prepare(&self, args: &mut JsonMap) -> Result<(), String> {
+        for param in self.params {
+            if let Some(former) = param.former
+                && args.get(param.name).is_none_or(Json::is_null)
+                && let Some(value) = args.shift_remove(former)
+            {
+                args.insert(param.name.to_owned(), value);
+            }
+            if param.or_empty {
+                args.entry(param.name).or_insert_with(|| param.ty.empty());
+            }
         }
-        // The documentation's variant of the tool has no second list.
-        "send_message_to_agents_matching_tags" if args.contains_key("match_all") => {
-            args.entry("match_some").or_insert_with(|| Json::Array(vec![]));
-        }
-        _ => {}
+        check_args(&self.parameters(), args)
     }
-    check_args(&tool.parameters(), args)
 }
 
 /// Checks arguments against a schema, which may be the parameters alone or the whole
 /// `{name, description, parameters}`. Replaces values as the module says. The error is a sentence
 /// for the model that names the argument.
-pub fn check_args(schema: &Json, args: &mut JsonMap) -> Result<(), String> {
+pub(super) fn check_args(schema: &Json, args: &mut JsonMap) -> Result<(), String> {
     let parameters = schema.get("parameters").filter(|p| p.is_object()).unwrap_or(schema);
     check_object(parameters, args, "")
 }

@@ -3,9 +3,9 @@
 //! The union of both server generations: an agent of a type gets what either of them gave it, so
 //! that archival memory is there for old programs and nothing is missing for new ones.
 
-use engram_domain::{AgentType, ToolKind, ToolRule, rule::RuleKind};
+use engram_domain::{AgentType, ToolRule, rule::RuleKind};
 
-use super::find;
+use super::{BaseRule, find};
 
 /// What the request that creates an agent says about built-in tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,16 +82,13 @@ pub fn base_rules<S: AsRef<str>>(tool_names: &[S], agent_type: AgentType, asked:
     if !wanted {
         return vec![];
     }
-    tool_names
-        .iter()
-        .filter_map(|name| {
-            let tool = find(name.as_ref())?;
-            let kind = match (tool.name, tool.kind) {
-                ("send_message" | "send_message_to_agent_async" | "memory_finish_edits", _) => RuleKind::Terminal,
-                (_, ToolKind::Core | ToolKind::MemoryCore | ToolKind::SleeptimeCore) => RuleKind::Continue,
-                _ => return None,
-            };
-            Some(ToolRule::new(name.as_ref(), kind))
-        })
-        .collect()
+    let rule = |name: &S| {
+        let kind = match find(name.as_ref())?.rule {
+            BaseRule::Terminal => RuleKind::Terminal,
+            BaseRule::Continue => RuleKind::Continue,
+            BaseRule::None => return None,
+        };
+        Some(ToolRule::new(name.as_ref(), kind))
+    };
+    tool_names.iter().filter_map(rule).collect()
 }

@@ -1,15 +1,17 @@
 //! The tools that come with the server.
 //!
-//! What it does: [`all`] is the catalogue (name, kind, description, schema), [`defaults_for`] says
-//! with which of them an agent starts, [`base_rules`] which rules come with them, and [`prepare`]
-//! brings the arguments of a call into the shape that the schema promises.
+//! What it does: [`all`] is the catalogue. One entry, a [`BuiltinTool`], says everything about a tool: its name,
+//! schema, effect, who runs it, and the rule that comes with it. [`defaults_for`] says with which of them an agent
+//! starts, [`base_rules`] which rules come with them, and [`prepare`] brings the arguments of a call into the shape that
+//! the schema promises.
 //!
 //! Invariants: parameter names are those of the last V1 server; the earlier server's names are
 //! accepted in calls ([`prepare`]) and never shown. A tool that is listed but cannot be executed yet
-//! is not [`is_available`], and its executor says so in a tool error.
+//! is run by [`RunBy::Nobody`], and its runner says so in a tool error.
 //!
-//! To add a tool: an entry in the file of its kind under `catalogue/`; then either a pure edit in
-//! [`crate::memory`] or an executor in `engram-tools`; then its name in `available` below.
+//! To add a tool (two files, or three): an entry in the file of its kind under `catalogue/`; then either a function in
+//! `memory/tools.rs`, which the entry names, or, when it needs more than arguments and blocks, a file in `engram-tools`
+//! with a line in its `builtin.rs`. The database gets the tool when a server starts.
 
 mod args;
 mod catalogue;
@@ -19,30 +21,113 @@ mod voice;
 
 use std::sync::LazyLock;
 
-pub use args::{check_args, prepare};
+pub use args::prepare;
 pub use defaults::{DefaultsRequest, base_rules, defaults_for};
-use engram_domain::{Json, ToolKind};
+use engram_domain::{Json, JsonMap, Time, Tool, ToolEffect, ToolId, ToolKind};
 use schema::Param;
 pub use voice::loop_rules;
 
-/// Characters of a built-in tool's result that the model is shown.
-pub const RETURN_CHAR_LIMIT: i32 = 50_000;
+use crate::memory::{self, EditFn};
+
+/// Characters of a built-in tool's result that the model is shown, unless a user sets another limit.
+const RETURN_CHAR_LIMIT: i32 = 50_000;
+
+/// Who executes a call.
+#[derive(Debug, Clone, Copy)]
+pub enum RunBy {
+    /// The step function itself, inside the commit that holds the result.
+    InStep(EditFn),
+    /// The runner of built-in tools, in `engram-tools`.
+    Runner,
+    /// Nobody yet: the tool is listed because programs look it up by its name.
+    Nobody,
+}
+
+/// Run by the step function: this function of arguments and blocks.
+const fn in_step(function: fn(&mut memory::Draft<'_, '_>, &JsonMap) -> Result<String, String>) -> RunBy {
+    RunBy::InStep(EditFn(function))
+}
+
+/// Which rule an agent gets together with the tool, when its type's loop goes by rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseRule {
+    /// None.
+    None,
+    /// The turn goes on after a call.
+    Continue,
+    /// A call ends the turn.
+    Terminal,
+}
 
 /// A tool that comes with the server.
 #[derive(Debug, Clone, Copy)]
 pub struct BuiltinTool {
     /// What the model calls it.
     pub name: &'static str,
-    /// Where it runs; also its only tag.
+    /// Another name under which programs look it up. It is not listed.
+    pub alias: Option<&'static str>,
+    /// Which group of tools it belongs to; also its only tag.
     pub kind: ToolKind,
     /// What the model is told about it.
     pub description: &'static str,
     /// Whether calls of it may run side by side: those that only read may.
     pub parallel: bool,
+    /// What a repeated call would do.
+    pub effect: ToolEffect,
+    /// Who executes a call.
+    pub run: RunBy,
+    /// The rule that comes with it.
+    pub rule: BaseRule,
+    /// Whether it searches messages: then calls of it and their results repeat what was searched for, so that no search
+    /// should find them.
+    pub searches_messages: bool,
     params: &'static [Param],
 }
 
+/// What most entries of the catalogue leave as it is.
+const PLAIN: BuiltinTool = BuiltinTool {
+    name: "",
+    alias: None,
+    kind: ToolKind::Builtin,
+    description: "",
+    parallel: false,
+    effect: ToolEffect::Once,
+    run: RunBy::Nobody,
+    rule: BaseRule::None,
+    searches_messages: false,
+    params: &[],
+};
+
 impl BuiltinTool {
+    /// The entry of a stored tool. The kind counts, not the name alone: a user's own tool may be called `memory`.
+    pub fn of(tool: &Tool) -> Option<&'static Self> {
+        find(&tool.name).filter(|_| tool.kind.comes_with_server())
+    }
+
+    /// The tool as it is stored first; users may change its tags, limits and approval later.
+    pub fn to_tool(&self, id: ToolId, now: Time) -> Tool {
+        Tool {
+            id,
+            name: self.name.to_owned(),
+            kind: self.kind,
+            effect: self.effect,
+            description: Some(self.description.to_owned()),
+            source_type: Some("python".into()),
+            source_code: None,
+            json_schema: self.json_schema(),
+            args_json_schema: None,
+            tags: vec![self.kind.as_str().to_owned()],
+            return_char_limit: RETURN_CHAR_LIMIT,
+            pip_requirements: None,
+            npm_requirements: None,
+            default_requires_approval: None,
+            enable_parallel_execution: self.parallel,
+            metadata: JsonMap::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The stored form: `{name, description, parameters}`.
     pub fn json_schema(&self) -> Json {
         serde_json::json!({
@@ -55,11 +140,6 @@ impl BuiltinTool {
     /// JSON schema of its arguments.
     pub fn parameters(&self) -> Json {
         schema::object(self.params)
-    }
-
-    /// Its tags, as the API shows them.
-    pub fn tags(&self) -> Vec<String> {
-        vec![self.kind.as_str().to_owned()]
     }
 }
 
@@ -75,30 +155,9 @@ pub fn supervisor_tool() -> &'static BuiltinTool {
     &catalogue::SUPERVISOR
 }
 
-/// The tool of this name, also under a name that only old programs use.
+/// The tool of this name or alias.
 pub fn find(name: &str) -> Option<&'static BuiltinTool> {
-    let name = match name {
-        // The documentation's name; no server ever had a tool of that name.
-        "send_message_to_agents_matching_all_tags" => "send_message_to_agents_matching_tags",
-        other => other,
-    };
-    ALL.iter().chain([supervisor_tool()]).find(|t| t.name == name)
-}
-
-/// Whether this server can execute the built-in tool of this name.
-pub fn is_available(name: &str) -> bool {
-    crate::memory::is_memory_tool(name)
-        || matches!(
-            name,
-            "send_message"
-                | "archival_memory_insert"
-                | "archival_memory_search"
-                | "conversation_search"
-                | "search_memory"
-                | "store_memories"
-        )
-        || name.starts_with("send_message_to_agent")
-        || name == supervisor_tool().name
+    ALL.iter().chain([supervisor_tool()]).find(|t| t.name == name || t.alias == Some(name))
 }
 
 #[cfg(test)]

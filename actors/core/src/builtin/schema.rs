@@ -11,6 +11,22 @@ pub(super) struct Param {
     pub required: bool,
     /// What the model is told about it.
     pub doc: &'static str,
+    /// A name that only the earlier server knew. Accepted in calls, never shown.
+    pub former: Option<&'static str>,
+    /// Whether a call without it means the empty value of its type, though the schema requires it.
+    pub or_empty: bool,
+}
+
+impl Param {
+    /// With a name that the earlier server had for it.
+    pub const fn formerly(self, name: &'static str) -> Self {
+        Self { former: Some(name), ..self }
+    }
+
+    /// With the empty value of its type when a call leaves it out.
+    pub const fn or_empty(self) -> Self {
+        Self { or_empty: true, ..self }
+    }
 }
 
 /// Its type: as much of JSON schema as the catalogue needs.
@@ -28,12 +44,12 @@ pub(super) enum Ty {
 
 /// A parameter that must be given.
 pub(super) const fn required(name: &'static str, ty: Ty, doc: &'static str) -> Param {
-    Param { name, ty, required: true, doc }
+    Param { name, ty, required: true, doc, former: None, or_empty: false }
 }
 
 /// A parameter that may be left out. No `default` is ever put into a schema.
 pub(super) const fn optional(name: &'static str, ty: Ty, doc: &'static str) -> Param {
-    Param { name, ty, required: false, doc }
+    Param { name, ty, required: false, doc, former: None, or_empty: false }
 }
 
 /// The schema of an object with these members. Both `properties` and `required` are always there,
@@ -54,6 +70,17 @@ pub(super) fn object(params: &[Param]) -> Json {
 }
 
 impl Ty {
+    /// What [`Param::or_empty`] puts in: nothing, as a value of this type.
+    pub(super) fn empty(self) -> Json {
+        match self {
+            Self::Text | Self::OneOf(_) => json!(""),
+            Self::List(_) | Self::Range => json!([]),
+            Self::Object(_) => json!({}),
+            Self::Integer => json!(0),
+            Self::Boolean => json!(false),
+        }
+    }
+
     fn schema(self) -> Json {
         match self {
             Self::Text => json!({"type": "string"}),

@@ -1,7 +1,15 @@
 use engram_domain::{AgentType, Json, JsonMap, rule::RuleKind};
 use serde_json::json;
 
-use super::*;
+use super::{args::check_args, *};
+
+fn prepare(name: &str, args: &mut JsonMap) -> Result<(), String> {
+    find(name).unwrap().prepare(args)
+}
+
+fn stored(name: &str) -> Tool {
+    find(name).unwrap().to_tool(ToolId(uuid::Uuid::nil()), Time::UNIX_EPOCH)
+}
 
 fn map(value: Json) -> JsonMap {
     match value {
@@ -161,7 +169,6 @@ fn what_is_wrong_is_named() {
             json!({"chunks": [{"start_index": 0, "context": "c"}]}),
             "missing argument 'chunks[0].end_index' (an integer)",
         ),
-        ("nope", json!({}), "there is no built-in tool 'nope'"),
     ];
     for (tool, args, want) in cases {
         assert_eq!(prepare(tool, &mut map(args)), Err(want.to_owned()), "{tool}");
@@ -182,6 +189,52 @@ fn a_schema_of_a_user_is_checked_as_far_as_it_is_understood() {
 
 #[test]
 fn what_is_available_is_in_the_catalogue_and_the_rest_is_not_claimed() {
-    assert!(is_available("send_message") && is_available("memory_apply_patch"));
-    assert!(!is_available("run_code") && !is_available("open_files") && !is_available("nope"));
+    let available = |name| find(name).is_some_and(|t| !matches!(t.run, RunBy::Nobody));
+    assert!(available("send_message") && available("memory_apply_patch"));
+    assert!(!available("run_code") && !available("open_files") && !available("nope"));
+}
+
+#[test]
+fn effects() {
+    use ToolEffect::{Journaled, Memory, Once, Repeatable};
+    for (name, want) in [
+        ("send_message", Repeatable),
+        ("archival_memory_insert", Repeatable),
+        ("conversation_search", Repeatable),
+        ("web_search", Repeatable),
+        ("run_code", Once),
+        ("send_message_to_agent_async", Repeatable),
+        ("send_message_to_agent_and_wait_for_reply", Journaled),
+        ("send_message_to_agents_matching_tags", Journaled),
+        ("core_memory_append", Memory),
+        ("memory_rethink", Memory),
+        ("rethink_user_memory", Memory),
+        ("store_memories", Repeatable),
+        ("open_files", Repeatable),
+    ] {
+        assert_eq!(stored(name).effect, want, "{name}");
+    }
+    let users = Tool { kind: ToolKind::Custom, ..stored("core_memory_append") };
+    assert!(BuiltinTool::of(&users).is_none(), "a user's tool of the same name");
+    assert!(BuiltinTool::of(&Tool { kind: ToolKind::Mcp, ..users }).is_none());
+}
+
+/// An edit of blocks is part of the commit that the step function makes, so nobody else can run it.
+#[test]
+fn edits_of_memory_run_in_the_step() {
+    for tool in all().iter().filter(|t| t.effect == ToolEffect::Memory) {
+        assert!(matches!(tool.run, RunBy::InStep(_)), "{}", tool.name);
+    }
+}
+
+#[test]
+fn arguments_of_a_tool_of_a_user_go_by_its_own_schema() {
+    let schema = json!({"parameters": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}});
+    let users = Tool { kind: ToolKind::Custom, json_schema: schema, ..stored("memory_replace") };
+    let mut args = map(json!({"n": "5", "new_str": "stays"}));
+    super::prepare(&users, &mut args).unwrap();
+    assert_eq!(Json::Object(args), json!({"n": 5, "new_str": "stays"}));
+    let mut args = map(json!({"label": "human", "old_str": "a"}));
+    super::prepare(&stored("memory_replace"), &mut args).unwrap();
+    assert_eq!(args["old_string"], "a");
 }

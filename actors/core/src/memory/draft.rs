@@ -8,7 +8,7 @@ use super::EditContext;
 use crate::ports::store::BlockWrite;
 
 /// Working copy of an agent's blocks. Dropped on an error, so that a failed edit leaves no trace.
-pub(super) struct Draft<'a, 'c> {
+pub(crate) struct Draft<'a, 'c> {
     before: &'a [Arc<Block>],
     after: Vec<Arc<Block>>,
     context: &'a mut EditContext<'c>,

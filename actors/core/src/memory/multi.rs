@@ -4,9 +4,9 @@ use engram_domain::{Json, JsonMap};
 
 use super::{
     draft::Draft,
-    int_arg,
     lines::{excerpt, refuse_line_prefixes},
     text,
+    tools::int_arg,
 };
 
 pub(super) fn run(draft: &mut Draft<'_, '_>, args: &JsonMap) -> Result<String, String> {

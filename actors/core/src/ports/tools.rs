@@ -1,4 +1,4 @@
-//! Running tools that are not pure edits of memory.
+//! Running tools that the step function does not execute itself.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,21 +10,6 @@ use engram_domain::{
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::{NewRun, StoreError};
-
-/// What a crash between a call and its result may do to the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ToolEffect {
-    /// A pure edit of the agent's blocks: done by the step function, inside the commit.
-    Memory,
-    /// Reads, or writes only through [`ToolOutcome::writes`], which are part of the commit. May be
-    /// run again.
-    Repeatable,
-    /// Committed before it runs, and may be run again: its effect is named after the call, so it happens
-    /// once.
-    Journaled,
-    /// Changes the world outside our database: committed before it runs, never run twice.
-    Once,
-}
 
 /// Around a call.
 #[derive(Debug, Clone)]
@@ -81,15 +66,12 @@ impl ToolOutcome {
     }
 }
 
-/// Runs tools.
+/// Runs tools: those of one kind, or of all kinds by handing each call to the runner of its kind.
 #[async_trait]
-pub trait ToolExecutor: Send + Sync + 'static {
-    /// What kind of effect the tool has.
-    fn effect(&self, tool: &Tool) -> ToolEffect;
-
-    /// Runs a tool whose effect is not [`ToolEffect::Memory`]. Never panics, never fails: what goes
-    /// wrong is an outcome with an error. When `cancel` fires the tool is stopped and the outcome does not matter;
-    /// dropping the future does the same.
+pub trait ToolRunner: Send + Sync + 'static {
+    /// Runs a tool that the step function does not execute itself. The arguments were prepared
+    /// ([`crate::builtin::prepare`]). Never panics, never fails: what goes wrong is an outcome with an error. When `cancel`
+    /// fires the tool is stopped and the outcome does not matter; dropping the future does the same.
     ///
     /// How long a call may take is up to the caller (the engine). The implementation has only the limits of the
     /// protocols that it speaks.

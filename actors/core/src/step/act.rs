@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use engram_domain::{JsonMap, StopReason, Tool, ToolCall, ToolKind};
+use engram_domain::{JsonMap, StopReason, Tool, ToolCall, ToolEffect};
 
 use super::{
     Effect, Env, State, finish,
@@ -16,15 +16,14 @@ use super::{
     state::{Acting, Phase, ReplyFacts, Running},
 };
 use crate::{
-    builtin, memory,
-    ports::{ToolEffect, ToolOutcome, tools::ToolContext},
+    builtin::{self, BuiltinTool, RunBy},
+    memory,
+    ports::{ToolOutcome, tools::ToolContext},
     rules::{self, Called},
 };
 
 /// Times that the very same call is carried out in one run.
 const SAME_CALL_LIMIT: usize = 5;
-/// Its result is a constant.
-const SEND_MESSAGE: &str = "send_message";
 
 /// Carries out what can be done now; what comes back is the rest. The rules are checked for calls
 /// that the client allowed too; approval is not asked for twice.
@@ -44,15 +43,11 @@ pub(super) fn go_on(state: &mut State, mut acting: Acting, env: &Env<'_>) -> Vec
                 if args.wants_heartbeat {
                     acting.wishes.heartbeat = true;
                 }
-                if tool.name == SEND_MESSAGE {
-                    let outcome = ToolOutcome::ok("Sent message successfully.");
-                    answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
-                } else if !runs_outside(&tool, env) {
-                    let outcome = edit_memory(state, &mut acting, &call.name, &args.args, env);
-                    answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
-                } else {
+                let Some(RunBy::InStep(function)) = BuiltinTool::of(&tool).map(|t| t.run) else {
                     return run_outside(state, acting, Ready { call, tool, args: args.args }, env);
-                }
+                };
+                let outcome = run_inside(state, &mut acting, function, &tool.name, &args.args, env);
+                answer(state, &mut acting, &call, outcome, tool.return_char_limit, env);
             }
         }
     }
@@ -77,16 +72,6 @@ pub(super) fn tool_done(state: &mut State, attempt: u64, outcome: ToolOutcome, e
         turn.phase = Phase::Acting(Box::new(acting));
     }
     effects
-}
-
-/// Brings the arguments into the shape that the tool's schema promises.
-fn check(tool: &Tool, args: &mut JsonMap) -> Result<(), String> {
-    if tool.kind != ToolKind::Custom && builtin::find(&tool.name).is_some() {
-        // Knows the parameter names of both generations.
-        builtin::prepare(&tool.name, args)
-    } else {
-        builtin::check_args(&tool.json_schema, args)
-    }
 }
 
 struct Refusal {
@@ -130,14 +115,21 @@ fn examine(state: &State, call: &ToolCall) -> Result<(Arc<Tool>, Checked), Refus
     for (key, value) in rules::prefilled(&state.rules(), called, &call.name) {
         args.insert(key, value);
     }
-    check(tool, &mut args).map_err(refused)?;
+    builtin::prepare(tool, &mut args).map_err(refused)?;
     Ok((tool.clone(), Checked { args, wants_heartbeat }))
 }
 
-fn edit_memory(state: &mut State, acting: &mut Acting, name: &str, args: &JsonMap, env: &Env<'_>) -> ToolOutcome {
+fn run_inside(
+    state: &mut State,
+    acting: &mut Acting,
+    function: memory::EditFn,
+    name: &str,
+    args: &JsonMap,
+    env: &Env<'_>,
+) -> ToolOutcome {
     let mut new_block = || engram_domain::BlockId(env.ids.uuid());
     let mut context = memory::EditContext { now: env.now, new_block: &mut new_block };
-    match memory::apply(name, args.clone(), &state.snapshot.blocks, &mut context) {
+    match memory::apply(function, args, &state.snapshot.blocks, &mut context) {
         Ok(edit) => {
             if !edit.writes.is_empty() {
                 acting.blocks.extend(edit.writes);
@@ -172,7 +164,7 @@ struct Ready {
 
 /// The calls behind `first` that may run at once with it, taken out of what is to do. They are examined as they would be
 /// if the ones before them had worked already; where a result decides, nothing runs at once.
-fn companions(state: &mut State, acting: &mut Acting, first: Ready, env: &Env<'_>) -> Vec<Ready> {
+fn companions(state: &mut State, acting: &mut Acting, first: Ready) -> Vec<Ready> {
     let mut together = vec![first];
     let history = state.turn.as_ref().map_or(0, |t| t.called.len());
     while let (Some(last), Some(next)) = (together.last(), acting.todo.first()) {
@@ -189,7 +181,7 @@ fn companions(state: &mut State, acting: &mut Acting, first: Ready, env: &Env<'_
             turn.called.push(done);
         }
         let Ok((tool, checked)) = examine(state, next) else { break };
-        if acting.lost.contains(&next.id) || !tool.enable_parallel_execution || !runs_outside(&tool, env) {
+        if acting.lost.contains(&next.id) || !tool.enable_parallel_execution || !runs_outside(&tool) {
             break;
         }
         acting.wishes.heartbeat |= checked.wants_heartbeat;
@@ -201,18 +193,17 @@ fn companions(state: &mut State, acting: &mut Acting, first: Ready, env: &Env<'_
     together
 }
 
-/// Whether carrying out a call of the tool takes time.
-fn runs_outside(tool: &Tool, env: &Env<'_>) -> bool {
-    tool.name != SEND_MESSAGE && (env.effect_of)(tool) != ToolEffect::Memory
+/// Whether a call of the tool takes time, because the step function does not execute it itself.
+fn runs_outside(tool: &Tool) -> bool {
+    !matches!(BuiltinTool::of(tool).map(|t| t.run), Some(RunBy::InStep(_)))
 }
 
 fn run_outside(state: &mut State, mut acting: Acting, first: Ready, env: &Env<'_>) -> Vec<Effect> {
-    let calls = companions(state, &mut acting, first, env);
+    let calls = companions(state, &mut acting, first);
     let mut effects = Vec::new();
     // What follows takes time. A result that is there is safe before it; an edit of memory that waited
     // could meet a block that somebody else has changed meanwhile, and could not be taken back.
-    let known_first =
-        calls.iter().any(|c| matches!((env.effect_of)(&c.tool), ToolEffect::Once | ToolEffect::Journaled));
+    let known_first = calls.iter().any(|c| matches!(c.tool.effect, ToolEffect::Once | ToolEffect::Journaled));
     if known_first || acting.committed || !acting.blocks.is_empty() {
         effects = commit_fresh(state, &mut acting, env);
     }

@@ -240,7 +240,7 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
         // Begun by an earlier life, which did not live to record it.
         step.id = id;
     }
-    let lost = open_calls::maybe_begun(state, &assistant, &calls, env);
+    let lost = open_calls::maybe_begun(state, &assistant, &calls);
     let acting = Acting {
         step,
         committed: true,

@@ -34,7 +34,7 @@ use engram_domain::{
     AgentId, Message, MessageId, Run, RunId, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
 };
 
-use crate::ports::{ChatReply, ChatRequest, Commit, Ids, LlmError, ToolEffect, ToolOutcome, tools::ToolContext};
+use crate::ports::{ChatReply, ChatRequest, Commit, Ids, LlmError, ToolOutcome, tools::ToolContext};
 
 pub use commands::CommandResult;
 pub use state::{Phase, State, Turn};
@@ -48,8 +48,6 @@ pub struct Env<'a> {
     pub mono_ns: i64,
     /// New ids.
     pub ids: &'a dyn Ids,
-    /// What kind of effect a tool has.
-    pub effect_of: &'a dyn Fn(&Tool) -> ToolEffect,
 }
 
 /// Something that happened.

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
-use engram_domain::{Content, Message, Role, ToolCall, run::Decision};
+use engram_domain::{Content, Message, Role, ToolCall, ToolEffect, run::Decision};
 
 use super::{Env, State};
-use crate::ports::ToolEffect;
 
 /// What a call gets for a result when a crash lost the real one.
 pub(super) const LOST: &str = "The server was interrupted while this tool was running. Whether it took effect is unknown; it \
@@ -64,16 +63,15 @@ pub(super) fn deny(state: &mut State, request: &Arc<Message>, why: &str, env: &E
 /// Ids of those of `calls`, the open ones of a message in their order, that an earlier life may have begun to run and that
 /// must not run again. Whatever came before a call outside our database was committed before it ran, so only the first
 /// open call can have been running, and those that were run at once with it.
-pub(super) fn maybe_begun(state: &State, message: &Message, calls: &[ToolCall], env: &Env<'_>) -> Vec<String> {
+pub(super) fn maybe_begun(state: &State, message: &Message, calls: &[ToolCall]) -> Vec<String> {
     let tool_of = |call: &&ToolCall| state.snapshot.tools.get(&call.name);
     // A tool that was changed meanwhile may have been one that is run at once with others.
     let at_once = |call: &&ToolCall| {
         tool_of(call).is_some_and(|t| {
-            (t.enable_parallel_execution || t.updated_at > message.created_at)
-                && (env.effect_of)(t) != ToolEffect::Memory
+            (t.enable_parallel_execution || t.updated_at > message.created_at) && t.effect != ToolEffect::Memory
         })
     };
     let together = calls.iter().take_while(at_once).count().max(1);
-    let only_once = |call: &&ToolCall| tool_of(call).is_some_and(|t| (env.effect_of)(t) == ToolEffect::Once);
+    let only_once = |call: &&ToolCall| tool_of(call).is_some_and(|t| t.effect == ToolEffect::Once);
     calls.iter().take(together).filter(only_once).map(|call| call.id.clone()).collect()
 }

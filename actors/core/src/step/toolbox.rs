@@ -143,7 +143,7 @@ fn parameters(schema: &Json, thoughts: bool, heartbeat: bool) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{Time, ToolKind};
+    use engram_domain::{Time, ToolEffect, ToolKind};
     use uuid::Uuid;
 
     use super::*;
@@ -153,6 +153,7 @@ mod tests {
             id: ToolId(Uuid::from_u128(id)),
             name: "look".into(),
             kind: ToolKind::Custom,
+            effect: ToolEffect::Once,
             description: Some(description.into()),
             source_type: None,
             source_code: None,

@@ -7,10 +7,10 @@ use std::{
 };
 
 use engram_core::{
-    ports::{ChatReply, ChatRequest, LlmError, ToolEffect, ToolOutcome},
+    ports::{ChatReply, ChatRequest, LlmError, ToolOutcome},
     step::{Effect, Env, Event, RunEnd, State},
 };
-use engram_domain::{AgentType, Content, Part, Role, RunId, RunInput, Time, Tool, ToolStatus, run::InputMessage};
+use engram_domain::{AgentType, Content, Part, Role, RunId, RunInput, Time, ToolStatus, run::InputMessage};
 
 use crate::world::{ONCE, READ, World};
 
@@ -83,16 +83,10 @@ impl Play {
 
     fn with_env<T>(&self, f: impl FnOnce(&Env<'_>) -> T) -> T {
         let tick = self.clock.fetch_add(1, Ordering::Relaxed);
-        let effect_of = |t: &Tool| match t.name.as_str() {
-            ONCE => ToolEffect::Once,
-            name if engram_core::memory::is_memory_tool(name) => ToolEffect::Memory,
-            _ => ToolEffect::Repeatable,
-        };
         f(&Env {
             now: Time::UNIX_EPOCH + chrono::Duration::milliseconds(tick as i64),
             mono_ns: tick as i64 * 1_000_000,
             ids: &self.world.ids,
-            effect_of: &effect_of,
         })
     }
 
@@ -138,8 +132,7 @@ impl Play {
     /// What an actor shows the model is what one would that had just been loaded, to the byte.
     fn compare_with_loaded(&self, request: &ChatRequest) {
         let ids = crate::world::Counter::default();
-        let effect_of = |_: &Tool| ToolEffect::Repeatable;
-        let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids, effect_of: &effect_of };
+        let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids };
         let loaded = self.load().request(&env);
         assert_eq!(request.messages, loaded.messages, "the messages");
     }

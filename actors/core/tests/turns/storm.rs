@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use engram_core::{
-    ports::{ChatReply, ChatRequest, Ids, LlmError, LlmErrorKind, ToolEffect, ToolOutcome},
+    ports::{ChatReply, ChatRequest, Ids, LlmError, LlmErrorKind, ToolOutcome},
     step::{Effect, Env, Event, State},
 };
 use engram_domain::{
-    AgentType, Part, Role, RunId, RunInput, RunStatus, Time, Tool, ToolRule,
+    AgentType, Part, Role, RunId, RunInput, RunStatus, Time, ToolRule,
     rule::RuleKind,
     run::{Decision, InputMessage},
 };
@@ -105,13 +105,8 @@ fn load(world: &World) -> State {
 }
 
 fn with_env<T>(tick: i64, ids: &Counter, look: impl FnOnce(&Env<'_>) -> T) -> T {
-    let effect_of = |t: &Tool| match t.name.as_str() {
-        ONCE => ToolEffect::Once,
-        name if engram_core::memory::is_memory_tool(name) => ToolEffect::Memory,
-        _ => ToolEffect::Repeatable,
-    };
     let now = Time::UNIX_EPOCH + chrono::Duration::milliseconds(tick);
-    look(&Env { now, mono_ns: tick * 1_000_000, ids, effect_of: &effect_of })
+    look(&Env { now, mono_ns: tick * 1_000_000, ids })
 }
 
 impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {

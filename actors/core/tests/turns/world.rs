@@ -18,7 +18,7 @@ use engram_core::{
 };
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BlockId, Content, Conversation, ConversationId, EmbeddingConfig, JsonMap,
-    LlmConfig, Message, Role, Run, RunId, RunInput, RunStatus, StepId, Time, Tool, ToolId, ToolKind,
+    LlmConfig, Message, Role, Run, RunId, RunInput, RunStatus, StepId, Time, Tool, ToolEffect, ToolId, ToolKind,
 };
 use uuid::Uuid;
 
@@ -56,11 +56,12 @@ pub const ONCE: &str = "ring_bell";
 /// A tool of the test that only reads.
 pub const READ: &str = "look_up";
 
-fn tool(name: &str, kind: ToolKind, schema: engram_domain::Json) -> (String, Arc<Tool>) {
+fn tool(name: &str, kind: ToolKind, effect: ToolEffect, schema: engram_domain::Json) -> (String, Arc<Tool>) {
     let tool = Tool {
         id: ToolId(Uuid::nil()),
         name: name.into(),
         kind,
+        effect,
         description: None,
         source_type: None,
         source_code: None,
@@ -95,7 +96,7 @@ impl World {
         let mut small = Self::with(agent_type, 32_000, names, "Be.");
         let bare = |(name, known): (&String, &Arc<Tool>)| {
             let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
-            tool(name, known.kind, schema)
+            tool(name, known.kind, known.effect, schema)
         };
         small.snapshot.tools = Arc::new(small.snapshot.tools.iter().map(bare).collect());
         small
@@ -105,11 +106,12 @@ impl World {
         let id = AgentId(Uuid::from_u128(1));
         names.sort_unstable();
         let rules = builtin::base_rules(&names, agent_type, None);
+        let known = names.iter().filter_map(|n| builtin::find(n));
         let mut tools: BTreeMap<String, Arc<Tool>> =
-            names.iter().filter_map(|n| builtin::find(n)).map(|b| tool(b.name, b.kind, b.json_schema())).collect();
-        for name in [ONCE, READ] {
+            known.map(|b| tool(b.name, b.kind, b.effect, b.json_schema())).collect();
+        for (name, effect) in [(ONCE, ToolEffect::Once), (READ, ToolEffect::Repeatable)] {
             let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
-            tools.extend([tool(name, ToolKind::Custom, schema)]);
+            tools.extend([tool(name, ToolKind::Custom, effect, schema)]);
         }
         let agent = Agent {
             id,

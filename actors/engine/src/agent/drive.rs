@@ -7,10 +7,10 @@ use std::{
 };
 
 use engram_core::{
-    ports::{Commit, CommitOutcome, Fence, StoreError, ToolEffect},
+    ports::{Commit, CommitOutcome, Fence, StoreError},
     step::{CommandResult, Effect, Env, Event, RunError, State},
 };
-use engram_domain::{MessageId, Run, RunId, RunStatus, StepId, StopReason, Tool};
+use engram_domain::{MessageId, Run, RunId, RunStatus, StepId, StopReason};
 use ractor::ActorRef;
 use tracing::{Instrument, Span};
 
@@ -54,8 +54,7 @@ enum Life {
 
 /// What the step function may look at, as it is now.
 fn with_env<T>(ports: &Ports, look: impl FnOnce(&Env<'_>) -> T) -> T {
-    let effect_of = |tool: &Tool| -> ToolEffect { ports.tools.effect(tool) };
-    look(&Env { now: ports.clock.now(), mono_ns: ports.clock.monotonic_ns(), ids: &*ports.ids, effect_of: &effect_of })
+    look(&Env { now: ports.clock.now(), mono_ns: ports.clock.monotonic_ns(), ids: &*ports.ids })
 }
 
 /// The current run of a driver.

@@ -1,6 +1,6 @@
 //! What is told is what a scraper reads.
 
-use engram_domain::{JsonMap, Time, ToolId};
+use engram_domain::{JsonMap, Time, ToolEffect, ToolId, ToolKind};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
@@ -17,6 +17,7 @@ fn tool(name: &str, kind: ToolKind) -> Tool {
         id: ToolId(uuid::Uuid::from_u128(1)),
         name: name.into(),
         kind,
+        effect: ToolEffect::Once,
         description: None,
         source_type: None,
         source_code: None,

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use engram_core::ports::{
     ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeInfo, StoreError, ToolContext,
-    ToolEffect, ToolExecutor, ToolOutcome, llm::ChatMessage,
+    ToolOutcome, ToolRunner, llm::ChatMessage,
 };
 use engram_domain::{
     AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, Tool, ToolCall, run::InputMessage,
@@ -25,7 +25,7 @@ use crate::{
     db::Db,
     net::{Link, Net, Wire},
     port::{Fate, Port, Weather},
-    world::{ONCE, READ, World},
+    world::{ONCE, World},
 };
 
 pub const LONG: Duration = Duration::from_mins(1);
@@ -174,14 +174,7 @@ impl Llm for Brain {
 }
 
 #[async_trait]
-impl ToolExecutor for Brain {
-    fn effect(&self, tool: &Tool) -> ToolEffect {
-        match tool.name.as_str() {
-            ONCE => ToolEffect::Once,
-            READ => ToolEffect::Repeatable,
-            _ => ToolEffect::Memory,
-        }
-    }
+impl ToolRunner for Brain {
     async fn run(&self, _: ToolContext, tool: Arc<Tool>, _: JsonMap, _: CancellationToken) -> ToolOutcome {
         if tool.name == ONCE {
             self.rang.fetch_add(1, Ordering::SeqCst);

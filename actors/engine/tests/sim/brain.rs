@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, ToolContext, ToolEffect, ToolExecutor,
-    ToolOutcome, llm::ChatMessage,
+    ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, ToolContext, ToolOutcome, ToolRunner,
+    llm::ChatMessage,
 };
 use engram_domain::{JsonMap, Tool, ToolCall, Usage, message::parts_text};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use crate::{
     node::Power,
     port::{Fate, Weather},
     sim::Sim,
-    world::{ONCE, READ},
+    world::ONCE,
 };
 
 pub struct Brain {
@@ -106,15 +106,7 @@ impl Llm for Brain {
 }
 
 #[async_trait]
-impl ToolExecutor for Brain {
-    fn effect(&self, tool: &Tool) -> ToolEffect {
-        match tool.name.as_str() {
-            ONCE => ToolEffect::Once,
-            READ => ToolEffect::Repeatable,
-            _ => ToolEffect::Memory,
-        }
-    }
-
+impl ToolRunner for Brain {
     async fn run(&self, _: ToolContext, tool: Arc<Tool>, args: JsonMap, _: CancellationToken) -> ToolOutcome {
         let fate = self.moment("tool").await;
         if tool.name == ONCE {

@@ -1,6 +1,6 @@
 //! `messages`, and the versioned JSON of their content.
 
-use engram_core::package::is_hidden;
+use engram_core::{builtin, package::is_hidden};
 use engram_domain::{Content, Message, Role, Time, message::parts_text};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -13,9 +13,6 @@ use crate::{
 
 /// Version of the content's shape that this build writes.
 const VERSION: u32 = 1;
-
-/// The tools that search messages.
-const SEARCH_TOOLS: [&str; 2] = ["conversation_search", "search_memory"];
 
 /// Columns of [`MessageRow`], for `FROM messages m`.
 macro_rules! message_columns {
@@ -111,12 +108,17 @@ pub(crate) fn search_text(message: &Message) -> String {
     let silent = match &message.content {
         Content::Parts { .. } if message.role == Role::System => message.seq == 0,
         Content::Parts { parts } => is_hidden(&parts_text(parts)),
-        Content::Assistant { calls, .. } => calls.iter().any(|call| SEARCH_TOOLS.contains(&call.name.as_str())),
+        Content::Assistant { calls, .. } => calls.iter().any(|call| searches_messages(&call.name)),
         // That a message was sent tells nothing; what was sent stands in the call.
-        Content::ToolReturn(result) => SEARCH_TOOLS.contains(&result.name.as_str()) || result.name == "send_message",
+        Content::ToolReturn(result) => searches_messages(&result.name) || result.name == "send_message",
         Content::Decisions { .. } | Content::Summary { .. } => false,
     };
     if silent { String::new() } else { without_nul(message.content.plain_text()) }
+}
+
+/// Calls of such a tool and their results only repeat what was searched for.
+fn searches_messages(tool: &str) -> bool {
+    builtin::find(tool).is_some_and(|t| t.searches_messages)
 }
 
 /// The text as Postgres takes it.

@@ -1,6 +1,6 @@
 //! `tools`.
 
-use engram_domain::{JsonMap, Time, Tool, ToolKind};
+use engram_domain::{JsonMap, Time, Tool, ToolEffect, ToolKind};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::{
 /// Columns of [`ToolRow`], for `FROM tools t`.
 macro_rules! tool_columns {
     () => {
-        "t.id, t.name, t.kind, t.description, t.source_type, t.source_code, t.json_schema, t.args_json_schema, \
+        "t.id, t.name, t.kind, t.effect, t.description, t.source_type, t.source_code, t.json_schema, t.args_json_schema, \
          t.tags, t.return_char_limit, t.pip_requirements, t.npm_requirements, t.default_requires_approval, \
          t.enable_parallel_execution, t.metadata, t.created_at, t.updated_at"
     };
@@ -24,6 +24,7 @@ pub(crate) struct ToolRow {
     pub id: Uuid,
     name: String,
     kind: String,
+    effect: String,
     description: Option<String>,
     source_type: Option<String>,
     source_code: Option<String>,
@@ -48,10 +49,13 @@ impl TryFrom<ToolRow> for Tool {
         let id = row.id;
         let kind =
             ToolKind::parse(&row.kind).ok_or_else(|| corrupt(T, "kind", id, format!("no such kind: {}", row.kind)))?;
+        let effect = ToolEffect::parse(&row.effect)
+            .ok_or_else(|| corrupt(T, "effect", id, format!("no such effect: {}", row.effect)))?;
         Ok(Self {
             id: id.into(),
             name: row.name,
             kind,
+            effect,
             description: row.description,
             source_type: row.source_type,
             source_code: row.source_code,

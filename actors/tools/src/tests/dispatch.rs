@@ -1,35 +1,21 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use engram_core::ports::{ToolEffect, ToolExecutor};
+use engram_core::{
+    builtin::{self, RunBy},
+    ports::ToolRunner,
+};
 use engram_domain::{JsonMap, ToolKind, ToolStatus};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::fakes::{World, builtin_tool, context, executors, run, tool};
-use crate::effect;
+use super::fakes::{World, builtin_tool, context, run, runners, tool};
+use crate::builtin::TOOLS;
 
 #[test]
-fn effects() {
-    use ToolEffect::{Journaled, Memory, Once, Repeatable};
-    for (name, want) in [
-        ("send_message", Repeatable),
-        ("archival_memory_insert", Repeatable),
-        ("conversation_search", Repeatable),
-        ("web_search", Repeatable),
-        ("run_code", Once),
-        ("send_message_to_agent_async", Repeatable),
-        ("send_message_to_agent_and_wait_for_reply", Journaled),
-        ("send_message_to_agents_matching_tags", Journaled),
-        ("core_memory_append", Memory),
-        ("memory_rethink", Memory),
-        ("rethink_user_memory", Memory),
-        ("store_memories", Repeatable),
-        ("open_files", Repeatable),
-    ] {
-        assert_eq!(effect(&builtin_tool(name)), want, "{name}");
-    }
-    assert_eq!(effect(&tool("core_memory_append", ToolKind::Custom)), Once, "a user's tool of the same name");
-    assert_eq!(effect(&tool("x", ToolKind::Mcp)), Once);
+fn the_table_has_exactly_the_tools_that_the_catalogue_gives_to_this_runner() {
+    let catalogue = builtin::all().iter().chain([builtin::supervisor_tool()]);
+    let wanted: BTreeSet<&str> = catalogue.filter(|t| matches!(t.run, RunBy::Runner)).map(|t| t.name).collect();
+    assert_eq!(TOOLS.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), wanted);
 }
 
 #[tokio::test]
@@ -44,8 +30,7 @@ async fn what_cannot_be_executed_says_so() {
         builtin_tool("core_memory_append"),
     ] {
         let args = [("label", "a"), ("content", "b")].map(|(k, v)| (k.to_owned(), json!(v)));
-        let outcome =
-            executors(&world).run(context("m"), tool, JsonMap::from_iter(args), CancellationToken::new()).await;
+        let outcome = runners(&world).run(context("m"), tool, JsonMap::from_iter(args), CancellationToken::new()).await;
         assert_eq!(outcome.status, ToolStatus::Error);
         texts.push(outcome.text);
     }
@@ -59,20 +44,12 @@ async fn what_cannot_be_executed_says_so() {
 }
 
 #[tokio::test]
-async fn send_message_answers_the_constant_and_checks_its_argument() {
-    let world = Arc::new(World::default());
-    assert_eq!(run(&world, "send_message", json!({"message": "hi"})).await.text, "Sent message successfully.");
-    let wrong = run(&world, "send_message", json!({"text": "hi"})).await;
-    assert_eq!((wrong.status, wrong.text.as_str()), (ToolStatus::Error, "missing argument 'message' (a string)"));
-}
-
-#[tokio::test]
 async fn a_call_ends_when_it_is_cancelled() {
     let insert = [("content".to_owned(), json!("x"))].into_iter().collect::<JsonMap>();
     let tool = builtin_tool("archival_memory_insert");
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let outcome = executors(&Arc::new(World::default())).run(context("hangs"), tool, insert, cancel).await;
+    let outcome = runners(&Arc::new(World::default())).run(context("hangs"), tool, insert, cancel).await;
     assert_eq!(outcome.text, "the call was cancelled");
 }
 
@@ -80,7 +57,7 @@ async fn a_call_ends_when_it_is_cancelled() {
 async fn how_long_a_call_may_take_is_its_callers_to_say() {
     let insert = [("content".to_owned(), json!("x"))].into_iter().collect::<JsonMap>();
     let tool = builtin_tool("archival_memory_insert");
-    let tools = executors(&Arc::new(World::default()));
+    let tools = runners(&Arc::new(World::default()));
     let call = tools.run(context("hangs"), tool, insert, CancellationToken::new());
     assert!(tokio::time::timeout(Duration::from_secs(90), call).await.is_err(), "it ended by itself");
 }
@@ -92,6 +69,6 @@ async fn failures_of_others_are_errors_without_their_inner_life() {
     assert_eq!(outcome.text, "the memory store cannot be read at the moment");
     let args = [("content".to_owned(), json!("x"))].into_iter().collect();
     let tool = builtin_tool("archival_memory_insert");
-    let outcome = executors(&Arc::new(World::default())).run(context(""), tool, args, CancellationToken::new()).await;
+    let outcome = runners(&Arc::new(World::default())).run(context(""), tool, args, CancellationToken::new()).await;
     assert_eq!(outcome.text, "no embedding model 'openai/' is configured");
 }

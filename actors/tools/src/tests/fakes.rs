@@ -11,18 +11,18 @@ use chrono::TimeDelta;
 use engram_core::{
     builtin,
     ports::{
-        Clock, EmbedError, Embedder, Ids, MessageQuery, PassageQuery, StoreError, ToolContext, ToolExecutor,
-        ToolOutcome, ToolStore, tools::Told,
+        Clock, EmbedError, Embedder, Ids, MessageQuery, PassageQuery, StoreError, ToolContext, ToolOutcome, ToolRunner,
+        ToolStore, tools::Told,
     },
 };
 use engram_domain::{
     Agent, AgentId, AgentType, Archive, ArchiveId, Content, ConversationId, EmbeddingConfig, Json, JsonMap, LlmConfig,
-    Message, MessageId, Passage, PassageId, Role, RunId, Time, Tool, ToolId, ToolKind,
+    Message, MessageId, Passage, PassageId, Role, RunId, Time, Tool, ToolEffect, ToolId, ToolKind,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::Executors;
+use crate::{BuiltinRunner, Runners};
 
 pub fn now() -> Time {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -168,18 +168,20 @@ pub fn message(role: Role, content: Content, age: TimeDelta) -> Message {
     }
 }
 
+/// A tool that does not come with the server.
 pub fn tool(name: &str, kind: ToolKind) -> Arc<Tool> {
     Arc::new(Tool {
         id: ToolId(Uuid::nil()),
         name: name.into(),
         kind,
+        effect: ToolEffect::Once,
         description: None,
         source_type: None,
         source_code: None,
         json_schema: Json::Null,
         args_json_schema: None,
         tags: vec![],
-        return_char_limit: builtin::RETURN_CHAR_LIMIT,
+        return_char_limit: 50_000,
         pip_requirements: None,
         npm_requirements: None,
         default_requires_approval: None,
@@ -192,7 +194,7 @@ pub fn tool(name: &str, kind: ToolKind) -> Arc<Tool> {
 
 /// A tool of the catalogue.
 pub fn builtin_tool(name: &str) -> Arc<Tool> {
-    tool(name, builtin::find(name).unwrap().kind)
+    Arc::new(builtin::find(name).unwrap().to_tool(ToolId(Uuid::nil()), now()))
 }
 
 pub fn context(embedding: &str) -> ToolContext {
@@ -239,12 +241,25 @@ pub fn context(embedding: &str) -> ToolContext {
     }
 }
 
-pub fn executors(world: &Arc<World>) -> Executors {
-    Executors::new(world.clone(), world.clone(), world.clone(), world.clone())
+pub fn builtin_runner(world: &Arc<World>) -> BuiltinRunner {
+    BuiltinRunner::new(world.clone(), world.clone(), world.clone(), world.clone())
+}
+
+pub fn runners(world: &Arc<World>) -> Runners {
+    Runners::new(builtin_runner(world))
 }
 
 /// Runs a built-in tool for an agent whose embedding model is `agent-model`.
 pub async fn run(world: &Arc<World>, name: &str, args: Json) -> ToolOutcome {
-    let Json::Object(args) = args else { panic!("arguments are an object") };
-    executors(world).run(context("agent-model"), builtin_tool(name), args, CancellationToken::new()).await
+    run_on(&runners(world), context("agent-model"), name, args).await
+}
+
+/// Runs a built-in tool as the step function would: its arguments are prepared first.
+pub async fn run_on(runners: &Runners, context: ToolContext, name: &str, args: Json) -> ToolOutcome {
+    let Json::Object(mut args) = args else { panic!("arguments are an object") };
+    let tool = builtin_tool(name);
+    match builtin::prepare(&tool, &mut args) {
+        Ok(()) => runners.run(context, tool, args, CancellationToken::new()).await,
+        Err(text) => ToolOutcome::error(text),
+    }
 }

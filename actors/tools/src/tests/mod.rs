@@ -1,4 +1,4 @@
-//! The executors against a store and an embedder that live in memory.
+//! The runners against a store and an embedder that live in memory.
 
 mod archival;
 mod conversation;

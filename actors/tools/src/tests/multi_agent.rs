@@ -9,13 +9,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use engram_core::ports::{AgentMessage, Agents, AskError, ToolContext, ToolExecutor, ToolOutcome, Write};
+use engram_core::ports::{AgentMessage, Agents, AskError, ToolContext, ToolOutcome, Write};
 use engram_domain::{AgentId, Json, ToolStatus};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::fakes::{World, builtin_tool, context, executors};
+use super::fakes::{World, builtin_runner, context, run_on};
+use crate::Runners;
 
 struct Echo;
 
@@ -38,11 +39,10 @@ fn agent(n: u128) -> AgentId {
 }
 
 async fn call(world: World, name: &str, args: Json) -> ToolOutcome {
-    let tools = executors(&Arc::new(world));
+    let tools = builtin_runner(&Arc::new(world));
     tools.connect(Arc::new(Echo));
-    let Json::Object(args) = args else { panic!("arguments are an object") };
     let context = ToolContext { chain: vec![agent(77)], ..context("m") };
-    tools.run(context, builtin_tool(name), args, CancellationToken::new()).await
+    run_on(&Runners::new(tools), context, name, args).await
 }
 
 #[tokio::test]
@@ -120,11 +120,10 @@ impl Agents for Silent {
 #[tokio::test(start_paused = true)]
 async fn whose_turn_does_not_come_in_time_is_not_asked() {
     let world = Arc::new(World { others: (100..140).map(agent).collect(), ..World::default() });
-    let (tools, silent) = (executors(&world), Arc::new(Silent::default()));
+    let (tools, silent) = (builtin_runner(&world), Arc::new(Silent::default()));
     tools.connect(silent.clone());
-    let tool = builtin_tool("send_message_to_all_agents_in_group");
-    let Json::Object(args) = json!({"message": "go"}) else { panic!("an object") };
-    let outcome = tools.run(context("m"), tool, args, CancellationToken::new()).await;
+    let name = "send_message_to_all_agents_in_group";
+    let outcome = run_on(&Runners::new(tools), context("m"), name, json!({"message": "go"})).await;
     let answers: Vec<Json> = serde_json::from_str(&outcome.text).expect("JSON");
     let late = |a: &&Json| a["error"].as_str().is_some_and(|e| e.contains("did not answer within 120 seconds"));
     let not_asked = |a: &&Json| a["error"].as_str().is_some_and(|e| e.starts_with("it was not asked"));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::fakes::now;
-use crate::{
+use crate::builtin::{
     recall::{excerpt, words},
     when,
 };

@@ -1,23 +1,30 @@
 //! Messaging, recall and archival memory.
 
-use engram_domain::ToolKind::Core;
+use engram_domain::{ToolEffect::Repeatable, ToolKind::Core};
 
-use crate::builtin::{
-    BuiltinTool,
-    schema::{Ty, optional, required},
+use crate::{
+    builtin::{
+        BaseRule, BuiltinTool, PLAIN, RunBy, in_step,
+        schema::{Ty, optional, required},
+    },
+    memory::tools,
 };
+
+const BASE: BuiltinTool =
+    BuiltinTool { kind: Core, effect: Repeatable, run: RunBy::Runner, rule: BaseRule::Continue, ..PLAIN };
 
 pub(super) const TOOLS: &[BuiltinTool] = &[
     BuiltinTool {
         name: "send_message",
-        kind: Core,
+        run: in_step(tools::send_message),
+        rule: BaseRule::Terminal,
         description: "Show a message to the user. This is the only thing that the user can see.",
-        parallel: false,
         params: &[required("message", Ty::Text, "What to say. Any Unicode text, emoji included.")],
+        ..BASE
     },
     BuiltinTool {
         name: "conversation_search",
-        kind: Core,
+        searches_messages: true,
         description: "Search earlier messages, also those that no longer fit into your context. Messages that \
                       contain the whole query come first, then those that share most of its words, newer before \
                       older. Without a query the newest messages are returned. Prefer a few distinctive words \
@@ -44,14 +51,13 @@ pub(super) const TOOLS: &[BuiltinTool] = &[
                  time zone, or an ISO 8601 time.",
             ),
         ],
+        ..BASE
     },
     BuiltinTool {
         name: "archival_memory_insert",
-        kind: Core,
         description: "Store a piece of knowledge in archival memory, which is unlimited and stays when the \
                       conversation is gone. Write one self-contained fact, note or summary at a time, in words that \
                       you would search for later.",
-        parallel: false,
         params: &[
             required("content", Ty::Text, "What to remember. It must make sense without the conversation around it."),
             optional(
@@ -60,10 +66,10 @@ pub(super) const TOOLS: &[BuiltinTool] = &[
                 "Short labels to find it by, such as \"travel\" or \"project-x\". Use the same tags for the same topic.",
             ),
         ],
+        ..BASE
     },
     BuiltinTool {
         name: "archival_memory_search",
-        kind: Core,
         description: "Search archival memory by meaning. Returns the closest entries with their time and tags, best \
                       first. Say what you look for in plain words; narrow it by tags or by time if there is too much.",
         parallel: true,
@@ -89,5 +95,6 @@ pub(super) const TOOLS: &[BuiltinTool] = &[
                  an ISO 8601 time.",
             ),
         ],
+        ..BASE
     },
 ];

@@ -1,9 +1,12 @@
 //! The web and running code.
 
-use engram_domain::ToolKind::Builtin;
+use engram_domain::{
+    ToolEffect::{Once, Repeatable},
+    ToolKind::Builtin,
+};
 
 use crate::builtin::{
-    BuiltinTool,
+    BuiltinTool, PLAIN,
     schema::{Ty, optional, required},
 };
 
@@ -19,10 +22,11 @@ const CATEGORIES: &[&str] = &[
     "financial report",
 ];
 
+const BASE: BuiltinTool = BuiltinTool { kind: Builtin, effect: Repeatable, ..PLAIN };
+
 pub(super) const TOOLS: &[BuiltinTool] = &[
     BuiltinTool {
         name: "web_search",
-        kind: Builtin,
         description: "Search the web. Returns titles, addresses and excerpts of the best pages.",
         parallel: true,
         params: &[
@@ -36,17 +40,18 @@ pub(super) const TOOLS: &[BuiltinTool] = &[
             optional("end_published_date", Ty::Text, "Only pages published up to this ISO 8601 date."),
             optional("user_location", Ty::Text, "Two-letter code of the country to search from."),
         ],
+        ..BASE
     },
     BuiltinTool {
         name: "fetch_webpage",
-        kind: Builtin,
         description: "Fetch a web page and return its text as Markdown.",
         parallel: true,
         params: &[required("url", Ty::Text, "Its address, http or https.")],
+        ..BASE
     },
     BuiltinTool {
         name: "run_code",
-        kind: Builtin,
+        effect: Once,
         description: "Run a program in a sandbox that knows nothing of earlier runs. Returns its results, its output and \
                       its errors as JSON.",
         parallel: true,
@@ -54,13 +59,14 @@ pub(super) const TOOLS: &[BuiltinTool] = &[
             required("code", Ty::Text, "The whole program. Print what you want to see."),
             required("language", Ty::OneOf(&["python", "js", "ts", "r", "java"]), "The language it is in."),
         ],
+        ..BASE
     },
     BuiltinTool {
         name: "run_code_with_tools",
-        kind: Builtin,
+        effect: Once,
         description: "Run a Python program in a sandbox in which your other tools can be called as functions. For many \
                       calls, or for calls whose results need work before you read them.",
-        parallel: false,
         params: &[required("code", Ty::Text, "The whole program. Print what you want to see.")],
+        ..BASE
     },
 ];

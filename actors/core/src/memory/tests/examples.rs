@@ -164,7 +164,6 @@ fn errors_say_what_was_wrong() {
         ("memory_apply_patch", json!({"label": "human", "patch": ""})),
         ("memory_apply_patch", json!({"label": "", "patch": "*** Delete Block: persona\n*** Update Block: nope\n+x"})),
         ("memory_apply_patch", json!({"label": "", "patch": "*** Update Block: human\n*** Add Block: x"})),
-        ("send_message", json!({"message": "hi"})),
     ];
     let errors: Vec<String> = cases.into_iter().map(|(tool, args)| edit(tool, args).expect_err("an error")).collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
@@ -194,8 +193,15 @@ fn errors_say_what_was_wrong() {
     The patch is empty: it needs lines that begin with '+' or '-'.
     Block field nope does not exist (available sections = human, policy)
     The section for memory block 'human' changes nothing.
-    'send_message' is not a memory tool
     "#);
+}
+
+#[test]
+fn what_only_says_something_edits_nothing() {
+    let said = edit("send_message", json!({"message": "hi"})).unwrap();
+    assert_eq!((said.text.as_str(), said.writes.len()), ("Sent message successfully.", 0));
+    assert_eq!(said.blocks, blocks());
+    assert_eq!(edit("send_message", json!({})), Err("missing argument 'message' (a string)".into()));
 }
 
 #[test]

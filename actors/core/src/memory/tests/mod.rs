@@ -9,6 +9,7 @@ use engram_domain::{Block, BlockId, Json, JsonMap, Time};
 use uuid::Uuid;
 
 use super::{Edit, EditContext, apply};
+use crate::builtin::{self, RunBy};
 
 /// A block with an id made of its label's length and first letter: the tests need it only stable.
 fn block(label: &str, value: &str) -> Block {
@@ -40,14 +41,17 @@ fn blocks() -> Vec<Arc<Block>> {
 }
 
 fn edit_of(tool: &str, args: Json, blocks: &[Arc<Block>]) -> Result<Edit, String> {
-    let Json::Object(args) = args else { panic!("arguments are an object") };
+    let Json::Object(mut args) = args else { panic!("arguments are an object") };
+    let tool = builtin::find(tool).expect("a built-in tool");
+    let RunBy::InStep(function) = tool.run else { panic!("{} does not run in a step", tool.name) };
+    tool.prepare(&mut args)?;
     let mut next = 1000;
     let mut new_block = || {
         next += 1;
         BlockId(Uuid::from_u128(next))
     };
     let now = Time::UNIX_EPOCH + chrono::TimeDelta::days(1);
-    apply(tool, args, blocks, &mut EditContext { now, new_block: &mut new_block })
+    apply(function, &args, blocks, &mut EditContext { now, new_block: &mut new_block })
 }
 
 fn edit(tool: &str, args: Json) -> Result<Edit, String> {

@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::*;
-use crate::{builtin, ports::store::BlockWrite};
+use crate::ports::store::BlockWrite;
 
 /// Pieces that the tools look for, so that random texts hit their branches.
 fn text() -> impl Strategy<Value = String> {
@@ -35,8 +35,8 @@ fn any_value() -> impl Strategy<Value = Json> {
 
 /// A call of any memory tool with most of its arguments, mostly of their types.
 fn call() -> impl Strategy<Value = (&'static str, JsonMap)> {
-    let tools: Vec<&'static str> =
-        builtin::all().iter().map(|t| t.name).filter(|n| super::super::is_memory_tool(n)).collect();
+    let edits_memory = builtin::all().iter().filter(|t| t.effect == engram_domain::ToolEffect::Memory);
+    let tools: Vec<&'static str> = edits_memory.map(|t| t.name).collect();
     (prop::sample::select(tools), vec((any_value(), prop::bool::weighted(0.85)), 10), "human|persona|policy|nope")
         .prop_map(|(tool, values, label)| {
             let schema = builtin::find(tool).map(builtin::BuiltinTool::parameters).unwrap_or_default();

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, http::StatusCode};
 use engram_core::{
-    builtin,
-    memory::{self, Edit, EditContext},
+    builtin::{self, BuiltinTool, RunBy},
+    memory::{self, Edit, EditContext, EditFn},
     ports::{
-        ToolContext, ToolEffect, ToolOutcome,
+        ToolContext, ToolOutcome,
         store::{AgentSnapshot, Snapshots},
     },
 };
-use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolKind, ToolStatus};
+use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolStatus};
 
 use crate::app::App;
 use crate::http::{
@@ -38,15 +38,17 @@ pub async fn run(
         let detail = format!("Tool with name '{name}' not found in agent {id}");
         return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
     };
-    if matches!(tool.kind, ToolKind::Custom | ToolKind::Mcp | ToolKind::Composio | ToolKind::Langchain) {
+    if !tool.kind.comes_with_server() {
         return Err(ApiError::not_built(format!(
             "running {} tools is not built yet in this server",
             tool.kind.as_str()
         )));
     }
-    let outcome = match app.executor.effect(&tool) {
-        ToolEffect::Memory => edit_memory(&app, id, &tool, request.args, snapshot).await?,
-        _ => execute(&app, id, tool, request.args, &snapshot).await?,
+    let mut args = request.args;
+    let outcome = match (builtin::prepare(&tool, &mut args), BuiltinTool::of(&tool).map(|t| t.run)) {
+        (Err(text), _) => ToolOutcome::error(text),
+        (Ok(()), Some(RunBy::InStep(function))) => edit_memory(&app, id, function, &args, snapshot).await?,
+        (Ok(()), _) => execute(&app, id, tool, args, &snapshot).await?,
     };
     Ok(Json(ToolExecutionResult {
         status: match outcome.status {
@@ -69,17 +71,17 @@ async fn snapshot(app: &App, id: AgentId) -> Result<AgentSnapshot, ApiError> {
 async fn edit_memory(
     app: &App,
     id: AgentId,
-    tool: &Tool,
-    args: JsonMap,
+    function: EditFn,
+    args: &JsonMap,
     mut snapshot: AgentSnapshot,
 ) -> Result<ToolOutcome, ApiError> {
     for _ in 0..TRIES {
         let now = app.clock.now();
-        let edit = match edit_once(app, tool, args.clone(), &snapshot, now) {
+        let edit = match edit_once(app, function, args, &snapshot, now) {
             Ok(edit) => edit,
             Err(text) => return Ok(ToolOutcome::error(text)),
         };
-        if app.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
+        if edit.writes.is_empty() || app.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
             return Ok(ToolOutcome::ok(edit.text));
         }
         snapshot = self::snapshot(app, id).await?;
@@ -88,21 +90,18 @@ async fn edit_memory(
 }
 
 /// A function of its own, because the context must not live across the commit.
-fn edit_once(app: &App, tool: &Tool, args: JsonMap, snapshot: &AgentSnapshot, now: Time) -> Result<Edit, String> {
+fn edit_once(app: &App, function: EditFn, args: &JsonMap, snapshot: &AgentSnapshot, now: Time) -> Result<Edit, String> {
     let mut new_block = || BlockId(app.ids.uuid());
-    memory::apply(&tool.name, args, &snapshot.blocks, &mut EditContext { now, new_block: &mut new_block })
+    memory::apply(function, args, &snapshot.blocks, &mut EditContext { now, new_block: &mut new_block })
 }
 
 async fn execute(
     app: &App,
     id: AgentId,
     tool: Arc<Tool>,
-    mut args: JsonMap,
+    args: JsonMap,
     snapshot: &AgentSnapshot,
 ) -> Result<ToolOutcome, ApiError> {
-    if let Err(text) = builtin::prepare(&tool.name, &mut args) {
-        return Ok(ToolOutcome::error(text));
-    }
     let env: BTreeMap<String, String> = snapshot.agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
     let context = ToolContext {
         agent: snapshot.agent.clone(),

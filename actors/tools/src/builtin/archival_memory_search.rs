@@ -4,16 +4,16 @@ use engram_core::ports::{PassageQuery, ToolContext, ToolOutcome};
 use engram_domain::{Archive, ArchiveId, EmbeddingConfig, Json, JsonMap, Passage};
 use serde_json::json;
 
-use crate::{
+use super::{
+    BuiltinRunner, Failure,
     archival_memory_insert::tags,
-    executors::{Executors, Failure},
     recall::{limit, offset},
     when,
 };
 
 /// Archives may be embedded with different models: the query is embedded once for each of them, and
 /// the results are merged by score.
-pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let text = args.get("query").and_then(Json::as_str).unwrap_or_default();
     if text.trim().is_empty() {
         return Err(Failure("query is empty; say in plain words what to look for".into()));

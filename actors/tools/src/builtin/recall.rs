@@ -5,7 +5,7 @@ use engram_core::ports::MessageQuery;
 use engram_domain::{Content, Json, JsonMap, Message, Time, ToolCall};
 use serde_json::json;
 
-use crate::when;
+use super::when;
 
 /// Words of a query that are looked for; more only make it slower.
 const MAX_WORDS: usize = 16;

@@ -8,8 +8,8 @@ use engram_core::ports::{MessageQuery, PassageQuery, ToolContext, ToolOutcome};
 use engram_domain::{ArchiveId, Json, JsonMap, Passage, Role, Time};
 use serde_json::json;
 
-use crate::{
-    executors::{Executors, Failure},
+use super::{
+    BuiltinRunner, Failure,
     recall::{shown, words},
     when,
 };
@@ -21,7 +21,7 @@ const MOST_WORDS: usize = 8;
 /// Memories that are looked at for each word.
 const EACH: i64 = 50;
 
-pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let keywords: Vec<String> = args
         .get("convo_keyword_queries")
         .and_then(Json::as_array)
@@ -68,7 +68,7 @@ pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap
 }
 
 /// The memories with the most of the words, the newest first among equals.
-async fn memories(tools: &Executors, context: &ToolContext, query: &MessageQuery) -> Result<Vec<Passage>, Failure> {
+async fn memories(tools: &BuiltinRunner, context: &ToolContext, query: &MessageQuery) -> Result<Vec<Passage>, Failure> {
     let archives: Vec<ArchiveId> =
         tools.store.archives(context.agent.id).await?.into_iter().map(|archive| archive.id).collect();
     if archives.is_empty() {

@@ -8,14 +8,14 @@ use engram_core::{
 };
 use engram_domain::{ArchiveId, Json, JsonMap, Passage, PassageId};
 
-use crate::executors::{Executors, Failure};
+use super::{BuiltinRunner, Failure};
 
 /// Ranges that one call may store.
 const MOST_CHUNKS: usize = 100;
 
 /// Stores nothing unless every range can be. The passages go to the agent whose memory the companion looks after: it is
 /// that one who will search for them.
-pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let told = match context.run_id {
         Some(run) => tools.store.told(run).await?,
         None => None,

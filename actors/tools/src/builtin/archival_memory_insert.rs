@@ -3,11 +3,11 @@
 use engram_core::ports::{ToolContext, ToolOutcome, Write};
 use engram_domain::{ArchiveId, Json, JsonMap, Passage, PassageId};
 
-use crate::executors::{Executors, Failure};
+use super::{BuiltinRunner, Failure};
 
 /// Embeds the text with the model of the archive it goes to (the archive owns its embedding, whatever
 /// the agent is configured with by now) and leaves the insertion to the commit.
-pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let text = args.get("content").and_then(Json::as_str).unwrap_or_default().replace('\0', "");
     if text.trim().is_empty() {
         return Err(Failure("content is empty, so there is nothing to remember".into()));
@@ -39,7 +39,7 @@ pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap
 }
 
 /// The tags, trimmed, sorted, without repeats.
-pub(crate) fn tags(args: &JsonMap) -> Vec<String> {
+pub(super) fn tags(args: &JsonMap) -> Vec<String> {
     let given = args.get("tags").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
     let mut tags: Vec<String> =
         given.map(|t| t.replace('\0', "").trim().to_owned()).filter(|t| !t.is_empty()).collect();

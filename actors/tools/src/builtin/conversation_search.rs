@@ -7,8 +7,8 @@ use engram_core::ports::{MessageQuery, ToolContext, ToolOutcome};
 use engram_domain::{Json, JsonMap, Role};
 use serde_json::json;
 
-use crate::{
-    executors::{Executors, Failure},
+use super::{
+    BuiltinRunner, Failure,
     recall::{limit, offset, shown, words},
     when,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// Speakers that are searched when none are named. Summaries only repeat them.
 const ROLES: [Role; 3] = [Role::User, Role::Assistant, Role::Tool];
 
-pub(crate) async fn run(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let zone = when::zone(&context.agent.timezone);
     let phrase = args.get("query").and_then(Json::as_str).map(|q| q.replace('\0', "").trim().to_owned());
     let phrase = phrase.filter(|q| !q.is_empty());

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::executors::{Executors, Failure};
+use super::{BuiltinRunner, Failure};
 
 /// Agents that one broadcast asks at the same time.
 const AT_ONCE: usize = 32;
@@ -22,7 +22,7 @@ const LEAST: Duration = Duration::from_secs(1);
 const MOST: i64 = 1_000;
 
 /// `send_message_to_agent_async`: the message goes out with the commit that holds the result.
-pub(crate) async fn send(tools: &Executors, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
+pub(super) async fn send(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let to = receiver(args)?;
     if !tools.store.has_agent(to).await? {
         return Err(Failure(AskError::NotFound(to).to_string()));
@@ -40,8 +40,8 @@ pub(crate) async fn send(tools: &Executors, context: &ToolContext, args: &JsonMa
 }
 
 /// `send_message_to_agent_and_wait_for_reply`.
-pub(crate) async fn ask(
-    tools: &Executors,
+pub(super) async fn ask(
+    tools: &BuiltinRunner,
     context: &ToolContext,
     args: &JsonMap,
     cancel: &CancellationToken,
@@ -55,8 +55,8 @@ pub(crate) async fn ask(
 }
 
 /// `send_message_to_agents_matching_tags`: a list of answers, and of what went wrong with those that gave none.
-pub(crate) async fn broadcast(
-    tools: &Executors,
+pub(super) async fn broadcast(
+    tools: &BuiltinRunner,
     context: &ToolContext,
     args: &JsonMap,
     cancel: &CancellationToken,
@@ -76,8 +76,8 @@ pub(crate) async fn broadcast(
 }
 
 /// `send_message_to_all_agents_in_group`: as a broadcast, to the members of the groups that the agent supervises.
-pub(crate) async fn to_group(
-    tools: &Executors,
+pub(super) async fn to_group(
+    tools: &BuiltinRunner,
     context: &ToolContext,
     args: &JsonMap,
     cancel: &CancellationToken,
@@ -94,8 +94,8 @@ pub(crate) async fn to_group(
 /// Asks several agents side by side. The answers are in the order of the receivers. All of them together have the
 /// patience of one: what came by then is the answer, and who is late is named. Whose turn does not come by then is not
 /// asked: a message that nobody waits for any more would only be work.
-pub(crate) async fn ask_all(
-    tools: &Executors,
+pub(super) async fn ask_all(
+    tools: &BuiltinRunner,
     context: &ToolContext,
     receivers: &[AgentId],
     text: &str,

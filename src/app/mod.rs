@@ -1,9 +1,10 @@
 //! What the server does, whoever asks for it.
 //!
-//! What it does: [`App`] is what one request (or command, or import) works with: the shared handles, and the store as the
-//! caller's organization may use it.
+//! What it does: [`App`] is what one request (or command, or import) works with: the shared handles, and the store as
+//! the caller's organization may use it.
 //!
-//! [`agents`], [`archives`], [`blocks`] and their neighbours are the operations, one module a resource; [`Error`] is why one was not carried out.
+//! [`agents`], [`archives`], [`blocks`] and their neighbours are the operations, one module a resource; [`Error`] is
+//! why one was not carried out.
 //!
 //! Invariants: nothing here knows wire types or HTTP (a test says so), so imports, templates, commands and routes
 //! use the same functions; input is refused before anything is stored; what a caller may not see does not exist for it.

@@ -42,7 +42,8 @@ pub struct RunSpec {
 
 /// A run that is about to be submitted.
 pub fn new_run(app: &App, target: Target, spec: RunSpec) -> NewRun {
-    // A decision on pending calls is what everything else waits for: it is no new message, and no queue is too full for it.
+    // A decision on pending calls is what everything else waits for: it is no new message, and no queue is too full for
+    // it.
     let decides = (!spec.input.decisions.is_empty()).then_some(BusyPolicy::Queue);
     let max_queue = if decides.is_some() { i64::MAX } else { app.settings.limits.queue };
     NewRun {

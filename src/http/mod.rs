@@ -2,8 +2,8 @@
 //!
 //! What it does: [`router`] shows the whole API; one endpoint is one file under `routes/<resource>/`: it converts the
 //! request, calls [`crate::app`] and shows what that answers; `dto/<resource>.rs` holds the wire types and their
-//! conversion from and to the types of the application; [`turn`], [`show`], [`pagination`], [`times`] and the others are what
-//! endpoints of several resources use; [`service`] is what is done to every request.
+//! conversion from and to the types of the application; [`turn`], [`show`], [`pagination`], [`times`] and the others
+//! are what endpoints of several resources use; [`service`] is what is done to every request.
 //!
 //! Invariants: no handler waits for a model, a tool or a lock held across I/O (it waits for a
 //! *stream* of the engine); every error goes through [`error::ApiError`]; wire types are known
@@ -12,7 +12,8 @@
 //! To add an endpoint: a file with its handler and `#[utoipa::path]` under `routes/<resource>/`, its `pub mod` in the
 //! resource's `mod.rs`, a line in [`router`]. What every operation fails with is added to the API document by
 //! rules ([`openapi`]); accept the changed `docs/openapi.json`. When it stood in `routes::unbuilt`, take it
-//! out there (a test says so). What it does for its caller is a function in [`crate::app`], unless it only reads.
+//! out there (a test says so). What it does for its caller is a function in [`crate::app`], unless one call
+//! of the store does it.
 
 pub mod auth;
 pub mod caller;

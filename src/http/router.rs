@@ -31,7 +31,7 @@ impl Listed {
     }
 }
 
-/// `METHOD "/path" => module::handler,` for every route. The module is one of [`routes`].
+/// `METHOD "/path" => module::handler,` for every route. The module is one of [`mod@routes`].
 macro_rules! routes_of {
     ($($method:ident $path:literal => $($part:ident)::+,)+) => {
         Listed {

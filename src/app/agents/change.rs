@@ -11,8 +11,8 @@ use super::{
 };
 use crate::app::{App, Error, Result, sorted};
 
-/// Changes an agent, and with `enable_sleeptime` gives it a companion, if it has none, or takes the companion away; all of it or
-/// nothing. Messages leave its context afterwards: that is its actor's to do.
+/// Changes an agent, and with `enable_sleeptime` gives it a companion, if it has none, or takes the companion away; all
+/// of it or nothing. Messages leave its context afterwards: that is its actor's to do.
 pub async fn change(app: &App, agent: Agent, change: AgentChange) -> Result<()> {
     let id = agent.id;
     // Looked at before anything is changed, so that a refused change is none.

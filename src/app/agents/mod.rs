@@ -1,16 +1,16 @@
 //! Agents: making, changing and reading them.
 //!
-//! What it does: [`create()`] makes an agent of an [`AgentSpec`], [`change()`] changes one by an [`AgentChange`], [`companion`]
-//! and [`reader`] make the agents that work for another one; [`models`] and [`tools`] find out what an agent gets,
-//! [`plan`] puts it together as a pure function.
+//! What it does: [`create()`] makes an agent of an [`AgentSpec`], [`change()`] changes one by an [`AgentChange`],
+//! [`companion`] and [`reader`] make the agents that work for another one; [`models`] and [`tools`] find out what an
+//! agent gets, [`plan`] puts it together as a pure function.
 //!
 //! Invariants: an agent and all that is made with it are stored in one transaction; whatever can be refused is refused
 //! before it.
 //!
 //! To add a member of an agent that callers set: `engram_domain::Agent`; a column in `migrations/`, in the store's
-//! `rows/agent.rs`, `agents/create.rs` and `agents/modify.rs` (`AgentPatch` and its two uses); its default in [`plan`]; its
-//! wire names in `http/dto/agents/create.rs`, `update.rs` and `state.rs`. One that needs a look-up or a check of its own
-//! gets a member in [`AgentSpec`] and [`AgentChange`] besides.
+//! `rows/agent.rs`, `agents/create.rs` and `agents/modify.rs` (`AgentPatch` and its two uses); its default in [`plan`];
+//! its wire names in `http/dto/agents/create.rs`, `update.rs` and `state.rs`. One that needs a look-up or a check of
+//! its own gets a member in [`AgentSpec`] and [`AgentChange`] besides.
 
 mod change;
 pub mod companion;

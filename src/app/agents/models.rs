@@ -39,9 +39,9 @@ pub struct EmbeddingWish {
     pub chunk_size: Option<i32>,
 }
 
-/// Agents that act through tools in every step get their thoughts as an argument of those tools, which
-/// clients show as reasoning. Their callers may say otherwise with an `llm_config` of their own. Somebody who listens does
-/// not wait for thoughts.
+/// Agents that act through tools in every step get their thoughts as an argument of those tools, which clients show as
+/// reasoning. Their callers may say otherwise with an `llm_config` of their own. Somebody who listens does not wait for
+/// thoughts.
 pub fn add_thoughts(llm: &mut LlmConfig, agent_type: AgentType) {
     if agent_type.has_heartbeats() && agent_type != AgentType::VoiceConvoAgent {
         llm.put_inner_thoughts_in_kwargs = Some(true);

@@ -9,8 +9,8 @@ use engram_store::agents::Attached;
 use super::ToolWish;
 use crate::app::{App, Error, Result};
 
-/// The tools that an agent starts with: those wished for by name and by id, and those of the agent's type. `has_companion`: without the tools that a
-/// companion uses in its place.
+/// The tools that an agent starts with: those wished for by name and by id, and those of the agent's type.
+/// `has_companion`: without the tools that a companion uses in its place.
 pub async fn find(app: &App, wish: &ToolWish, agent_type: AgentType, has_companion: bool) -> Result<Vec<Tool>> {
     let defaults = builtin::defaults_for(
         agent_type,

@@ -1,7 +1,7 @@
 //! Archives and the passages in them.
 //!
-//! What it does: [`passages`] stores, changes and finds passages, [`embedding`] cuts and embeds texts, [`reading`] has new
-//! passages worked into memory blocks.
+//! What it does: [`passages`] stores, changes and finds passages, [`embedding`] cuts and embeds texts, [`reading`] has
+//! new passages worked into memory blocks.
 //!
 //! Invariants: a passage is stored with its vector or not at all; of several passages all are stored or none.
 

@@ -33,8 +33,8 @@ pub async fn agents_with_sleeptime(app: &App, archive: ArchiveId) -> Result<Vec<
     Ok(found)
 }
 
-/// Has the passages read into the block of an agent that is named like the archive. Nothing happens for an agent that was
-/// deleted meanwhile.
+/// Has the passages read into the block of an agent that is named like the archive. Nothing happens for an agent that
+/// was deleted meanwhile.
 pub async fn read(
     app: &App,
     archive: ArchiveId,

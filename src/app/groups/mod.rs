@@ -56,8 +56,8 @@ pub async fn create(app: &App, spec: GroupSpec) -> Result<Group> {
     Ok(group)
 }
 
-/// Changes a group. `manager` makes the new settings of those that the group has: it is asked before anything is changed,
-/// and again when nobody else can change the group, so that settings it does not name stay as they are then.
+/// Changes a group. `manager` makes the new settings of those that the group has: it is asked before anything is
+/// changed, and again when nobody else can change the group, so that settings it does not name stay as they are then.
 pub async fn change<E: From<Error>>(
     app: &App,
     group: Group,
@@ -82,8 +82,8 @@ pub async fn change<E: From<Error>>(
     Ok(changed.ok_or_else(|| Error::not_found("Group", id))?)
 }
 
-/// Shares a block: every agent of the group gets it, and so does every one that joins later. A conflict when one of them
-/// has another block with its label.
+/// Shares a block: every agent of the group gets it, and so does every one that joins later. A conflict when one of
+/// them has another block with its label.
 pub async fn attach_block(app: &App, id: GroupId, block: BlockId) -> Result<Group> {
     check::blocks(app, &[block]).await?;
     check::room(&find(app, id).await?, block)?;

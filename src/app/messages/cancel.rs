@@ -11,8 +11,8 @@ use crate::app::{App, Error, Result, agents};
 /// Runs that one request cancels at most.
 const MOST: i64 = 1_000;
 
-/// Cancels these runs of an agent, or all its open ones, and denies the tool calls of theirs that wait for approval. The
-/// answer says what became of each run: `cancelled`, or how it had ended. A conflict when nothing was cancelled.
+/// Cancels these runs of an agent, or all its open ones, and denies the tool calls of theirs that wait for approval.
+/// The answer says what became of each run: `cancelled`, or how it had ended. A conflict when nothing was cancelled.
 pub async fn cancel_runs(app: &App, agent: AgentId, named: Option<&[RunId]>) -> Result<JsonMap> {
     agents::require(app, agent).await?;
     let runs = match named {

@@ -20,7 +20,8 @@ pub async fn find(app: &App, id: MessageId) -> Result<Message> {
     app.store.message(id).await?.ok_or_else(|| Error::not_found("Message", id))
 }
 
-/// A page of a conversation in the order that was asked for, with cursors that follow that order (the store's go by time).
+/// A page of a conversation in the order that was asked for, with cursors that follow that order (the store's go by
+/// time).
 pub async fn page_in_order(
     app: &App,
     conversation: ConversationId,

@@ -1,7 +1,7 @@
 //! Endpoints: a folder for a resource, a file for an endpoint.
 //!
 //! [`crate::http::router`] lists them. A handler reads its input with the extractors of [`crate::http::extract`], calls
-//! [`crate::app`] (or the store, where it only reads), and answers a DTO. What two resources need stands in
+//! [`crate::app`] (or the store, where one call does it), and answers a DTO. What two resources need stands in
 //! [`crate::http`] or [`crate::app`]: they do not import from each other.
 
 pub mod admin;

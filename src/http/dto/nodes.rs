@@ -13,9 +13,9 @@ use super::messages::letta::timestamp;
 pub enum NodeState {
     /// It does.
     Alive,
-    /// It is on its way out: it takes nothing new and gives back what it has.
+    /// It is shutting down: it takes nothing new and gives back what it has.
     Draining,
-    /// It has said goodbye, or was not heard of for too long. What it had is free.
+    /// It has shut down, or gave no heartbeat for too long. What it owned is free.
     Gone,
 }
 

@@ -12,7 +12,7 @@ use crate::http::dto::messages::{Body, LettaMessage, letta::message_date};
 /// escaped.
 pub const DONE: &str = "data: [DONE]\n\n";
 
-/// A sign of life that every client ignores.
+/// Keeps a stream alive; every client ignores it.
 pub const COMMENT: &str = ": keepalive\n\n";
 
 /// `data: {…}`.
@@ -33,7 +33,7 @@ fn frame(head: &str, object: &impl Serialize) -> Bytes {
     Bytes::from(format!("{head}{json}\n\n"))
 }
 
-/// A sign of life as an object. It names the run, so that a caller knows it from the first frame on.
+/// Keeps a stream alive, as an object. It names the run, so that a caller knows it from the first frame on.
 pub fn ping(run: RunId, at: engram_domain::Time, id: Uuid) -> Bytes {
     data(&LettaMessage {
         id: format!("ping-{id}"),

@@ -30,7 +30,7 @@ use crate::app::App;
 
 pub use convert::Converter;
 
-/// How a stream shows that it lives.
+/// How a stream is kept alive while nothing happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// Comments, which every client ignores.
@@ -52,11 +52,11 @@ pub trait Convert: Send + 'static {
 pub fn respond(app: &App, source: RunStream, converter: impl Convert, life: Life) -> Response {
     let run = source.run_id();
     let (clock, ids) = (app.clock.clone(), app.ids.clone());
-    let sign = move || match life {
+    let keep_alive = move || match life {
         Life::Comments => Bytes::from_static(frames::COMMENT.as_bytes()),
         Life::Pings => frames::ping(run, clock.now(), ids.uuid()),
     };
-    let frames = stream(events(source), converter, sign, app.settings.server.keepalive);
+    let frames = stream(events(source), converter, keep_alive, app.settings.server.keepalive);
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -78,11 +78,11 @@ fn events(mut source: RunStream) -> BoxStream<'static, StreamEvent> {
 fn stream(
     mut source: BoxStream<'static, StreamEvent>,
     mut converter: impl Convert,
-    sign: impl Fn() -> Bytes + Send + 'static,
+    keep_alive: impl Fn() -> Bytes + Send + 'static,
     keepalive: Duration,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
-        yield Ok(sign());
+        yield Ok(keep_alive());
         let mut ticks = interval_at(Instant::now() + keepalive, keepalive);
         loop {
             tokio::select! {
@@ -94,7 +94,7 @@ fn stream(
                         yield Ok(frame);
                     }
                 }
-                _ = ticks.tick() => yield Ok(sign()),
+                _ = ticks.tick() => yield Ok(keep_alive()),
             }
         }
         // The engine ends every stream with its end; should it go away without, the client still
@@ -116,11 +116,11 @@ mod tests {
     async fn a_stream_begins_at_once_and_always_ends() {
         let run = RunId(uuid::Uuid::nil());
         let converter = Converter::new(run, Caller::default(), Options::default());
-        let sign = || Bytes::from_static(b": alive\n\n");
+        let keep_alive = || Bytes::from_static(b": alive\n\n");
         let text = |frames: Vec<Result<Bytes, Infallible>>| {
             frames.into_iter().map(|f| String::from_utf8_lossy(&f.unwrap_or_default()).into_owned()).collect::<String>()
         };
-        let ended = stream(futures::stream::empty().boxed(), converter, sign, Duration::from_secs(5));
+        let ended = stream(futures::stream::empty().boxed(), converter, keep_alive, Duration::from_secs(5));
         assert_eq!(text(ended.collect().await), ": alive\n\ndata: [DONE]\n\n");
     }
 }

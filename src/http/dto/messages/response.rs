@@ -113,7 +113,7 @@ pub fn stop_reason_for(reason: StopReason, caller: Caller) -> &'static str {
     }
 }
 
-/// Whether a message of a run is its output: what was sent, the heartbeats and the words on calls are
+/// Whether a message of a run is its output: what was sent, the heartbeats and decisions on calls are
 /// not.
 pub fn is_output(message: &Message, options: &Options) -> bool {
     match message.content {

@@ -133,8 +133,11 @@ impl Settings {
             timeout: seconds(env, &["ENGRAM_LLM_TIMEOUT_SECONDS"], 600)?,
             max_context_window: env.number(&["GLOBAL_MAX_CONTEXT_WINDOW_LIMIT"], "a number of tokens")?,
         };
-        let default_filter =
-            if debug { "info,engram=debug,engram_engine=debug,engram_store=debug,engram_llm=debug" } else { "info" };
+        let default_filter = if debug {
+            "info,tokio_cron_scheduler=warn,engram=debug,engram_engine=debug,engram_store=debug,engram_llm=debug"
+        } else {
+            "info,tokio_cron_scheduler=warn"
+        };
         let log = LogSettings {
             filter: env.text(&["ENGRAM_LOG"]).unwrap_or_else(|| default_filter.into()),
             json: args.log_json || env.flag(&["ENGRAM_LOG_JSON"])?.unwrap_or(false),

@@ -7,8 +7,8 @@
 //! Requests come in through [`submit`], on any node; what lives with another node is asked for there
 //! ([`peer`]). [`registry`] knows the actors of this node, [`waking`] starts them. [`follow`] gives the events of a run
 //! wherever it is driven; [`stream`] is what happens on this node and
-//! [`journal`] what is kept of it. [`reconcile`] finds runs that nobody drives; a normal start and a
-//! recovery are that same code.
+//! [`journal`] what is kept of it. [`duties`] is what a node does again and again: among them the
+//! reconciler finds runs that nobody drives, so a normal start and a recovery are the same code.
 //!
 //! Invariants: a run is in the database before its submission returns; only the owner of a
 //! conversation commits to it, and the database refuses everybody else; nothing is published before
@@ -16,12 +16,14 @@
 //! model or a tool (it does await its own commit, which is what makes it the one writer).
 //!
 //! To add an effect: a variant in `engram_core::step::Effect`, its execution in `agent/drive.rs`, and in
-//! `agent/outside.rs` when it takes time. To add a message to actors: `agent/mailbox.rs`, `agent/actor.rs`.
+//! `agent/outside.rs` when it takes time. To add a message to actors: `agent/mailbox.rs`, `agent/actor.rs`. To add a duty: see
+//! [`duties`].
 
 mod activity;
 mod agent;
 mod api;
 mod calls;
+mod duties;
 mod follow;
 pub mod groups;
 mod journal;
@@ -29,14 +31,13 @@ mod labels;
 pub mod limiter;
 mod messaging;
 pub mod metrics;
+mod notifications;
 mod orphans;
 pub mod peer;
-mod reconcile;
 mod registry;
 mod stream;
 mod submit;
 mod supervisor;
-mod ticker;
 mod waking;
 
 use std::{
@@ -51,7 +52,8 @@ use activity::ActivityTable;
 pub use activity::{Activity, LiveConversation, NodeActivity};
 pub use api::{Command, CommandError, CommandOutcome, Pending, StreamEvent, SubmitError};
 use dashmap::{DashMap, DashSet};
-use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, NodeStatus, StoreError, ToolRunner};
+pub use duties::Duty;
+use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, StoreError, ToolRunner};
 pub use engram_core::step::{RunEnd, RunError};
 use engram_domain::{ConversationId, GroupId, RunId};
 pub use follow::RunStream;
@@ -90,10 +92,6 @@ pub struct EngineSettings {
     pub node: NodeInfo,
     /// How long an agent stays live with nothing to do.
     pub idle_after: Duration,
-    /// How often runs that nobody drives are looked for.
-    pub reconcile_every: Duration,
-    /// How often this node says that it lives. The database gives it up after three seconds.
-    pub heartbeat_every: Duration,
     /// How long one tool call may take, whoever makes it.
     pub tool_timeout: Duration,
     /// How long one model call may take, with its retries and without its wait for a place.
@@ -102,6 +100,17 @@ pub struct EngineSettings {
     pub llm_calls: LlmLimits,
     /// Asked every now and then; agents with nothing to do leave memory when it says so.
     pub pressure: Option<Pressure>,
+    /// Who calls the node's duties.
+    pub ticker: Ticker,
+}
+
+/// Who calls a node's duties, its heartbeat aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ticker {
+    /// The engine, by the wall clock.
+    WallClock,
+    /// Nobody but whoever holds the engine, with [`Engine::tick`]: a test, whose clock may stand still.
+    Manual,
 }
 
 impl EngineSettings {
@@ -110,12 +119,11 @@ impl EngineSettings {
         Self {
             node,
             idle_after: Duration::from_mins(5),
-            reconcile_every: Duration::from_secs(1),
-            heartbeat_every: Duration::from_secs(1),
             tool_timeout: Duration::from_mins(3),
             llm_timeout: Duration::from_mins(10),
             llm_calls: LlmLimits::default(),
             pressure: None,
+            ticker: Ticker::WallClock,
         }
     }
 
@@ -129,9 +137,6 @@ impl EngineSettings {
 /// A handle on the engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
-
-/// Pauses between tries of the first heartbeat.
-const START_PATIENCE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 
 pub(crate) struct Inner {
     pub(crate) ports: Ports,
@@ -149,7 +154,9 @@ pub(crate) struct Inner {
     pub(crate) driving: DashMap<ConversationId, RunId>,
     /// How often a run's actor died of it. A run that always does is given up.
     pub(crate) deaths: DashMap<RunId, i32>,
-    /// Wakes the reconciler before its time.
+    /// Which duties are being performed.
+    pub(crate) duties: duties::Running,
+    /// Calls the reconciler before its time.
     pub(crate) reconcile_soon: Notify,
     /// Agents of this node that wait for answers, and for whose.
     pub(crate) waits: messaging::Waits,
@@ -171,33 +178,10 @@ impl Inner {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-
-    /// As [`Inner::heartbeat`], when the node starts: a connection that breaks in this very moment is no reason to give up.
-    async fn first_heartbeat(&self) -> Result<(), StoreError> {
-        for pause in START_PATIENCE {
-            match self.heartbeat().await {
-                Err(StoreError::Unavailable(why)) => tracing::warn!(why, "the first heartbeat failed, trying again"),
-                result => return result,
-            }
-            tokio::time::sleep(pause).await;
-        }
-        self.heartbeat().await
-    }
-
-    /// Tells the database that this node lives.
-    pub(crate) async fn heartbeat(&self) -> Result<(), StoreError> {
-        let live = self.registry.len();
-        metrics::live(live);
-        let status =
-            NodeStatus { live: i64::try_from(live).unwrap_or(i64::MAX), draining: self.closing.is_cancelled() };
-        self.ports.store.heartbeat(&self.settings.node, status).await?;
-        self.heard_ns.store(self.ports.clock.monotonic_ns(), Ordering::Relaxed);
-        Ok(())
-    }
 }
 
 impl Engine {
-    /// Starts the engine: its supervisor, its heartbeat, its reconciler.
+    /// Starts the engine: its supervisor, its heartbeat, its other duties.
     pub async fn start(ports: Ports, settings: EngineSettings) -> Result<Self, StoreError> {
         let supervisor = supervisor::spawn()
             .await
@@ -220,6 +204,7 @@ impl Engine {
             driving: DashMap::new(),
             deaths: DashMap::new(),
             supervisor,
+            duties: duties::Running::default(),
             reconcile_soon: Notify::new(),
             waits: messaging::Waits::default(),
             stages: DashMap::new(),
@@ -229,8 +214,10 @@ impl Engine {
             heard_ns: AtomicI64::new(0),
             tasks: TaskTracker::new(),
         });
-        inner.first_heartbeat().await?;
-        reconcile::spawn(&inner);
+        duties::heartbeat::first(&inner).await?;
+        let _ = inner.supervisor.send_message(supervisor::Msg::Watch(Arc::downgrade(&inner)));
+        inner.tasks.spawn(notifications::listen(inner.clone()));
+        duties::start(&inner).await?;
         Ok(Self(inner))
     }
 
@@ -270,7 +257,7 @@ impl Engine {
         };
         inner.draining.store(others, Ordering::Relaxed);
         inner.closing.cancel();
-        if let Err(error) = inner.heartbeat().await {
+        if let Err(error) = duties::heartbeat::beat(inner).await {
             tracing::warn!(%error, "heartbeat failed");
         }
         inner.registry.tell_all(|| agent::Msg::Close { hand_over: others });

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use engram_core::ports::LlmErrorKind;
-use engram_domain::{Run, RunId, RunStatus, StepId, StopReason, Tool};
+use engram_domain::{Run, RunId, RunStatus, StepId, StopReason, Time, Tool};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use tracing::{
     Span,
@@ -16,7 +16,10 @@ use tracing::{
     info_span,
 };
 
-use crate::labels::{MODELS, PROVIDERS, TOOLS};
+use crate::{
+    Duty,
+    labels::{MODELS, PROVIDERS, TOOLS},
+};
 
 const TURNS: &str = "engram_turns_total";
 const TURN_SECONDS: &str = "engram_turn_seconds";
@@ -35,6 +38,8 @@ const LLM_WAITING: &str = "engram_llm_waiting_calls";
 const LLM_FIRST_TOKEN: &str = "engram_llm_first_token_seconds";
 const TOOL_SECONDS: &str = "engram_tool_seconds";
 const ERRORS: &str = "engram_errors_total";
+const DUTY_SUCCESS: &str = "engram_duty_last_success_seconds";
+const DUTY_FAILURES: &str = "engram_duty_failures_total";
 
 /// Tells the recorder what the engine's metrics mean, and in which unit they are.
 pub fn describe() {
@@ -55,11 +60,16 @@ pub fn describe() {
     describe_histogram!(LLM_FIRST_TOKEN, Unit::Seconds, "Time from a model call to the first piece of its answer");
     describe_histogram!(TOOL_SECONDS, Unit::Seconds, "Time of one tool call");
     describe_counter!(ERRORS, "What went wrong, by kind");
+    describe_gauge!(DUTY_SUCCESS, Unit::Seconds, "When a duty of this node was last performed, as Unix time");
+    describe_counter!(DUTY_FAILURES, "How often a duty of this node failed");
     // Those that one alerts on are there before they happen.
     counter!(FENCED).increment(0);
     counter!(RECOVERED).increment(0);
     gauge!(QUEUED).increment(0);
     gauge!(LLM_WAITING).set(0);
+    for duty in Duty::ALL {
+        counter!(DUTY_FAILURES, "duty" => duty.name()).increment(0);
+    }
 }
 
 /// A run came to its end here. `took`: from its beginning in this actor.
@@ -156,6 +166,17 @@ pub fn recovered(runs: u64) {
 /// Something went wrong that no other function here counts. `kind` is one of a handful of words.
 pub fn error(kind: &'static str) {
     counter!(ERRORS, "kind" => kind).increment(1);
+}
+
+/// A duty was performed.
+pub fn duty_done(duty: &'static str, now: Time) {
+    gauge!(DUTY_SUCCESS, "duty" => duty).set(now.timestamp_millis() as f64 / 1_000.0);
+}
+
+/// A duty failed.
+pub fn duty_failed(duty: &'static str) {
+    counter!(DUTY_FAILURES, "duty" => duty).increment(1);
+    error(duty);
 }
 
 /// One actor's share of the runs that wait on this node. It takes its share along when it is dropped, so an actor

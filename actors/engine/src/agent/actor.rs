@@ -1,10 +1,6 @@
 //! The actor's life: the claim of a conversation, its messages one after the other, the release.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use engram_core::{
     ports::StoreError,
@@ -53,7 +49,8 @@ pub(crate) struct Live {
     /// What it does, for whoever looks.
     activity: ActivityEntry,
     commands: VecDeque<(Command, Reply)>,
-    last_busy: Instant,
+    /// When it last had something to do, on the clock of [`engram_core::ports::Clock::monotonic_ns`].
+    last_busy_ns: i64,
     closing: Closing,
 }
 
@@ -82,9 +79,9 @@ impl Actor for AgentActor {
             queue,
             depth: QueueDepth::default(),
             activity: inner.activity.enter(conversation, inner.ports.clock.now()),
+            last_busy_ns: inner.ports.clock.monotonic_ns(),
             inner,
             commands: VecDeque::new(),
-            last_busy: Instant::now(),
             closing: Closing::No,
         })
     }
@@ -193,7 +190,7 @@ impl Live {
     /// Begins what is next if there is no current run or command.
     async fn next(&mut self) {
         while !self.driver.state.is_busy() && !self.driver.is_dead() && self.closing == Closing::No {
-            self.last_busy = Instant::now();
+            self.last_busy_ns = self.inner.ports.clock.monotonic_ns();
             if self.driver.state.pending_approval().is_none() {
                 self.queue.readmit();
             }
@@ -308,9 +305,10 @@ impl Live {
     /// Ends the actor after a while with nothing to do.
     fn end_if_idle(&mut self, myself: &ActorRef<Msg>) {
         let idle_after = self.inner.settings.idle_after;
-        let idle = self.last_busy.elapsed();
+        let idle_ns = self.inner.ports.clock.monotonic_ns() - self.last_busy_ns;
+        let idle = Duration::from_nanos(u64::try_from(idle_ns).unwrap_or(0));
         if !self.is_idle() {
-            self.last_busy = Instant::now();
+            self.last_busy_ns = self.inner.ports.clock.monotonic_ns();
             myself.send_after(idle_after, || Msg::Idle);
         } else if idle >= idle_after {
             metrics::passivation("idle");

@@ -1,6 +1,6 @@
 //! What is told is what a scraper reads.
 
-use engram_domain::{JsonMap, Time, ToolEffect, ToolId, ToolKind};
+use engram_domain::{JsonMap, ToolEffect, ToolId, ToolKind};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
@@ -102,4 +102,17 @@ fn every_metric_is_in_the_manual() {
     let names = source.lines().filter_map(|line| line.strip_prefix("const ")?.split('"').nth(1));
     let missing: Vec<&str> = names.filter(|name| !manual.contains(&format!("`{name}"))).collect();
     assert!(missing.is_empty(), "not in docs/OPERATIONS.md: {missing:?}");
+}
+
+#[test]
+fn a_duty_tells_when_it_was_done_and_how_often_it_failed() {
+    let text = told(|| {
+        describe();
+        duty_done("schedules", Time::from_timestamp_millis(1_500).expect("a time"));
+        duty_failed("heartbeat");
+    });
+    assert!(text.contains("engram_duty_last_success_seconds{duty=\"schedules\"} 1.5"), "{text}");
+    assert!(text.contains("engram_duty_failures_total{duty=\"heartbeat\"} 1"), "{text}");
+    assert!(text.contains("engram_duty_failures_total{duty=\"schedules\"} 0"), "{text}");
+    assert!(text.contains("engram_errors_total{kind=\"heartbeat\"} 1"), "{text}");
 }

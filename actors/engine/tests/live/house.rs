@@ -16,7 +16,7 @@ use engram_core::ports::{
 use engram_domain::{
     AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, Tool, ToolCall, run::InputMessage,
 };
-use engram_engine::{Engine, EngineSettings, Ports, RunEnd, RunStream, StreamEvent, SubmitError};
+use engram_engine::{Engine, EngineSettings, Ports, RunEnd, RunStream, StreamEvent, SubmitError, Ticker};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::{
     db::Db,
     net::{Link, Net, Wire},
     port::{Fate, Port, Weather},
+    ticker,
     world::{ONCE, World},
 };
 
@@ -42,6 +43,8 @@ pub struct Switch {
     stopped: watch::Sender<bool>,
     /// It is dead.
     dead: CancellationToken,
+    /// Of this call the database says no.
+    pub fails: Mutex<Option<&'static str>>,
     calls: Mutex<Vec<&'static str>>,
 }
 
@@ -53,6 +56,7 @@ impl Switch {
             breaks: AtomicUsize::new(breaks),
             stopped: watch::Sender::new(false),
             dead: CancellationToken::new(),
+            fails: Mutex::default(),
             calls: Mutex::default(),
         }
     }
@@ -92,6 +96,8 @@ impl Weather for Switch {
         let breaks = call == "heartbeat" && self.breaks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
         if breaks || self.down.load(Ordering::SeqCst) {
             Fate::Fails(StoreError::Unavailable("switched off".into()))
+        } else if *self.fails.lock() == Some(call) {
+            Fate::Fails(StoreError::Database("no".into()))
         } else if call == "commit" && self.refuses.load(Ordering::SeqCst) {
             Fate::Fails(StoreError::Database("refused".into()))
         } else {
@@ -238,13 +244,13 @@ impl House {
             clock: port.clone(),
             ids: port,
         };
-        let mut settings = EngineSettings {
-            idle_after: LONG,
-            reconcile_every: Duration::from_millis(50),
-            ..EngineSettings::new(info)
-        };
+        let mut settings = EngineSettings { idle_after: LONG, ticker: Ticker::Manual, ..EngineSettings::new(info) };
         set(&mut settings);
+        let by_hand = settings.ticker == Ticker::Manual;
         let engine = Engine::start(ports, settings).await.expect("the engine starts");
+        if by_hand {
+            ticker::start(&engine, &switch.dead, Duration::from_millis(50));
+        }
         self.net.join(id, &engine, switch.clone());
         Node { engine, switch }
     }

@@ -5,6 +5,7 @@ mod cluster;
 #[path = "../shared/db.rs"]
 mod db;
 mod durable;
+mod duties;
 mod house;
 mod limits;
 #[expect(dead_code, reason = "other tests use it too, and not the same of it")]
@@ -15,6 +16,7 @@ mod net;
 mod port;
 mod runs;
 mod takeover;
+#[path = "../shared/ticker.rs"]
 mod ticker;
 #[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../../../core/tests/turns/world.rs"]

@@ -198,21 +198,21 @@ impl Schedules for Port {
 #[async_trait]
 impl SleepTime for Port {
     async fn begin_sleep_time(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
-        Ok(Vec::new())
+        self.read("begin_sleep_time", |_| Vec::new()).await
     }
 }
 
 #[async_trait]
 impl VoiceSleepTime for Port {
     async fn begin_voice_sleep_time(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
-        Ok(Vec::new())
+        self.read("begin_voice_sleep_time", |_| Vec::new()).await
     }
 }
 
 #[async_trait]
 impl EphemeralAgents for Port {
     async fn sweep_ephemeral(&self, _: Time, _: i64) -> Result<u64, StoreError> {
-        Ok(0)
+        self.read("sweep_ephemeral", |_| 0).await
     }
 }
 

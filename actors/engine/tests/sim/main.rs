@@ -24,6 +24,8 @@ mod plan;
 mod port;
 mod rng;
 mod sim;
+#[path = "../shared/ticker.rs"]
+mod ticker;
 mod views;
 #[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../../../core/tests/turns/world.rs"]

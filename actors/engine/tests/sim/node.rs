@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use engram_core::ports::{NodeInfo, StoreError};
 use engram_domain::NodeId;
-use engram_engine::{Engine, EngineSettings, Ports};
+use engram_engine::{Duty, Engine, EngineSettings, Ports, Ticker};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use crate::{
     net::{Link, Wire},
     port::{Fate, Port, Weather},
     sim::Sim,
+    ticker,
 };
 
 /// Whether a process runs. Nothing that it does after its death comes out of it.
@@ -127,8 +128,13 @@ async fn start(sim: &Arc<Sim>, name: String) -> Option<Node> {
         ids: port,
     };
     let sleepy = sim.plan.sleepy;
-    let settings = EngineSettings { pressure: sleepy.then(|| Arc::new(|| true) as _), ..EngineSettings::new(info) };
+    let settings = EngineSettings {
+        pressure: sleepy.then(|| Arc::new(|| true) as _),
+        ticker: Ticker::Manual,
+        ..EngineSettings::new(info)
+    };
     let engine = Engine::start(ports, settings).await.ok()?;
+    ticker::start(&engine, &power.dead, Duty::Reconcile.every());
     sim.net.join(id, &engine, power.clone());
     Some(Node { engine, power })
 }

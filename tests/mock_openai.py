@@ -37,19 +37,20 @@ Control routes: GET /__stats, GET /__requests (the last 400 chat requests), POST
 
 import argparse
 import base64
-import collections
 import hashlib
 import json
-import math
 import re
 import select
 import socket
 import struct
-import threading
 import time
-from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from mock_parts.embeddings import embed
+from mock_parts.rule import decide, said_by_user
+from mock_parts.state import STATE
+from mock_parts.tokens import TOKENIZER, count_tokens, prompt_tokens
 
 # Name and context length, as an endpoint like vLLM reports it.
 CHAT_MODELS = {
@@ -69,243 +70,6 @@ CHAT_MODELS = {
     },
 }
 EMBEDDING_MODELS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
-
-# ---------------------------------------------------------------------------------------------- tokens
-
-try:
-    from bpe_openai import get_encoding
-
-    _encoding = get_encoding("o200k_base")
-    TOKENIZER = "o200k_base"
-
-    @lru_cache(maxsize=50_000)
-    def count_tokens(text: str) -> int:
-        return len(_encoding.encode_ordinary(text))
-
-except ImportError:
-    # English prose has about 4.5 characters a token, JSON about 3.7: this counts too many rather than
-    # too few.
-    TOKENIZER = "characters / 3.5"
-
-    def count_tokens(text: str) -> int:
-        return math.ceil(len(text) / 3.5)
-
-
-def text_of(content) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(p.get("text", "") for p in content if isinstance(p, dict))
-    return ""
-
-
-def prompt_tokens(request: dict) -> int:
-    """What the provider would count: every text, the framing of every message, the tool schemas."""
-    total = 3
-    for m in request.get("messages", []):
-        total += 3 + count_tokens(text_of(m.get("content")))
-        for call in m.get("tool_calls") or []:
-            f = call.get("function", {})
-            total += 3 + count_tokens(f.get("name") or "") + count_tokens(f.get("arguments") or "")
-        if m.get("name"):
-            total += 1 + count_tokens(m["name"])
-    for tool in request.get("tools") or []:
-        total += count_tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":")))
-    return total
-
-
-# ---------------------------------------------------------------------------------------------- the rule
-
-HIDDEN = {"heartbeat", "login", "system_alert"}
-CALL = re.compile(r"\[\[call\s+([A-Za-z0-9_.-]+)\s*")
-
-
-def said_by_user(message: dict) -> str | None:
-    """The text of a message that a person wrote; None for hidden packages in the user's role."""
-    if message.get("role") != "user":
-        return None
-    text = text_of(message.get("content"))
-    if text.lstrip().startswith("{"):
-        try:
-            package = json.loads(text)
-        except ValueError:
-            return text
-        if isinstance(package, dict):
-            if package.get("type") in HIDDEN:
-                return None
-            if package.get("type") == "user_message" and isinstance(package.get("message"), str):
-                return package["message"]
-    return text
-
-
-def split_calls(text: str) -> tuple[list[tuple[str, str]], str]:
-    """The calls that the text asks for, as (name, arguments), and the text without them."""
-    calls, rest, at = [], [], 0
-    decoder = json.JSONDecoder()
-    while m := CALL.search(text, at):
-        try:
-            _, end = decoder.raw_decode(text, m.end())
-            arguments = text[m.end():end]
-        except ValueError:
-            # No arguments, or something that is no JSON: it ends at the closing brackets.
-            end = text.find("]]", m.end())
-            arguments = "{}" if end <= m.end() else text[m.end():end].strip()
-        close = text.find("]]", end)
-        if end < 0 or close < 0:
-            break
-        calls.append((m.group(1), arguments))
-        rest.append(text[at:m.start()])
-        at = close + 2
-    rest.append(text[at:])
-    return calls, re.sub(r"\s+", " ", "".join(rest)).strip()
-
-
-def tools_of(request: dict) -> dict[str, dict]:
-    found = {}
-    for tool in request.get("tools") or []:
-        f = tool.get("function", tool)
-        found[f.get("name")] = f.get("parameters") or {}
-    return found
-
-
-def call_arguments(given: str, schema: dict, more_to_come: bool) -> str:
-    """The arguments as asked for, plus what the older agents' loops add to every schema."""
-    properties = schema.get("properties") or {}
-    try:
-        arguments = json.loads(given)
-    except ValueError:
-        return given
-    if not isinstance(arguments, dict):
-        return given
-    before = {k: "Thinking about it." for k in ("thinking", "inner_thoughts") if k in properties}
-    after = {"request_heartbeat": more_to_come} if "request_heartbeat" in properties else {}
-    return json.dumps({**before, **arguments, **{k: v for k, v in after.items() if k not in arguments}}, ensure_ascii=False)
-
-
-def decide(request: dict) -> tuple[str, object]:
-    """("text", str) or ("call", (name, arguments))."""
-    messages, tools = request.get("messages", []), tools_of(request)
-    model = request.get("model", "")
-    said, after = "", 0
-    for i in range(len(messages) - 1, -1, -1):
-        if (text := said_by_user(messages[i])) is not None:
-            said, after = text, i + 1
-            break
-    if not tools:
-        instructions = " ".join(text_of(m.get("content")) for m in messages if m.get("role") in ("system", "developer"))
-        if "summar" in instructions.lower():
-            STATE.count("summary_requests")
-            digest = hashlib.sha256(json.dumps(messages).encode()).hexdigest()[:8]
-            return "text", f"Summary {digest}: the user and the assistant exchanged {len(messages)} messages of small talk."
-    calls, rest = split_calls(said)
-    done = sum(
-        1
-        for m in messages[after:]
-        for c in m.get("tool_calls") or []
-        if c.get("function", {}).get("name") != "send_message"
-    )
-    ok = "[[ok]]" in said
-    if model == "fault-bad-args" and not ok:
-        if done == 0 and tools:
-            return "call", (next(n for n in tools if n != "send_message"), '{"label": "human", "content": ')
-        done -= 1
-    if model == "fault-unknown-tool" and not ok:
-        if done == 0:
-            return "call", ("no_such_tool", '{"x": 1}')
-        done -= 1
-    if done < len(calls):
-        name, given = calls[done]
-        return "call", (name, call_arguments(given, tools.get(name, {}), more_to_come=True))
-    answer = f"You said: {rest}"
-    if "send_message" in tools:
-        given = json.dumps({"message": answer}, ensure_ascii=False)
-        return "call", ("send_message", call_arguments(given, tools["send_message"], more_to_come=False))
-    return "text", answer
-
-
-# ---------------------------------------------------------------------------------------------- embeddings
-
-
-@lru_cache(maxsize=20_000)
-def embed(text: str, dimensions: int) -> tuple[float, ...]:
-    """Hashed words and letter triples: texts that share words lie close to each other."""
-    vector = [0.0] * dimensions
-    words = re.findall(r"\w+", text.lower())
-    for word in words:
-        for gram in [word, *(f"{word}  "[i:i + 3] for i in range(len(word)))]:
-            h = int.from_bytes(hashlib.blake2b(gram.encode(), digest_size=8).digest(), "big")
-            vector[h % dimensions] += (1.0 if h >> 63 else -1.0) * (3.0 if gram == word else 1.0)
-    norm = math.sqrt(sum(x * x for x in vector)) or 1.0
-    return tuple(x / norm for x in vector)
-
-
-# ---------------------------------------------------------------------------------------------- state
-
-
-class State:
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.gate = threading.Condition()
-        self.generation = 0
-        self.inflight = 0
-        self.reset()
-
-    def reset(self):
-        with self.lock:
-            self.counters = collections.Counter()
-            self.kept = collections.deque(maxlen=400)
-            self.largest: dict = {"tokens": 0}
-            self.bad_forms: list[str] = []
-            self.seen: set[str] = set()
-
-    def count(self, name: str, n: int = 1):
-        with self.lock:
-            self.counters[name] += n
-
-    def first_time(self, key: str) -> bool:
-        with self.lock:
-            if key in self.seen:
-                return False
-            self.seen.add(key)
-            return True
-
-    def record(self, body: dict, tokens: int):
-        with self.lock:
-            self.counters["chat"] += 1
-            self.counters["chat_stream"] += bool(body.get("stream"))
-            self.kept.append({"time": time.time(), "tokens": tokens, "body": body})
-            if tokens > self.largest["tokens"]:
-                self.largest = {"tokens": tokens, "messages": len(body.get("messages", [])), "model": body.get("model")}
-            if problem := ill_formed(body.get("messages", [])):
-                self.bad_forms.append(problem)
-
-    def release(self):
-        with self.gate:
-            self.generation += 1
-            self.gate.notify_all()
-
-
-def ill_formed(messages: list[dict]) -> str | None:
-    """What the real API refuses: a tool call without exactly one result right after it, or the reverse."""
-    i = 0
-    while i < len(messages):
-        m = messages[i]
-        i += 1
-        if m.get("role") == "tool":
-            return f"message {i - 1} is a tool result without its call"
-        wanted = [c.get("id") for c in m.get("tool_calls") or []]
-        got = []
-        while wanted and i < len(messages) and messages[i].get("role") == "tool":
-            got.append(messages[i].get("tool_call_id"))
-            i += 1
-        if sorted(map(str, wanted)) != sorted(map(str, got)):
-            return f"calls {wanted} were followed by the results {got}"
-    return None
-
-
-STATE = State()
-
-# ---------------------------------------------------------------------------------------------- HTTP
 
 
 class ClientGone(Exception):

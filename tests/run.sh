@@ -93,7 +93,7 @@ rust_tests() {
 ! wants sdk || run "official SDKs" "$tools" tests/sdk/run.py
 ! wants api || run "API tests of letta-client 1.12.1" "$tools" tests/sdk/api_suite/run.py
 ! wants behaviour || run "behaviour" "$tools" -m pytest -q tests/behaviour
-! wants recall || run "the bargain of sleep-time" "$tools" tests/sleep/bargain.py
+! wants recall || run "token cost of sleep-time" "$tools" tests/sleeptime/token_cost.py
 ! wants recall || run "plant and recall" "$tools" tests/recall/plant_and_recall.py --messages 120 --window 6000
 ! wants crash || run "kill -9" "$tools" tests/crash/kill9.py --requests 60 --kills 4
 ! wants crash || run "checker of the swarm" "$tools" -m pytest -q tests/crash

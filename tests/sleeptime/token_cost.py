@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What sleep-time compute saves and costs in tokens.
 
-    python3 tests/sleep/bargain.py [--turns 40] [--queries 10] [--frequency 5] [--forget]
+    python3 tests/sleeptime/token_cost.py [--turns 40] [--queries 10] [--frequency 5] [--forget]
 
 `--forget` gives the companion `message_buffer_autoclear`: it begins each time with the blocks alone, without the
 transcripts of the times before.
@@ -11,7 +11,7 @@ many tokens does the answering path take for a query when the whole context is i
 has condensed it into memory blocks before, and what does the condensing cost?
 
 The context is a conversation: in every turn the user tells a page with one fact in it. The queries ask for the facts. The
-model is a rule (below), so this measures the server and the shape of the bargain and not how well a model condenses:
+model is a rule (below), so this measures the server and what the companion takes off the answering path and not how well a model condenses:
 
 * the answering model says "Noted.", and answers a query with the fact if that stands anywhere in its prompt;
 * the companion's model writes the facts of the transcript that it is told into a block with one call, then finishes.
@@ -21,6 +21,7 @@ Tokens are what such a provider would count (`mock_openai.py`), as the server re
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import re
@@ -34,6 +35,8 @@ sys.path[:0] = [str(TESTS / "lib"), str(TESTS)]
 
 import httpx  # noqa: E402
 import mock_openai  # noqa: E402
+from mock_parts.rule import call_arguments, tools_of  # noqa: E402
+from mock_parts.tokens import text_of  # noqa: E402
 from testkit.postgres import fresh_database  # noqa: E402
 from testkit.server import EngramServer  # noqa: E402
 
@@ -53,17 +56,17 @@ def page(rng: random.Random, room: int, code: str) -> str:
 
 def decide(request: dict) -> tuple[str, object]:
     """Both models in one: the companion is the one that is offered an end to its edits."""
-    texts = [mock_openai.text_of(m.get("content")) for m in request["messages"]]
-    tools = mock_openai.tools_of(request)
+    texts = [text_of(m.get("content")) for m in request["messages"]]
+    tools = tools_of(request)
     said = next(m for m in reversed(request["messages"]) if m["role"] == "user")
-    said = mock_openai.text_of(said["content"])
+    said = text_of(said["content"])
     if "memory_finish_edits" in tools:
         edits = sum(bool(m.get("tool_calls")) for m in request["messages"][-2:])
         if edits == 0:
             lines = "\n".join(f"The code of room {room} is {code}." for room, code in FACT.findall(said))
-            arguments = mock_openai.json.dumps({"label": "rooms", "new_string": lines})
-            return "call", ("memory_insert", mock_openai.call_arguments(arguments, tools["memory_insert"], True))
-        return "call", ("memory_finish_edits", mock_openai.call_arguments("{}", tools["memory_finish_edits"], False))
+            arguments = json.dumps({"label": "rooms", "new_string": lines})
+            return "call", ("memory_insert", call_arguments(arguments, tools["memory_insert"], True))
+        return "call", ("memory_finish_edits", call_arguments("{}", tools["memory_finish_edits"], False))
     asked = re.search(QUERY.format(r"(\d+)").replace("?", r"\?"), said)
     if not asked:
         return "text", "Noted."
@@ -120,7 +123,7 @@ def main() -> None:
     threading.Thread(target=model.serve_forever, daemon=True).start()
     env = {"OPENAI_API_KEY": "mock-key", "OPENAI_BASE_URL": f"http://127.0.0.1:{model.server_port}/v1"}
     with contextlib.ExitStack() as stack:
-        pg = stack.enter_context(fresh_database("bargain")) if os.environ.get("ENGRAM_TEST_PG_URI") else None
+        pg = stack.enter_context(fresh_database("token_cost")) if os.environ.get("ENGRAM_TEST_PG_URI") else None
         server = stack.enter_context(EngramServer(env=env, pg_uri=pg))
         api = stack.enter_context(contextlib.closing(Api(base_url=server.url, timeout=60, trust_env=False)))
         awake, sleeper = api.agent(False), api.agent(True)

@@ -1,7 +1,7 @@
 //! Runs: what agents are asked to do.
 
 use engram_core::ports::{NewRun, Runs};
-use engram_domain::{AgentId, BusyPolicy, ConversationId, Run, RunId, RunInput};
+use engram_domain::{AgentId, BusyPolicy, ConversationId, RequestKey, Run, RunId, RunInput, RunType};
 use engram_engine::{RunStream, SubmitError};
 use serde_json::json;
 
@@ -24,16 +24,16 @@ impl Target {
 }
 
 /// A run to be accepted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunSpec {
     /// What is asked of the agent.
     pub input: RunInput,
-    /// `run_type` of the run's metadata.
-    pub run_type: &'static str,
+    /// What begins it.
+    pub run_type: RunType,
     /// Whether nobody waits.
     pub background: bool,
     /// The same key is the same run.
-    pub keys: Vec<String>,
+    pub keys: Vec<RequestKey>,
     /// Where to report its end.
     pub callback_url: Option<String>,
     /// What becomes of it while the agent is busy; what the agent's own policy says when absent.
@@ -52,7 +52,7 @@ pub fn new_run(app: &App, target: Target, spec: RunSpec) -> NewRun {
         conversation_id: target.conversation_id,
         input: spec.input,
         background: spec.background,
-        run_type: spec.run_type.to_owned(),
+        run_type: spec.run_type,
         metadata: json!({}),
         callback_url: spec.callback_url,
         keys: spec.keys,

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engram_core::ports::StoreError;
-use engram_domain::Json;
+use engram_domain::{Json, RunErrorKind};
 use engram_engine::{CommandError, RunError, SubmitError};
 use engram_store::messages::MessagePageError;
 use serde_json::json;
@@ -130,28 +130,37 @@ impl ApiError {
 
     /// A run that failed while the caller waited. The error's message is fit for the caller's eyes.
     pub fn run(error: &RunError) -> Self {
-        match (error.kind.as_str(), error.about) {
-            ("pending_approval", Some(request)) => Self::pending_approval(request),
-            ("no_pending_approval", _) => Self::bad_request(&error.message),
-            ("not_found", _) => Self::new(StatusCode::NOT_FOUND, &error.message),
+        match (&error.kind, error.about) {
+            (RunErrorKind::PendingApproval, Some(request)) => Self::pending_approval(request),
+            (RunErrorKind::NoPendingApproval, _) => Self::bad_request(&error.message),
+            (RunErrorKind::NotFound, _) => Self::new(StatusCode::NOT_FOUND, &error.message),
             (kind, _) => Self::llm(kind, &error.message),
         }
     }
 
-    /// A model call that failed. `kind` is `RunError::kind`.
-    pub fn llm(kind: &str, message: &str) -> Self {
+    /// A run that failed by what it called: a model, or an MCP server. Everything else is our fault.
+    pub fn llm(kind: &RunErrorKind, message: &str) -> Self {
+        use RunErrorKind as K;
         let (status, title) = match kind {
-            "llm_bad_request" => (StatusCode::BAD_REQUEST, "The request to the LLM was invalid."),
-            "llm_authentication" => (StatusCode::UNAUTHORIZED, "Authentication with the LLM provider failed."),
-            "llm_insufficient_credits" => (StatusCode::PAYMENT_REQUIRED, "The LLM provider account has no credit."),
-            "bedrock_permission_denied" => (StatusCode::FORBIDDEN, "The LLM provider denied permission."),
-            "llm_rate_limit" => (StatusCode::TOO_MANY_REQUESTS, "The LLM provider's rate limit was exceeded."),
-            "llm_timeout" => (StatusCode::GATEWAY_TIMEOUT, "The LLM request timed out."),
-            "llm_error" => (StatusCode::BAD_GATEWAY, "An error occurred with the LLM request."),
-            "mcp_connection_error" => (StatusCode::BAD_GATEWAY, "An MCP server could not be reached."),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
+            K::LlmBadRequest => (StatusCode::BAD_REQUEST, "The request to the LLM was invalid."),
+            K::LlmAuthentication => (StatusCode::UNAUTHORIZED, "Authentication with the LLM provider failed."),
+            K::LlmInsufficientCredits => (StatusCode::PAYMENT_REQUIRED, "The LLM provider account has no credit."),
+            K::BedrockPermissionDenied => (StatusCode::FORBIDDEN, "The LLM provider denied permission."),
+            K::LlmRateLimit => (StatusCode::TOO_MANY_REQUESTS, "The LLM provider's rate limit was exceeded."),
+            K::LlmTimeout => (StatusCode::GATEWAY_TIMEOUT, "The LLM request timed out."),
+            K::LlmError => (StatusCode::BAD_GATEWAY, "An error occurred with the LLM request."),
+            K::McpConnection => (StatusCode::BAD_GATEWAY, "An MCP server could not be reached."),
+            K::Internal
+            | K::NotFound
+            | K::Interrupted
+            | K::Cancelled
+            | K::RequiresApproval
+            | K::PendingApproval
+            | K::NoPendingApproval
+            | K::Other(_) => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
         };
-        let body = json!({ "error": { "type": kind, "message": title, "detail": message }, "detail": message });
+        let body =
+            json!({ "error": { "type": kind.as_str(), "message": title, "detail": message }, "detail": message });
         Self { status, body, retry_after: None, repeatable: false }
     }
 
@@ -287,7 +296,7 @@ mod tests {
           "detail": "Agent with ID agent-1 not found"
         }
         "#);
-        insta::assert_json_snapshot!(ApiError::llm("llm_rate_limit", "slow down").body(), @r#"
+        insta::assert_json_snapshot!(ApiError::llm(&RunErrorKind::LlmRateLimit, "slow down").body(), @r#"
         {
           "error": {
             "type": "llm_rate_limit",

@@ -6,7 +6,7 @@ use axum::{
     Json as AxumJson,
     response::{IntoResponse, Response},
 };
-use engram_domain::{Message, RunId};
+use engram_domain::{Message, RunId, RunType};
 use engram_engine::{RunEnd, RunStream, StreamEvent};
 
 use crate::app::{
@@ -32,7 +32,7 @@ pub async fn answer(
     caller: Caller,
     key: &IdempotencyKey,
 ) -> Result<Response, ApiError> {
-    let mut run = new_run(app, target, request.run("send_message", key.0.as_deref())?);
+    let mut run = new_run(app, target, request.run(RunType::SendMessage, key.0.as_deref())?);
     // Nobody would see the pieces.
     run.input.stream_tokens = false;
     let stream = submit(app, run).await?;
@@ -48,7 +48,7 @@ pub async fn answer_streaming(
     key: &IdempotencyKey,
 ) -> Result<Response, ApiError> {
     let background = request.background.unwrap_or_default();
-    let spec = RunSpec { background, ..request.run("send_message_streaming", key.0.as_deref())? };
+    let spec = RunSpec { background, ..request.run(RunType::SendMessageStreaming, key.0.as_deref())? };
     let stream = submit(app, new_run(app, target, spec)).await?;
     let mut converter = Converter::new(stream.run_id(), caller, request.options());
     if background {

@@ -8,7 +8,9 @@
 //! that is kept as JSONB ([`message::Content`], [`config`], [`rule::ToolRule`]) reads leniently
 //! (unknown members are ignored, missing ones get a default) and writes strictly.
 //!
-//! To add one more noun: a file with its struct, an id in [`ids`], and a line here.
+//! To add one more noun: a file with its struct, an id in [`ids`], and a line here. To add what may begin a run: a line in
+//! [`run_type`]; a kind of error: a line in [`run_error`], and its HTTP status in the binary's `http/error.rs`; a key under
+//! which a request is known when it comes again: a kind and a constructor in [`request_key`].
 
 pub mod agent;
 pub mod archive;
@@ -18,9 +20,13 @@ pub mod conversation;
 pub mod group;
 pub mod ids;
 pub mod message;
+pub mod request_key;
 pub mod rule;
 pub mod run;
+pub mod run_error;
+pub mod run_type;
 pub mod schedule;
+mod spelling;
 pub mod step;
 pub mod tenant;
 pub mod tool;
@@ -33,8 +39,11 @@ pub use conversation::Conversation;
 pub use group::{Group, ManagerConfig, ManagerType};
 pub use ids::*;
 pub use message::{Content, Message, Part, Role, ToolCall, ToolReturn, ToolStatus};
+pub use request_key::{KeyKind, RequestKey};
 pub use rule::ToolRule;
 pub use run::{BusyPolicy, Run, RunInput, RunStatus, StopReason, Usage};
+pub use run_error::RunErrorKind;
+pub use run_type::RunType;
 pub use schedule::{Schedule, When};
 pub use step::{Step, StepStatus};
 pub use tenant::{DEFAULT_ORGANIZATION, DEFAULT_USER, Scope};

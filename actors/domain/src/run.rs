@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, ConversationId, Json, Part, Role, RunId, Time};
+use crate::{AgentId, ConversationId, Json, Part, Role, RunErrorKind, RunId, RunType, Time};
 
 /// Where a run is. Spelled as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -309,8 +309,8 @@ pub struct Run {
     pub input: RunInput,
     /// Whether the caller did not wait for it.
     pub background: bool,
-    /// Which route started it: `send_message`, `send_message_streaming`, `send_message_async`, …
-    pub run_type: String,
+    /// What began it.
+    pub run_type: RunType,
     /// Free-form data of the caller.
     pub metadata: Json,
     /// Where to report its end.
@@ -319,9 +319,9 @@ pub struct Run {
     pub interrupts: bool,
     /// What went wrong, in words for the caller.
     pub error: Option<String>,
-    /// What kind of error that is (`llm_timeout`, `internal_error`, …), so that whoever asks again gets the same
-    /// answer. None for runs that ended while no actor drove them.
-    pub error_kind: Option<String>,
+    /// What kind of error that is, so that whoever asks again gets the same answer. None for runs that ended while no
+    /// actor drove them.
+    pub error_kind: Option<RunErrorKind>,
     /// How often it was begun since its last committed step. More than [`MAX_ATTEMPTS`] and it fails.
     pub attempts: i32,
     /// Model calls so far.

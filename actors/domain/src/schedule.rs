@@ -70,10 +70,3 @@ pub struct Schedule {
     /// When it was created.
     pub created_at: Time,
 }
-
-impl Schedule {
-    /// The name of the run of one time: whoever makes it, and however often, there is one.
-    pub fn run_key(id: ScheduleId, due: Time) -> String {
-        format!("schedule:{id}:{}", due.timestamp_millis())
-    }
-}

@@ -15,7 +15,7 @@ use engram_core::{
     ports::{GroupRun, LoggedEvent, Owner, Peer, StoreError},
     step::{RunEnd, RunError},
 };
-use engram_domain::{AgentId, ConversationId, MessageId, Run, RunId, RunStatus, StopReason};
+use engram_domain::{AgentId, ConversationId, MessageId, Run, RunErrorKind, RunId, RunStatus, StopReason};
 use futures::StreamExt;
 use tokio::time::timeout;
 
@@ -353,7 +353,7 @@ impl RunStream {
     }
 
     fn deleted(&self) -> Place {
-        let error = RunError::new("not_found", "The agent was deleted during the run.");
+        let error = RunError::new(RunErrorKind::NotFound, "The agent was deleted during the run.");
         let end = RunEnd {
             run_id: self.run,
             agent_id: AgentId(self.conversation.0),
@@ -382,9 +382,10 @@ fn read(kept: LoggedEvent) -> Option<(i64, StreamEvent)> {
 
 /// The end of a run as its row tells it.
 fn ended(row: &Run) -> StreamEvent {
-    let error = row.error.as_ref().map(|message| {
-        RunError::new(row.error_kind.clone().unwrap_or_else(|| "internal_error".into()), message.clone())
-    });
+    let error = row
+        .error
+        .as_ref()
+        .map(|message| RunError::new(row.error_kind.clone().unwrap_or(RunErrorKind::Internal), message.clone()));
     StreamEvent::Ended(Box::new(RunEnd {
         run_id: row.id,
         agent_id: row.agent_id,

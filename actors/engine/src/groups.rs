@@ -23,7 +23,9 @@ use engram_core::{
     },
     step::{RunEnd, RunError},
 };
-use engram_domain::{AgentId, Group, GroupId, ManagerConfig, RunId, RunInput, StopReason, Usage};
+use engram_domain::{
+    AgentId, Group, GroupId, KeyKind, ManagerConfig, RequestKey, RunErrorKind, RunId, RunInput, StopReason, Usage,
+};
 use futures::FutureExt;
 use turn::{Tally, member_input, turn};
 
@@ -89,7 +91,7 @@ async fn accept(inner: &Arc<Inner>, run: &GroupRun, max_queue: i64) -> Result<Op
             Ok(None)
         }
         GroupAccepted::Known(known, input) => {
-            let by_key = run.key.as_ref().is_some_and(|key| key.starts_with("key:"));
+            let by_key = run.key.as_ref().and_then(RequestKey::kind) == Some(KeyKind::Idempotency);
             if by_key && !input.asks_the_same(&run.input) {
                 return Err(SubmitError::KeyReused);
             }
@@ -117,7 +119,7 @@ pub(crate) fn drive(inner: &Arc<Inner>, group: GroupId, heard: Option<RunId>) {
         let words = loop {
             match lead(&inner, group).await {
                 Ok(()) => {}
-                Err(_) if stops(&inner) => break RunError::new("interrupted", STOPPING),
+                Err(_) if stops(&inner) => break RunError::new(RunErrorKind::Interrupted, STOPPING),
                 Err(error) => {
                     metrics::error("group");
                     tracing::warn!(%error, %group, "a group cannot be driven; it is tried again in a moment");
@@ -127,7 +129,7 @@ pub(crate) fn drive(inner: &Arc<Inner>, group: GroupId, heard: Option<RunId>) {
             }
             // What came since is looked at before anybody is told that nothing comes.
             if let Some((_, stage)) = inner.stages.remove_if(&group, |_, stage| !stage.again) {
-                tell(&inner, stage, &RunError::new("not_found", GONE));
+                tell(&inner, stage, &RunError::new(RunErrorKind::NotFound, GONE));
                 return;
             }
             if let Some(mut stage) = inner.stages.get_mut(&group) {
@@ -192,7 +194,7 @@ async fn persist(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreErro
         };
         let now = inner.ports.clock.now();
         inner.ports.store.end_group_run(run, StopReason::Error, Some(&words), now).await?;
-        over(inner, run, end(run, StopReason::Error, Some(RunError::new("internal_error", FAILED))));
+        over(inner, run, end(run, StopReason::Error, Some(RunError::new(RunErrorKind::Internal, FAILED))));
         return Ok(());
     }
 }
@@ -211,7 +213,7 @@ async fn play(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreError> 
     let mut tally = Tally::default();
     let outcome = match policy(scene) {
         Some(policy) => perform(inner, scene, policy, &mut tally).await?,
-        None => Some(RunError::new("internal_error", "The group's agents do not speak in turns.")),
+        None => Some(RunError::new(RunErrorKind::Internal, "The group's agents do not speak in turns.")),
     };
     let reason = if outcome.is_some() { StopReason::Error } else { StopReason::EndTurn };
     // Also of a conversation in which others spoke.
@@ -272,7 +274,7 @@ async fn perform(
     while let Next::Ask { to, messages, decisions, tools, aloud } = play.next() {
         // Deleting the group is how its conversation is stopped.
         if !inner.ports.store.group_run_is_open(scene.run.id).await? {
-            outcome = Some(RunError::new("not_found", GONE));
+            outcome = Some(RunError::new(RunErrorKind::NotFound, GONE));
             break;
         }
         let input = RunInput { messages, decisions, client_tools: tools, ..member_input(scene) };

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use engram_core::ports::LlmErrorKind;
-use engram_domain::{Run, RunId, RunStatus, StepId, StopReason, Time, Tool};
+use engram_domain::{Run, RunErrorKind, RunId, RunStatus, StepId, StopReason, Time, Tool};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use tracing::{
     Span,
@@ -110,11 +110,12 @@ pub fn llm_call(
     if let Some(first) = first_token {
         histogram!(LLM_FIRST_TOKEN, "provider" => provider.clone(), "model" => model.clone()).record(first);
     }
-    histogram!(LLM_SECONDS, "provider" => provider, "model" => model, "outcome" => llm_outcome(outcome)).record(took);
+    let word = outcome.map_or_else(LlmErrorKind::as_str, |()| "ok");
+    histogram!(LLM_SECONDS, "provider" => provider, "model" => model, "outcome" => word).record(took);
     if let Err(kind) = outcome
         && kind != LlmErrorKind::Cancelled
     {
-        error(kind.as_str());
+        error(RunErrorKind::from(kind).to_string());
     }
 }
 
@@ -164,8 +165,8 @@ pub fn recovered(runs: u64) {
 }
 
 /// Something went wrong that no other function here counts. `kind` is one of a handful of words.
-pub fn error(kind: &'static str) {
-    counter!(ERRORS, "kind" => kind).increment(1);
+pub fn error(kind: impl Into<metrics::SharedString>) {
+    counter!(ERRORS, "kind" => kind.into()).increment(1);
 }
 
 /// A duty was performed.
@@ -241,23 +242,6 @@ pub fn llm_span(parent: &Span, provider: &str, model: &str) -> Span {
 /// The span of a tool call, below its step's.
 pub fn tool_span(parent: &Span, tool: &Tool) -> Span {
     info_span!(parent: parent, "tool", name = tool.name)
-}
-
-/// The outcome of a model call, finer than the API's `error.type`.
-fn llm_outcome(outcome: Result<(), LlmErrorKind>) -> &'static str {
-    match outcome {
-        Ok(()) => "ok",
-        Err(LlmErrorKind::BadRequest) => "bad_request",
-        Err(LlmErrorKind::Authentication) => "authentication",
-        Err(LlmErrorKind::InsufficientCredits) => "insufficient_credits",
-        Err(LlmErrorKind::RateLimit) => "rate_limit",
-        Err(LlmErrorKind::ContextOverflow) => "context_overflow",
-        Err(LlmErrorKind::Timeout) => "timeout",
-        Err(LlmErrorKind::UnknownModel) => "unknown_model",
-        Err(LlmErrorKind::InvalidResponse) => "invalid_response",
-        Err(LlmErrorKind::Server) => "server",
-        Err(LlmErrorKind::Cancelled) => "cancelled",
-    }
 }
 
 /// Tools that come with the server by their name, all others by where they come from.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engram_core::ports::{Accepted, NewRun, Owner, Peer, StoreError};
-use engram_domain::{ConversationId, NodeId, Run, RunId, RunStatus, StopReason, run::BusyPolicy};
+use engram_domain::{ConversationId, KeyKind, NodeId, Run, RunId, RunStatus, StopReason, run::BusyPolicy};
 use tokio::sync::oneshot;
 use tracing::Span;
 
@@ -210,7 +210,7 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
     let (rev, owner, policy) = match store.accept_run(&new, inner.settings.node.id).await? {
         Accepted::Stored { rev, owner, policy } => (rev, owner, policy),
         Accepted::Known(known) => {
-            let by_key = new.keys.iter().any(|key| key.starts_with("key:"));
+            let by_key = new.keys.iter().any(|key| key.kind() == Some(KeyKind::Idempotency));
             if by_key && !known.input.asks_the_same(&new.input) {
                 return Err(SubmitError::KeyReused);
             }

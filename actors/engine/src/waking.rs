@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_core::step::RunError;
-use engram_domain::{ConversationId, StopReason};
+use engram_domain::{ConversationId, RunErrorKind, StopReason};
 
 use crate::{
     Inner,
@@ -50,7 +50,7 @@ async fn end_if_gone(inner: &Arc<Inner>, conversation: ConversationId) -> bool {
         return false;
     }
     for run in open {
-        let error = RunError::new("not_found", "The conversation was deleted.");
+        let error = RunError::new(RunErrorKind::NotFound, "The conversation was deleted.");
         if let Err(error) = orphans::end(inner, run, StopReason::Error, Some(error)).await {
             tracing::warn!(%error, %run, "a run of a deleted conversation could not be ended");
         }

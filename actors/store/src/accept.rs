@@ -160,7 +160,7 @@ pub(crate) async fn insert(
         .bind(run.conversation_id.0)
         .bind(AsJson(&run.input))
         .bind(run.background)
-        .bind(&run.run_type)
+        .bind(run.run_type.as_str())
         .bind(AsJson(&run.metadata))
         .bind(&run.callback_url)
         .bind(run.created_at)
@@ -171,7 +171,7 @@ pub(crate) async fn insert(
     let query = if run.keys.is_empty() {
         query
     } else {
-        query.bind(run.keys.iter().cloned().map(without_nul).collect::<Vec<_>>())
+        query.bind(run.keys.iter().map(|key| without_nul(key.to_string())).collect::<Vec<_>>())
     };
     query.fetch_optional(executor).await
 }

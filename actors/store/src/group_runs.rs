@@ -11,7 +11,7 @@ use engram_core::{
         store::{Claim, GroupAccepted},
     },
 };
-use engram_domain::{AgentId, Group, GroupId, NodeId, RunId, RunInput, StopReason, Time};
+use engram_domain::{AgentId, Group, GroupId, NodeId, RequestKey, RunId, RunInput, StopReason, Time};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -68,7 +68,7 @@ impl GroupRuns for Store {
         .bind(AsJson(&run.input))
         .bind(node.0)
         .bind(run.created_at)
-        .bind(run.key.as_deref())
+        .bind(run.key.as_ref().map(RequestKey::as_str))
         .bind(max_queue)
         .execute(&self.pool)
         .await
@@ -82,7 +82,7 @@ impl GroupRuns for Store {
              WHERE g.id = $1",
         )
         .bind(run.group_id.0)
-        .bind(run.key.as_deref())
+        .bind(run.key.as_ref().map(RequestKey::as_str))
         .fetch_optional(&self.pool)
         .await
         .map_err(db)?;
@@ -156,7 +156,13 @@ impl GroupRuns for Store {
         };
         tx.commit().await.map_err(db)?;
         let input: RunInput = row.input.parse("group_runs", "input", id)?;
-        let run = GroupRun { id, group_id: group.id, input, key: row.key, created_at: row.created_at };
+        let run = GroupRun {
+            id,
+            group_id: group.id,
+            input,
+            key: row.key.map(RequestKey::stored),
+            created_at: row.created_at,
+        };
         Ok(Claim::Taken(Box::new(GroupScene { run, group, members: cast.members, manager: cast.manager })))
     }
 

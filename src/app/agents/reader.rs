@@ -1,7 +1,10 @@
 //! The agent that reads a data source for another one, and is gone when it has.
 
 use engram_core::{absorb, ports::NewRun};
-use engram_domain::{Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json, RunId, RunInput, run::InputMessage};
+use engram_domain::{
+    Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json, RequestKey, RunId, RunInput, RunType,
+    run::InputMessage,
+};
 use engram_store::agents::NewEphemeral;
 use serde_json::json;
 
@@ -13,9 +16,6 @@ use super::{
     tools,
 };
 use crate::app::{App, Result};
-
-/// `run_type` of what it does: work in the background, as that of a companion.
-const RUN_TYPE: &str = "sleeptime";
 
 /// An agent that works passages of a source into a block of `main`, which has the blocks `have`.
 pub async fn make(
@@ -59,10 +59,10 @@ pub async fn make(
         conversation_id: id.default_conversation(),
         input: RunInput { messages: vec![message(main, text)], ..RunInput::default() },
         background: false,
-        run_type: RUN_TYPE.to_owned(),
+        run_type: RunType::SleepTime,
         metadata: facts.clone(),
         callback_url: None,
-        keys: vec![format!("read:{id}:{n}")],
+        keys: vec![RequestKey::source_part(id, n)],
         busy_policy: Some(BusyPolicy::Queue),
         max_queue: i64::MAX,
         // A queue goes by the time of creation.

@@ -1,7 +1,7 @@
 //! Runs on the wire: the superset of both generations.
 
 use engram_core::ports::NewRun;
-use engram_domain::{AgentId, DEFAULT_USER, Json, JsonMap, Message, Run, RunStatus, StopReason, Time, Usage};
+use engram_domain::{AgentId, DEFAULT_USER, Json, JsonMap, Message, Run, RunStatus, RunType, StopReason, Time, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -230,7 +230,7 @@ pub struct ResumeRequest {
 }
 
 /// The value of `metadata` as a run shows it: what the caller sent, and which route it was.
-fn run_metadata(own: &Json, run_type: &str, agent: AgentId) -> JsonMap {
+fn run_metadata(own: &Json, run_type: &RunType, agent: AgentId) -> JsonMap {
     let mut metadata = own.as_object().cloned().unwrap_or_default();
     metadata.insert("run_type".into(), json!(run_type));
     metadata.insert("job_type".into(), json!(run_type));
@@ -254,7 +254,7 @@ mod tests {
             conversation_id: agent.default_conversation(),
             input: RunInput::default(),
             background: true,
-            run_type: "send_message_async".into(),
+            run_type: RunType::SendMessageAsync,
             metadata: Json::Null,
             callback_url: None,
             keys: vec![],

@@ -1,7 +1,7 @@
 //! The text of a stream: one JSON object a frame.
 
 use bytes::Bytes;
-use engram_domain::RunId;
+use engram_domain::{RunErrorKind, RunId};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub fn ping(run: RunId, at: engram_domain::Time, id: Uuid) -> Bytes {
 }
 
 /// What went wrong, for 1.x clients.
-pub fn error_message(run: RunId, kind: &str, message: &str, seq_id: Option<i64>) -> Bytes {
+pub fn error_message(run: RunId, kind: &RunErrorKind, message: &str, seq_id: Option<i64>) -> Bytes {
     error(&json!({
         "message_type": "error_message",
         "run_id": run,
@@ -66,12 +66,12 @@ pub fn old_error(message: &str) -> Bytes {
     error(&json!({ "error": { "message": message } }))
 }
 
-fn title(kind: &str) -> &'static str {
+fn title(kind: &RunErrorKind) -> &'static str {
     match kind {
-        "llm_timeout" => "The LLM request timed out.",
-        "llm_rate_limit" => "The LLM provider's rate limit was exceeded.",
-        "llm_authentication" => "Authentication with the LLM provider failed.",
-        "internal_error" => "An internal error occurred while the agent was working.",
+        RunErrorKind::LlmTimeout => "The LLM request timed out.",
+        RunErrorKind::LlmRateLimit => "The LLM provider's rate limit was exceeded.",
+        RunErrorKind::LlmAuthentication => "Authentication with the LLM provider failed.",
+        RunErrorKind::Internal => "An internal error occurred while the agent was working.",
         _ => "An error occurred with the LLM request.",
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engram_core::ports::Delta;
 use engram_domain::{
-    AgentId, Content, ConversationId, Message, MessageId, Role, RunId, RunStatus, StepId, StopReason, ToolCall,
-    ToolReturn, ToolStatus, Usage, message::Reasoning,
+    AgentId, Content, ConversationId, Message, MessageId, Role, RunErrorKind, RunId, RunStatus, StepId, StopReason,
+    ToolCall, ToolReturn, ToolStatus, Usage, message::Reasoning,
 };
 use engram_engine::{RunEnd, RunError, StreamEvent};
 use uuid::Uuid;
@@ -87,7 +87,7 @@ pub fn ended(stop_reason: StopReason, error: Option<(&str, &str)>) -> StreamEven
         usage: Usage { completion_tokens: 20, prompt_tokens: 100, ..Usage::default() },
         step_count: 1,
         context_tokens: 120,
-        error: error.map(|(kind, message)| RunError::new(kind, message)),
+        error: error.map(|(kind, message)| RunError::new(RunErrorKind::parse(kind), message)),
     }))
 }
 

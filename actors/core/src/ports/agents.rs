@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engram_domain::{
-    Agent, AgentId, Content, Json, Message, RunId, RunInput, Time, run::BusyPolicy, run::InputMessage,
+    Agent, AgentId, Content, Json, Message, RequestKey, RunId, RunInput, RunType, Time, run::BusyPolicy,
+    run::InputMessage,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +25,12 @@ pub struct AgentMessage {
     pub to: AgentId,
     /// What it says.
     pub text: String,
-    /// A name that is the same whenever this very message is sent again, so that it arrives once.
-    pub key: String,
+    /// The same whenever this very message is sent again, so that it arrives once.
+    pub key: RequestKey,
     /// Agents that wait, each for the next, and the last of them for the answer to this.
     pub chain: Vec<AgentId>,
-    /// `run_type` of the run that it becomes.
-    pub run_type: &'static str,
+    /// What the run that it becomes is begun by.
+    pub run_type: RunType,
 }
 
 impl AgentMessage {
@@ -47,7 +48,7 @@ impl AgentMessage {
             conversation_id: self.to.default_conversation(),
             input: RunInput { messages: vec![message], chain: self.chain, ..RunInput::default() },
             background: false,
-            run_type: self.run_type.to_owned(),
+            run_type: self.run_type,
             metadata: Json::Object(engram_domain::JsonMap::new()),
             callback_url: None,
             keys: vec![self.key],

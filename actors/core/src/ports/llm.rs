@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use engram_domain::{Json, LlmConfig, Part, ToolCall, Usage, message::Reasoning};
+use engram_domain::{Json, LlmConfig, Part, RunErrorKind, ToolCall, Usage, message::Reasoning};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
@@ -166,15 +166,34 @@ pub enum LlmErrorKind {
 }
 
 impl LlmErrorKind {
-    /// `error.type` in the answers of the API.
+    /// Its spelling in metrics, which are finer than the API's `error.type`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::BadRequest | Self::ContextOverflow | Self::UnknownModel => "llm_bad_request",
-            Self::Authentication => "llm_authentication",
-            Self::InsufficientCredits => "llm_insufficient_credits",
-            Self::RateLimit => "llm_rate_limit",
-            Self::Timeout => "llm_timeout",
-            Self::InvalidResponse | Self::Server | Self::Cancelled => "llm_error",
+            Self::BadRequest => "bad_request",
+            Self::Authentication => "authentication",
+            Self::InsufficientCredits => "insufficient_credits",
+            Self::RateLimit => "rate_limit",
+            Self::ContextOverflow => "context_overflow",
+            Self::Timeout => "timeout",
+            Self::UnknownModel => "unknown_model",
+            Self::InvalidResponse => "invalid_response",
+            Self::Server => "server",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl From<LlmErrorKind> for RunErrorKind {
+    /// What a run that ends with such a failure says.
+    fn from(kind: LlmErrorKind) -> Self {
+        use LlmErrorKind as K;
+        match kind {
+            K::BadRequest | K::ContextOverflow | K::UnknownModel => Self::LlmBadRequest,
+            K::Authentication => Self::LlmAuthentication,
+            K::InsufficientCredits => Self::LlmInsufficientCredits,
+            K::RateLimit => Self::LlmRateLimit,
+            K::Timeout => Self::LlmTimeout,
+            K::InvalidResponse | K::Server | K::Cancelled => Self::LlmError,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_domain::{
-    Content, Message, Role, Run, RunStatus, StopReason, ToolCall, ToolReturn, ToolStatus,
+    Content, Message, Role, Run, RunErrorKind, RunStatus, StopReason, ToolCall, ToolReturn, ToolStatus,
     run::{Decision, InputMessage, MAX_ATTEMPTS},
 };
 
@@ -58,14 +58,14 @@ fn begin(state: &mut State, interrupts: bool, env: &Env<'_>) -> Vec<Effect> {
                 "The agent is waiting for approval of a tool call: answer request {} before sending a new message.",
                 request.id
             );
-            let error = RunError { about: Some(request.id), ..RunError::new("pending_approval", message) };
+            let error = RunError { about: Some(request.id), ..RunError::new(RunErrorKind::PendingApproval, message) };
             return finish::fail(state, StopReason::Error, error, env);
         } else {
             return decide(state, &request, &input.decisions, env);
         }
     }
     if !input.decisions.is_empty() && input.messages.is_empty() {
-        let error = RunError::new("no_pending_approval", "No tool call is waiting for approval.");
+        let error = RunError::new(RunErrorKind::NoPendingApproval, "No tool call is waiting for approval.");
         return finish::fail(state, StopReason::Error, error, env);
     }
     // A run that ended while nobody drove it may have left calls open; no model takes those.
@@ -222,8 +222,10 @@ fn resume(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     recall_calls(state, Some(run_id));
     let open = open_calls::find(state);
     if attempts > MAX_ATTEMPTS {
-        let error =
-            RunError::new("internal_error", format!("The run was interrupted {MAX_ATTEMPTS} times and is given up."));
+        let error = RunError::new(
+            RunErrorKind::Internal,
+            format!("The run was interrupted {MAX_ATTEMPTS} times and is given up."),
+        );
         return finish::fail(state, StopReason::Error, error, env);
     }
     state.ensure_prompt(false, env);

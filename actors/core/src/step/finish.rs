@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_domain::{Content, Message, Role, RunId, RunStatus, Step, StepStatus, StopReason};
+use engram_domain::{Content, Message, Role, RunErrorKind, RunId, RunStatus, Step, StepStatus, StopReason};
 
 use super::{
     Effect, Env, RunEnd, RunError, State, buffer, open_calls, results, shrink,
@@ -53,7 +53,7 @@ pub(super) fn end_with(
 
 /// The run ends with an error before or between steps.
 pub(super) fn fail(state: &mut State, reason: StopReason, error: RunError, env: &Env<'_>) -> Vec<Effect> {
-    let fresh = if error.kind == "pending_approval" {
+    let fresh = if error.kind == RunErrorKind::PendingApproval {
         Vec::new()
     } else {
         open_calls::close(state, "The run failed before this tool returned.", env)

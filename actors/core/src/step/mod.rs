@@ -31,7 +31,7 @@ mod window;
 use std::sync::Arc;
 
 use engram_domain::{
-    AgentId, Message, MessageId, Run, RunId, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
+    AgentId, Message, MessageId, Run, RunErrorKind, RunId, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
 };
 
 use crate::ports::{ChatReply, ChatRequest, Commit, Ids, LlmError, ToolOutcome, tools::ToolContext};
@@ -145,8 +145,8 @@ pub enum Effect {
 /// What went wrong with a run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RunError {
-    /// `llm_timeout`, `llm_rate_limit`, …, or `internal_error`.
-    pub kind: String,
+    /// What kind of error.
+    pub kind: RunErrorKind,
     /// In words for the caller.
     pub message: String,
     /// The message that it is about: the request for approval that stands in the way.
@@ -155,8 +155,8 @@ pub struct RunError {
 
 impl RunError {
     /// An error that is about no message.
-    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind: kind.into(), message: message.into(), about: None }
+    pub fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), about: None }
     }
 }
 

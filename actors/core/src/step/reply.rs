@@ -1,6 +1,6 @@
 //! What the model answered, or that it did not.
 
-use engram_domain::{Content, JsonMap, Message, Role, StopReason, ToolCall, message::Reasoning};
+use engram_domain::{Content, JsonMap, Message, Role, RunErrorKind, StopReason, ToolCall, message::Reasoning};
 
 use super::{
     Effect, Env, RunError, State, act, finish,
@@ -77,7 +77,7 @@ pub(super) fn failed(state: &mut State, attempt: u64, error: &LlmError, took_ns:
         LlmErrorKind::ContextOverflow => StopReason::MaxTokensExceeded,
         _ => StopReason::LlmApiError,
     };
-    let cause = RunError::new(error.kind.as_str(), error.message.clone());
+    let cause = RunError::new(error.kind.into(), error.message.clone());
     finish::fail_step(state, reason, cause, &step, took_ns, env)
 }
 
@@ -100,8 +100,10 @@ fn nothing_said(
     env: &Env<'_>,
 ) -> Vec<Effect> {
     if reply.truncated {
-        let error =
-            RunError::new("llm_error", "The model used up max_tokens before it said anything. Raise max_tokens.");
+        let error = RunError::new(
+            RunErrorKind::LlmError,
+            "The model used up max_tokens before it said anything. Raise max_tokens.",
+        );
         return finish::fail_step(state, StopReason::MaxTokensExceeded, error, &step, facts.llm_ns, env);
     }
     let Some(turn) = &mut state.turn else { return Vec::new() };
@@ -112,7 +114,7 @@ fn nothing_said(
     if turn.empty <= EMPTY_RETRIES {
         return shrink::then_call(state, env);
     }
-    let error = RunError::new("llm_error", "The model answered with nothing, repeatedly.");
+    let error = RunError::new(RunErrorKind::LlmError, "The model answered with nothing, repeatedly.");
     finish::fail_step(state, StopReason::InvalidLlmResponse, error, &step, facts.llm_ns, env)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_domain::{CompactionSettings, Content, Message, MessageId, Role, StopReason};
+use engram_domain::{CompactionSettings, Content, Message, MessageId, Role, RunErrorKind, StopReason};
 
 use super::{
     CommandResult, Effect, Env, RunError, State, finish,
@@ -44,7 +44,7 @@ pub(super) fn then_call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     let fixed = used - state.window.tokens() - state.summary.as_ref().map_or(0, |m| m.tokens.unsigned_abs() as usize);
     if fixed >= limit {
         let error = RunError::new(
-            "llm_bad_request",
+            RunErrorKind::LlmBadRequest,
             format!(
                 "The system prompt, memory blocks and tools take {fixed} tokens; the context window of {} leaves room \
                  for {limit}. Shorten memory blocks, detach tools or raise context_window_limit.",

@@ -20,9 +20,6 @@ use crate::{
     tokens,
 };
 
-/// `run_type` of runs that nobody waits for.
-const PATIENT: [&str; 3] = ["send_message_to_agent_async", "scheduled_message", "sleeptime"];
-
 /// A live agent: its configuration, its conversation, what it is doing. Cheap to clone, so that an
 /// event can be taken in again when its commit met a changed block.
 #[derive(Debug, Clone)]
@@ -215,7 +212,7 @@ impl State {
     /// be told to decide first.
     pub fn must_wait(&self, run: &Run) -> bool {
         run.status == RunStatus::Created
-            && PATIENT.contains(&&*run.run_type)
+            && !run.run_type.has_receiver()
             && !run.interrupts
             && run.input.decisions.is_empty()
             && self.pending_approval().is_some()

@@ -224,7 +224,7 @@ impl World {
                 stop_reason: None,
                 input,
                 background: false,
-                run_type: "send_message".into(),
+                run_type: engram_domain::RunType::SendMessage,
                 metadata: serde_json::Value::Null,
                 callback_url: None,
                 interrupts: false,

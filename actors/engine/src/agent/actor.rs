@@ -6,7 +6,7 @@ use engram_core::{
     ports::StoreError,
     step::{Event, RunError, State},
 };
-use engram_domain::{ConversationId, RunId, RunStatus, StopReason, run::MAX_ATTEMPTS};
+use engram_domain::{ConversationId, RunErrorKind, RunId, RunStatus, StopReason, run::MAX_ATTEMPTS};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::Span;
 
@@ -209,7 +209,7 @@ impl Live {
             self.inner.deaths.remove(&id);
             metrics::error("run_given_up");
             let error =
-                RunError::new("internal_error", "The run failed inside the server, repeatedly, and is given up.");
+                RunError::new(RunErrorKind::Internal, "The run failed inside the server, repeatedly, and is given up.");
             if let Err(error) = orphans::end(&self.inner, id, StopReason::Error, Some(error)).await {
                 tracing::warn!(%error, run = %id, "a run could not be given up");
                 self.driver.die();

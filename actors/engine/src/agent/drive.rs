@@ -10,7 +10,7 @@ use engram_core::{
     ports::{Commit, CommitOutcome, Fence, StoreError},
     step::{CommandResult, Effect, Env, Event, RunError, State},
 };
-use engram_domain::{MessageId, Run, RunId, RunStatus, StepId, StopReason};
+use engram_domain::{MessageId, Run, RunErrorKind, RunId, RunStatus, StepId, StopReason};
 use ractor::ActorRef;
 use tracing::{Instrument, Span};
 
@@ -388,7 +388,7 @@ impl Driver {
                     tracing::error!(%error, conversation = %self.fence.conversation_id, "commit was refused");
                     if let Some(run) = self.current() {
                         let cause =
-                            RunError::new("internal_error", "The database refused what this run wants to store.");
+                            RunError::new(RunErrorKind::Internal, "The database refused what this run wants to store.");
                         let ended = orphans::end(&self.inner, run, StopReason::Error, Some(cause)).await;
                         if let Err(error) = ended {
                             tracing::warn!(%error, %run, "a refused run could not be ended");

@@ -7,7 +7,10 @@ use engram_core::{
     ports::{GroupScene, NewRun, StoreError, agents::said},
     step::RunError,
 };
-use engram_domain::{AgentId, Content, Message, Role, RunId, RunInput, StopReason, Usage, run::BusyPolicy};
+use engram_domain::{
+    AgentId, Content, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, StopReason, Usage,
+    run::BusyPolicy,
+};
 
 use super::{AGAIN, stopping};
 use crate::{
@@ -34,10 +37,10 @@ fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input
         conversation_id: to.default_conversation(),
         input,
         background: false,
-        run_type: "group".into(),
+        run_type: RunType::GroupTurn,
         metadata: serde_json::json!({ "group_id": scene.group.id, "group_run_id": scene.run.id }),
         callback_url: None,
-        keys: vec![format!("group:{}:{turn}", scene.run.id)],
+        keys: vec![RequestKey::group_turn(scene.run.id, turn)],
         busy_policy: Some(BusyPolicy::Queue),
         // The message to the group is accepted: a turn of it is not refused.
         max_queue: i64::MAX,
@@ -62,7 +65,7 @@ impl Tally {
     }
 
     fn failed(&mut self, who: String, error: RunError) -> String {
-        tracing::warn!(error = error.message, kind = error.kind, "an agent of a group could not speak");
+        tracing::warn!(error = error.message, kind = %error.kind, "an agent of a group could not speak");
         let words = error.message.clone();
         self.errors.push((who, error));
         words
@@ -84,7 +87,7 @@ pub(super) async fn turn(
     let mut stream = match ask(inner, scene, number, to, input).await? {
         Ok(stream) => stream,
         Err(error) => {
-            let error = tally.failed(name, RunError::new("internal_error", error));
+            let error = tally.failed(name, RunError::new(RunErrorKind::Internal, error));
             return Ok(Turn { error: Some(error), ..turn });
         }
     };
@@ -110,10 +113,10 @@ pub(super) async fn turn(
                 // Somebody may have stopped it, or must decide first.
                 let error = end.error.or_else(|| match end.stop_reason {
                     StopReason::Cancelled if turn.call.is_none() => {
-                        Some(RunError::new("cancelled", "its turn was cancelled"))
+                        Some(RunError::new(RunErrorKind::Cancelled, "its turn was cancelled"))
                     }
                     StopReason::RequiresApproval if speechless => {
-                        Some(RunError::new("requires_approval", "it waits for a decision on a tool call"))
+                        Some(RunError::new(RunErrorKind::RequiresApproval, "it waits for a decision on a tool call"))
                     }
                     _ => None,
                 });

@@ -3,7 +3,9 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_core::ports::NewRun;
-use engram_domain::{BusyPolicy, RunInput, RunStatus, StopReason, ToolRule, rule::RuleKind, run::Decision};
+use engram_domain::{
+    BusyPolicy, RequestKey, RunErrorKind, RunInput, RunStatus, StopReason, ToolRule, rule::RuleKind, run::Decision,
+};
 use engram_engine::SubmitError;
 
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
 };
 
 fn named(run: NewRun, key: &str) -> NewRun {
-    NewRun { keys: vec![key.into()], ..run }
+    NewRun { keys: vec![RequestKey::stored(key)], ..run }
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,6 +140,6 @@ async fn an_interruption_denies_what_waits_for_approval() {
         busy_policy: Some(BusyPolicy::Queue),
         ..house.say("")
     };
-    assert_eq!(listen(send(&a, late).await).await.2.error.map(|e| e.kind).as_deref(), Some("no_pending_approval"));
+    assert_eq!(listen(send(&a, late).await).await.2.error.map(|e| e.kind), Some(RunErrorKind::NoPendingApproval));
     house.check();
 }

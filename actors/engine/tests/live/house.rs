@@ -14,7 +14,8 @@ use engram_core::ports::{
     ToolOutcome, ToolRunner, llm::ChatMessage,
 };
 use engram_domain::{
-    AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, Tool, ToolCall, run::InputMessage,
+    AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, RunType, Tool, ToolCall,
+    run::InputMessage,
 };
 use engram_engine::{Engine, EngineSettings, Ports, RunEnd, RunStream, StreamEvent, SubmitError, Ticker};
 use parking_lot::Mutex;
@@ -275,7 +276,7 @@ impl House {
             conversation_id: self.conversation(),
             input: RunInput { messages: vec![message], ..RunInput::default() },
             background: false,
-            run_type: "send_message".into(),
+            run_type: RunType::SendMessage,
             metadata: serde_json::Value::Null,
             callback_url: None,
             keys: vec![],

@@ -65,7 +65,7 @@ async fn a_model_has_the_time_that_is_set_and_no_more() {
     let node = node(&house).await;
     let started = tokio::time::Instant::now();
     let (.., end) = listen(send(&node, house.say("hello")).await).await;
-    assert_eq!(end.error.map(|e| e.kind).as_deref(), Some("llm_timeout"));
+    assert_eq!(end.error.map(|e| e.kind), Some(engram_domain::RunErrorKind::LlmTimeout));
     let took = started.elapsed();
     assert!(took >= LIMIT && took < LIMIT + Duration::from_secs(1), "{took:?}");
 }

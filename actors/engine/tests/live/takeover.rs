@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_core::ports::NewRun;
-use engram_domain::{RunStatus, StopReason};
+use engram_domain::{RunErrorKind, RunStatus, StopReason};
 use engram_engine::StreamEvent;
 use tokio::time::Instant;
 
@@ -144,7 +144,7 @@ async fn poison_is_given_up() {
     }
     house.until("it is given up", || house.run(id).status.is_terminal()).await;
     let run = house.run(id);
-    assert_eq!((run.status, run.error_kind.as_deref()), (RunStatus::Failed, Some("internal_error")));
+    assert_eq!((run.status, run.error_kind.clone()), (RunStatus::Failed, Some(RunErrorKind::Internal)));
     assert!(run.error.as_ref().is_some_and(|e| e.contains("interrupted 3 times")), "{:?}", run.error);
     assert_eq!(house.brain.asked.load(Ordering::SeqCst), 3);
     house.brain.hangs.store(false, Ordering::SeqCst);

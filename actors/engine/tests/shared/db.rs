@@ -153,7 +153,7 @@ impl Db {
             if new.conversation_id != t.conversation() {
                 return Accepted::NotFound;
             }
-            let mut keys = new.keys.clone();
+            let mut keys: Vec<String> = new.keys.iter().map(ToString::to_string).collect();
             keys.sort();
             if let Some(known) = keys.iter().find_map(|key| t.keys.get(key)) {
                 return Accepted::Known(Box::new(t.world.runs[known].clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engram_domain::{Content, Message, MessageId, Run, RunId, RunStatus, ToolStatus};
+use engram_domain::{Content, Message, MessageId, Run, RunErrorKind, RunId, RunStatus, ToolStatus};
 
 use crate::{db::Tables, sim::Sim, views::is_shown, world::ONCE};
 
@@ -32,7 +32,7 @@ pub fn check(sim: &Sim) {
 }
 
 fn end(sim: &Sim, run: &Run) {
-    let in_the_way = run.error_kind.as_deref() == Some("pending_approval");
+    let in_the_way = run.error_kind == Some(RunErrorKind::PendingApproval);
     match run.status {
         RunStatus::Completed | RunStatus::Cancelled => {}
         RunStatus::Failed if in_the_way => {}

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use engram_core::ports::NewRun;
 use engram_domain::{
-    MessageId, Part, Role, Run, RunId, RunInput, StopReason,
+    MessageId, Part, RequestKey, Role, Run, RunErrorKind, RunId, RunInput, RunType, StopReason,
     run::{Decision, InputMessage},
 };
 use engram_engine::{Command, CommandError, Pending, RunStream, SubmitError};
@@ -87,7 +87,7 @@ async fn carry_out(sim: &Arc<Sim>, request: &Request, tasks: &mut Tasks) {
             let Some(input) = decide(sim, request, run.id).await else { return };
             run = deliver(sim, &Parcel { request: request.clone(), attempt, part, input }, tasks).await;
         }
-        if run.error_kind.as_deref() != Some("pending_approval") {
+        if run.error_kind != Some(RunErrorKind::PendingApproval) {
             return;
         }
         let pause = sim.draw(|rng| rng.millis(100, 300));
@@ -119,10 +119,10 @@ impl Parcel {
             conversation_id,
             input,
             background: self.request.background,
-            run_type: "send_message".into(),
+            run_type: RunType::SendMessage,
             metadata: serde_json::json!({"request": self.request.name, "attempt": self.attempt}),
             callback_url: None,
-            keys: vec![self.key()],
+            keys: vec![RequestKey::stored(self.key())],
             busy_policy: self.request.policy,
             max_queue: 100,
             created_at: sim.db.now(),

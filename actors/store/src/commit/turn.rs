@@ -2,7 +2,7 @@
 //! others, so where it matches nothing, nothing is written.
 
 use engram_core::ports::{Commit, Fence};
-use engram_domain::{ConversationId, StopReason, Usage};
+use engram_domain::{ConversationId, RunErrorKind, StopReason, Usage};
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::QueryScalar};
 use uuid::Uuid;
 
@@ -144,7 +144,7 @@ pub(super) fn statement(fence: Fence, commit: &Commit) -> Result<QueryScalar<'st
         .bind(step.map(|s| s.step_ns))
         .bind(step.map(|s| s.created_at))
         .bind(first_seq(commit))
-        .bind(run.and_then(|r| r.error_kind.clone()));
+        .bind(run.and_then(|r| r.error_kind.as_ref().map(RunErrorKind::to_string)));
     if commit.events.is_empty() {
         return Ok(statement);
     }

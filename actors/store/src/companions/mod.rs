@@ -6,16 +6,13 @@ mod voice;
 
 use engram_core::ports::{Ids, NewRun, store::Begun};
 use engram_domain::{
-    AgentId, GroupId, MessageId, NodeId, RunId, RunInput, Time,
+    AgentId, GroupId, MessageId, NodeId, RequestKey, RunId, RunInput, RunType, Time,
     run::{BusyPolicy, InputMessage},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{Result, accept, error::db};
-
-/// `run_type` of a companion's runs. The commit that counts turns knows it too (`commit/turn.rs`).
-const RUN_TYPE: &str = "sleeptime";
 
 /// What the companions of a group are told.
 struct Task {
@@ -57,14 +54,14 @@ fn run(to: AgentId, task: &Task, now: Time, ids: &dyn Ids) -> NewRun {
         conversation_id: to.default_conversation(),
         input: RunInput { messages: vec![message], ..RunInput::default() },
         background: false,
-        run_type: RUN_TYPE.into(),
+        run_type: RunType::SleepTime,
         metadata: serde_json::json!({
             "group_id": task.group,
             "primary_agent_id": task.main,
             "last_processed_message_id": task.last,
         }),
         callback_url: None,
-        keys: vec![format!("sleep:{}:{}", task.group, task.name)],
+        keys: vec![RequestKey::sleep_task(task.group, &task.name)],
         busy_policy: Some(BusyPolicy::Queue),
         max_queue: i64::MAX,
         created_at: now,

@@ -18,11 +18,11 @@ use engram_core::{
     ports::{Ids, SleepTime, store::Begun},
     schedule, transcript,
 };
-use engram_domain::{AgentId, GroupId, Message, MessageId, Time};
+use engram_domain::{AgentId, GroupId, Message, MessageId, RunType, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{RUN_TYPE, Task};
+use super::Task;
 use crate::{
     Result, Store, StoreError,
     error::db,
@@ -278,7 +278,7 @@ async fn unworked(conn: &mut PgConnection, group: &DueGroup, turns: i64) -> Resu
     .bind(turns)
     .bind(group.pending - turns)
     .bind(MOST_MESSAGES)
-    .bind(RUN_TYPE)
+    .bind(RunType::SleepTime.as_str())
     .fetch_all(conn)
     .await
     .map_err(db)?;

@@ -14,11 +14,11 @@ use engram_core::{
     ports::{Ids, Runs, VoiceSleepTime, store::Begun, tools::Told},
     transcript,
 };
-use engram_domain::{AgentId, GroupId, Json, Message, RunId, Time, message::parts_text};
+use engram_domain::{AgentId, GroupId, Json, Message, RunId, RunType, Time, message::parts_text};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{RUN_TYPE, Task, sleep_time::MOST_MESSAGES};
+use super::{Task, sleep_time::MOST_MESSAGES};
 use crate::{
     Result, Store, StoreError,
     error::db,
@@ -70,7 +70,7 @@ impl VoiceSleepTime for Store {
 
 impl Store {
     pub(crate) async fn told_to_companion(&self, run: RunId) -> Result<Option<Told>> {
-        let Some(run) = self.run(run).await?.filter(|run| run.run_type == RUN_TYPE) else { return Ok(None) };
+        let Some(run) = self.run(run).await?.filter(|run| run.run_type == RunType::SleepTime) else { return Ok(None) };
         let main =
             run.metadata.get("primary_agent_id").and_then(Json::as_str).and_then(|id| id.parse::<AgentId>().ok());
         let (Some(main), Some(message)) = (main, run.input.messages.first()) else { return Ok(None) };

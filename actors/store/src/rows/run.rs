@@ -1,6 +1,6 @@
 //! `runs`.
 
-use engram_domain::{Run, RunStatus, StopReason, Time, Usage};
+use engram_domain::{Run, RunErrorKind, RunStatus, RunType, StopReason, Time, Usage};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -62,12 +62,12 @@ impl TryFrom<RunRow> for Run {
             stop_reason: row.stop_reason.as_deref().and_then(StopReason::parse),
             input: row.input.parse(T, "input", id)?,
             background: row.background,
-            run_type: row.run_type,
+            run_type: RunType::parse(&row.run_type),
             metadata: row.metadata.parse(T, "metadata", id)?,
             callback_url: row.callback_url,
             interrupts: row.interrupts,
             error: row.error,
-            error_kind: row.error_kind,
+            error_kind: row.error_kind.as_deref().map(RunErrorKind::parse),
             attempts: row.attempts,
             step_count: row.step_count,
             usage: Usage {

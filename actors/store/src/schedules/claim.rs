@@ -5,14 +5,11 @@ use engram_core::{
     ports::{Ids, Schedules, store::ScheduledRun},
     schedule,
 };
-use engram_domain::{AgentId, RunId, Schedule, ScheduleId, Time};
+use engram_domain::{AgentId, RequestKey, RunId, RunType, ScheduleId, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{Result, Store, error::db, rows::WhenRow};
-
-/// `run_type` of a schedule's runs.
-pub const RUN_TYPE: &str = "scheduled_message";
 
 #[derive(FromRow)]
 struct Row {
@@ -81,7 +78,7 @@ fn due(row: Row, now: Time, ids: &dyn Ids) -> ScheduledRun {
 async fn store(conn: &mut PgConnection, due: &[ScheduledRun], now: Time) -> Result<()> {
     let schedules: Vec<Uuid> = due.iter().map(|d| d.schedule_id.0).collect();
     let runs: Vec<Uuid> = due.iter().map(|d| d.run_id.0).collect();
-    let keys: Vec<String> = due.iter().map(|d| Schedule::run_key(d.schedule_id, d.due_at)).collect();
+    let keys: Vec<String> = due.iter().map(|d| RequestKey::schedule(d.schedule_id, d.due_at).to_string()).collect();
     let names: Vec<String> = due.iter().map(|d| d.schedule_id.to_string()).collect();
     let next: Vec<Option<Time>> = due.iter().map(|d| d.next_at).collect();
     sqlx::query(
@@ -107,7 +104,7 @@ async fn store(conn: &mut PgConnection, due: &[ScheduledRun], now: Time) -> Resu
     .bind(keys)
     .bind(names)
     .bind(next)
-    .bind(RUN_TYPE)
+    .bind(RunType::ScheduledMessage.as_str())
     .bind(now)
     .execute(conn)
     .await

@@ -9,8 +9,6 @@ mod claim;
 use engram_domain::{AgentId, Schedule, ScheduleId};
 use sqlx::QueryBuilder;
 
-pub use claim::RUN_TYPE;
-
 use crate::{
     Page, Result, Store,
     error::db,

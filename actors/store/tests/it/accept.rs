@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use engram_core::ports::{AcceptRuns, Accepted, Commits, Leases, NewRun, Nodes, Runs};
-use engram_domain::{Agent, BusyPolicy, RunId, StopReason};
+use engram_domain::{Agent, BusyPolicy, RequestKey, RunId, StopReason};
 use engram_store::{Store, agents::AgentPatch};
 use sqlx::PgConnection;
 
 use crate::support::*;
 
 fn run_for(agent: &Agent, keys: &[&str]) -> NewRun {
-    let keys = keys.iter().map(|k| (*k).to_owned()).collect();
+    let keys = keys.iter().map(|k| RequestKey::stored(*k)).collect();
     NewRun { keys, ..new_run(agent.id, agent.id.default_conversation(), 0) }
 }
 

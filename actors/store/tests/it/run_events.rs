@@ -1,7 +1,7 @@
 //! The log of what a run has shown, and taking a run from whoever drives it.
 
 use engram_core::ports::{CommitOutcome, Commits, Leases, LoggedEvent, RunLog, Runs, Snapshots};
-use engram_domain::{RunStatus, StopReason, Time};
+use engram_domain::{RunErrorKind, RunStatus, StopReason, Time};
 use engram_store::StoreError;
 use serde_json::json;
 
@@ -71,7 +71,7 @@ async fn a_commit_and_its_events_are_one() {
     let mut long = appending(agent.id, conversation, 2, &["hi"]);
     let end = engram_core::ports::store::RunUpdate {
         error: Some("no".into()),
-        error_kind: Some("llm_timeout".into()),
+        error_kind: Some(RunErrorKind::LlmTimeout),
         ..run_end(run.id, StopReason::LlmApiError)
     };
     long.run = Some(end);
@@ -88,7 +88,7 @@ async fn a_commit_and_its_events_are_one() {
     assert!(matches!(db.commit(fence, &long).await.unwrap(), CommitOutcome::Done { .. }));
     assert_eq!(db.events(run.id, 0, 9).await.unwrap(), events(1, &["a", "b", "c"]));
     let ended = db.run(run.id).await.unwrap().unwrap();
-    assert_eq!((ended.error.as_deref(), ended.error_kind.as_deref()), (Some("no"), Some("llm_timeout")));
+    assert_eq!((ended.error.as_deref(), ended.error_kind), (Some("no"), Some(RunErrorKind::LlmTimeout)));
     // For a run that is over nothing is written; events without a run are nobody's.
     let mut again = appending(agent.id, conversation, 3, &["more"]);
     again.run = Some(run_start(run.id));

@@ -7,7 +7,7 @@ use engram_core::ports::{Runs, Schedules};
 use engram_domain::{
     AgentId, Part, Role, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, run::InputMessage, schedule::When,
 };
-use engram_store::{Page, Store, StoreError, schedules::RUN_TYPE};
+use engram_store::{Page, Store, StoreError};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -86,7 +86,7 @@ async fn a_time_becomes_an_open_run() {
     let run = db.run(due.run_id).await.unwrap().unwrap();
     assert_eq!((run.status, run.background, run.interrupts), (RunStatus::Created, true, false));
     assert_eq!((&run.input, &run.callback_url), (&s.input, &s.callback_url));
-    assert_eq!((run.run_type.as_str(), run.created_at), (RUN_TYPE, at(11)));
+    assert_eq!((run.run_type.as_str(), run.created_at), ("scheduled_message", at(11)));
     assert_eq!(run.metadata, serde_json::json!({"schedule_id": s.id}));
     assert_eq!(run.conversation_id, agent.default_conversation());
     assert_eq!(db.open_runs(agent.default_conversation()).await.unwrap(), [run.id]);

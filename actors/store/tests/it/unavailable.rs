@@ -2,7 +2,7 @@
 //! goes on over the same pool when it is back.
 
 use engram_core::ports::{AcceptRuns, CommitOutcome, Commits, Leases, Nodes, RunLog, Snapshots};
-use engram_domain::StopReason;
+use engram_domain::{RequestKey, StopReason};
 use engram_store::StoreError;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -50,7 +50,7 @@ async fn a_database_that_takes_no_writes_is_unavailable_and_then_available_again
     sqlx::raw_sql(read_only("on")).execute(&mut raw).await.unwrap();
     hang_up_on_everybody(&mut raw).await;
     run.id = engram_domain::RunId(uuid::Uuid::new_v4());
-    run.keys = vec!["otid:a".into()];
+    run.keys = vec![RequestKey::otid("a")];
     for _ in 0..8 {
         for error in [
             db.accept_run(&run, node()).await.err(),

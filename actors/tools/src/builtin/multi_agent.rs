@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use engram_core::ports::{AgentMessage, AskError, ToolContext, ToolOutcome, Write};
-use engram_domain::{AgentId, Json, JsonMap, RunId};
+use engram_domain::{AgentId, Json, JsonMap, RequestKey, RunId, RunType};
 use futures::{StreamExt, stream};
 use serde_json::json;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ pub(super) async fn send(tools: &BuiltinRunner, context: &ToolContext, args: &Js
     let mut message = message(context, to, text(args)?);
     // Nobody waits for it.
     message.chain = Vec::new();
-    message.run_type = "send_message_to_agent_async";
+    message.run_type = RunType::AgentMessageAsync;
     let mut run = message.into_run(RunId(tools.ids.uuid()), tools.clock.now());
     // The commit has no way to refuse it.
     run.max_queue = i64::MAX;
@@ -128,16 +128,15 @@ fn answer(from: AgentId, said: Result<Vec<String>, AskError>) -> Json {
 }
 
 fn message(context: &ToolContext, to: AgentId, text: &str) -> AgentMessage {
-    let run = context.run_id.map_or_else(|| "api".to_owned(), |run| run.to_string());
     let mut chain = context.chain.clone();
     chain.push(context.agent.id);
     AgentMessage {
         from: context.agent.clone(),
         to,
         text: text.to_owned(),
-        key: format!("call:{run}:{}:{to}", context.call_id),
+        key: RequestKey::tool_call(context.run_id, &context.call_id, to),
         chain,
-        run_type: "send_message_to_agent",
+        run_type: RunType::AgentMessage,
     }
 }
 

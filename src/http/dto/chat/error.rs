@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn both_shapes_are_there() {
-        let error = ChatError::from(ApiError::llm("llm_rate_limit", "slow down"));
+        let error = ChatError::from(ApiError::llm(&engram_domain::RunErrorKind::LlmRateLimit, "slow down"));
         insta::assert_json_snapshot!(error.body(), @r#"
         {
           "error": {

@@ -1,7 +1,7 @@
 //! What callers send to an agent, in the spellings of both generations.
 
 use engram_domain::{
-    BusyPolicy, Json, Part, Role, RunInput,
+    BusyPolicy, Json, Part, RequestKey, Role, RunInput, RunType,
     run::{ClientTool, DEFAULT_MAX_STEPS, Decision, InputMessage},
 };
 use serde::{Deserialize, Serialize};
@@ -152,15 +152,14 @@ impl MessageRequest {
         }
     }
 
-    /// The names under which the request is known when it comes again: the callers' ids of its messages,
-    /// and the header's key.
-    pub fn keys(&self, key: Option<&str>) -> Vec<String> {
+    /// The keys under which the request is known when it comes again: the header's, and the callers' ids of its messages.
+    pub fn keys(&self, key: Option<&str>) -> Vec<RequestKey> {
         let otids = self.messages.iter().flatten().filter_map(|m| m.otid.as_deref()).filter(|otid| !otid.is_empty());
-        key.map(|key| format!("key:{key}")).into_iter().chain(otids.map(|otid| format!("otid:{otid}"))).collect()
+        key.map(RequestKey::idempotency).into_iter().chain(otids.map(RequestKey::otid)).collect()
     }
 
     /// The run that is asked for. `key` is the `Idempotency-Key`.
-    pub fn run(&self, run_type: &'static str, key: Option<&str>) -> Result<RunSpec, ApiError> {
+    pub fn run(&self, run_type: RunType, key: Option<&str>) -> Result<RunSpec, ApiError> {
         Ok(RunSpec {
             input: self.run_input()?,
             run_type,
@@ -395,7 +394,8 @@ mod tests {
         let messages = json!({"messages": [
             {"role": "user", "content": "a", "otid": "1"}, {"role": "user", "content": "b", "otid": ""},
             {"type": "approval", "approve": true, "otid": "2"}]});
-        assert_eq!(keys(messages, Some("k")), ["key:k", "otid:1", "otid:2"]);
+        let made = keys(messages, Some("k"));
+        assert_eq!(made.iter().map(RequestKey::as_str).collect::<Vec<_>>(), ["key:k", "otid:1", "otid:2"]);
         assert!(keys(json!({"input": "a"}), None).is_empty());
     }
 

@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use engram_domain::AgentId;
+use engram_domain::{AgentId, RunType};
 use engram_engine::{RunStream, StreamEvent};
 
 use crate::app::{
@@ -24,8 +24,6 @@ use crate::http::{
     },
 };
 
-/// `run_type` of such runs.
-const RUN_TYPE: &str = "chat_completion";
 /// Characters of a model's name that come back with every chunk.
 const LONGEST_NAME: usize = 100;
 
@@ -38,7 +36,7 @@ pub async fn complete(
     stream: bool,
 ) -> Result<Response, ChatError> {
     let key = key?;
-    let mut spec = MessageRequest::default().run(RUN_TYPE, key.0.as_deref())?;
+    let mut spec = MessageRequest::default().run(RunType::ChatCompletion, key.0.as_deref())?;
     spec.input.messages = request.unheard()?;
     spec.input.stream_tokens = stream;
     let run = new_run(app, Target::default_of(agent), spec);

@@ -1,7 +1,7 @@
 //! `GET`, `POST /v1/conversations/{conversation_id}/messages`, and the preview of the latter.
 
 use axum::{Json as AxumJson, response::Response};
-use engram_domain::Json;
+use engram_domain::{Json, RunType};
 
 use super::{AgentQuery, agent_of, find};
 use crate::app::{App, messages, runs::Target};
@@ -75,6 +75,6 @@ pub async fn preview_conversation_payload(
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
     let target = target(&app, &id, agent, &request).await?;
-    let asked = messages::preview(&app, target, request.run("preview", None)?).await?;
+    let asked = messages::preview(&app, target, request.run(RunType::Preview, None)?).await?;
     Ok(AxumJson(payload(&asked)))
 }

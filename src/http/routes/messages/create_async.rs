@@ -1,7 +1,7 @@
 //! `POST /v1/agents/{agent_id}/messages/async`
 
 use axum::Json;
-use engram_domain::AgentId;
+use engram_domain::{AgentId, RunType};
 
 use crate::app::{
     App,
@@ -25,7 +25,7 @@ pub async fn send_message_async(
     key: IdempotencyKey,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<Json<RunDto>, ApiError> {
-    let spec = RunSpec { background: true, ..request.run("send_message_async", key.0.as_deref())? };
+    let spec = RunSpec { background: true, ..request.run(RunType::SendMessageAsync, key.0.as_deref())? };
     let run = new_run(&app, Target::default_of(agent_id), spec);
     let (id, answer) = (run.id, RunDto::created(&run));
     // The run goes on without a listener.

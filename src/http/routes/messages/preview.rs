@@ -1,7 +1,7 @@
 //! `POST /v1/agents/{agent_id}/messages/preview-raw-payload`
 
 use axum::Json as AxumJson;
-use engram_domain::{AgentId, Json};
+use engram_domain::{AgentId, Json, RunType};
 
 use crate::app::{App, messages, runs::Target};
 use crate::http::{
@@ -21,7 +21,7 @@ pub async fn preview_agent_payload(
     PathId(agent_id): PathId<AgentId>,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
-    let spec = request.run("preview", None)?;
+    let spec = request.run(RunType::Preview, None)?;
     let asked = messages::preview(&app, Target::default_of(agent_id), spec).await?;
     Ok(AxumJson(payload(&asked)))
 }

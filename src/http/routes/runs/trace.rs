@@ -34,7 +34,7 @@ fn root(run: &Run) -> Json {
     let start = run.created_at.timestamp_nanos_opt().unwrap_or_default();
     let duration = run.completed_at.and_then(|end| (end - run.created_at).num_nanoseconds());
     let attributes = json!({ "status": run.status, "stop_reason": run.stop_reason });
-    span(run, &run.id, None, &run.run_type, start, duration, &attributes)
+    span(run, &run.id, None, run.run_type.as_str(), start, duration, &attributes)
 }
 
 fn children(run: &Run, step: &Step) -> Vec<Json> {

@@ -1,7 +1,9 @@
 //! Accepting a run: its commit is the acknowledgement.
 
 use async_trait::async_trait;
-use engram_domain::{AgentId, ConversationId, Json, NodeId, Run, RunId, RunInput, Time, run::BusyPolicy};
+use engram_domain::{
+    AgentId, ConversationId, Json, NodeId, RequestKey, Run, RunId, RunInput, RunType, Time, run::BusyPolicy,
+};
 
 use super::{Peer, StoreError};
 
@@ -18,14 +20,14 @@ pub struct NewRun {
     pub input: RunInput,
     /// Whether nobody waits.
     pub background: bool,
-    /// Which route.
-    pub run_type: String,
+    /// What began it.
+    pub run_type: RunType,
     /// Free-form data of the caller.
     pub metadata: Json,
     /// Where to report its end.
     pub callback_url: Option<String>,
-    /// Names of this request, so that one sent twice is carried out once; see [`Accepted::Known`].
-    pub keys: Vec<String>,
+    /// Keys of this request, so that one sent twice is carried out once; see [`Accepted::Known`].
+    pub keys: Vec<RequestKey>,
     /// What becomes of it while the agent is busy; the agent's own wish where none is given.
     pub busy_policy: Option<BusyPolicy>,
     /// Open runs that its conversation may have, this one not counted.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engram_domain::{Block, BlockId, Message, MessageId, RunId, RunStatus, Step, StopReason, Time, Usage};
+use engram_domain::{
+    Block, BlockId, Message, MessageId, RunErrorKind, RunId, RunStatus, Step, StopReason, Time, Usage,
+};
 
 use super::{Fence, LoggedEvent, PromptMeta, StoreError};
 use crate::ports::Write;
@@ -51,7 +53,7 @@ pub struct RunUpdate {
     /// What went wrong.
     pub error: Option<String>,
     /// What kind of error that is.
-    pub error_kind: Option<String>,
+    pub error_kind: Option<RunErrorKind>,
     /// How often it was begun since its last committed step.
     pub attempts: i32,
     /// Model calls so far.

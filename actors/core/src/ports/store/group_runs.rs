@@ -1,7 +1,7 @@
 //! Messages to groups whose agents speak in turns.
 
 use async_trait::async_trait;
-use engram_domain::{Group, GroupId, NodeId, RunId, RunInput, StopReason, Time};
+use engram_domain::{Group, GroupId, NodeId, RequestKey, RunId, RunInput, StopReason, Time};
 
 use super::StoreError;
 use crate::group::Member;
@@ -15,8 +15,8 @@ pub struct GroupRun {
     pub group_id: GroupId,
     /// What is asked.
     pub input: RunInput,
-    /// Under which name it is known when it comes again.
-    pub key: Option<String>,
+    /// Under which key it is known when it comes again.
+    pub key: Option<RequestKey>,
     /// When it was acknowledged.
     pub created_at: Time,
 }

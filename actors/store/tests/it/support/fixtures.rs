@@ -8,7 +8,7 @@ use engram_core::ports::{
 };
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BlockId, Content, ConversationId, EmbeddingConfig, JsonMap, LlmConfig, Message,
-    MessageId, NodeId, Role, RunId, RunInput, RunStatus, Step, StepId, StepStatus, StopReason, Time, Usage,
+    MessageId, NodeId, Role, RunId, RunInput, RunStatus, RunType, Step, StepId, StepStatus, StopReason, Time, Usage,
 };
 use engram_store::{Store, agents::NewAgent};
 use uuid::Uuid;
@@ -137,7 +137,7 @@ pub fn new_run(agent: AgentId, conversation: ConversationId, seconds: i64) -> Ne
         conversation_id: conversation,
         input: RunInput::default(),
         background: false,
-        run_type: "send_message".into(),
+        run_type: RunType::SendMessage,
         metadata: serde_json::json!({"z": 1, "a": 2}),
         callback_url: None,
         keys: vec![],

@@ -3,7 +3,7 @@
 //! What it does: [`step`] turns a state and an event into a new state and effects; [`prompt`]
 //! compiles memory into the system prompt; [`memory`] edits blocks; [`compact`] decides what leaves
 //! the context; [`rules`] decides which tools may be called; [`builtin`] is the catalogue of tools
-//! that come with the server; [`schedule`] says when something is due; [`tokens`] counts;
+//! that come with the server; [`schedule`] says when something is due; [`retry`] how long is paused before another try; [`tokens`] counts;
 //! [`chain`] is the list that a context is kept in.
 //!
 //! Invariants: no clock, no randomness, no async outside the port traits; the same input gives the
@@ -24,6 +24,7 @@ pub mod package;
 pub mod ports;
 pub mod prompt;
 pub mod prompts;
+pub mod retry;
 pub mod rules;
 pub mod schedule;
 pub mod step;

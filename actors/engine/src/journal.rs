@@ -6,7 +6,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engram_core::ports::{Fence, LoggedEvent, StoreError};
+use engram_core::{
+    ports::{Fence, LoggedEvent, StoreError},
+    retry::Pauses,
+};
 use engram_domain::RunId;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -15,9 +18,6 @@ use crate::{Inner, api::StreamEvent, metrics};
 
 /// How long pieces are collected before they are written.
 const BATCH: Duration = Duration::from_millis(15);
-/// How long a batch is tried again while the database cannot be reached.
-const PATIENCE: [Duration; 4] =
-    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750), Duration::from_secs(2)];
 
 /// The pieces of one model call on their way into the log.
 pub(crate) struct Journal {
@@ -111,7 +111,7 @@ async fn write(inner: Arc<Inner>, pieces: Arc<Pieces>, fence: Fence, run: RunId,
 }
 
 async fn append(inner: &Inner, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<(), Lost> {
-    let mut patience = PATIENCE.iter();
+    let mut pauses = Pauses::DATABASE.iter();
     loop {
         match inner.ports.store.append_events(fence, run, events).await {
             Ok(true) => return Ok(()),
@@ -119,10 +119,10 @@ async fn append(inner: &Inner, fence: Fence, run: RunId, events: &[LoggedEvent])
                 metrics::fenced();
                 return Err(Lost);
             }
-            Err(StoreError::Unavailable(why)) => match patience.next() {
+            Err(StoreError::Unavailable(why)) => match pauses.next() {
                 Some(pause) => {
                     tracing::warn!(why, %run, "events could not be kept, trying again");
-                    tokio::time::sleep(*pause).await;
+                    tokio::time::sleep(pause).await;
                 }
                 None => return Err(Lost),
             },

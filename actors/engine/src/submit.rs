@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engram_core::ports::{Accepted, NewRun, Owner, Peer, StoreError};
+use engram_core::{
+    ports::{Accepted, NewRun, Owner, Peer, StoreError},
+    retry::Pauses,
+};
 use engram_domain::{ConversationId, KeyKind, NodeId, Run, RunId, RunStatus, StopReason, run::BusyPolicy};
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -18,9 +21,8 @@ use crate::{
 
 /// How long a node may take to answer a cancellation before the conversation is taken from it.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(700);
-/// Pauses after tries to interrupt earlier runs, while the database cannot be reached.
-const INTERRUPT_AGAIN: [Duration; 3] =
-    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750)];
+/// Tries to interrupt earlier runs, while the database cannot be reached.
+const INTERRUPT_TRIES: usize = 3;
 /// How long another node may take over a command, besides the model call that a compaction waits for.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// How often a conversation that moves is looked for again.
@@ -256,7 +258,7 @@ fn notify(inner: &Arc<Inner>, node: Option<NodeId>, conversation: ConversationId
 /// Cancels what was accepted in the conversation before this run. The run is accepted by now: where nothing helps it
 /// waits its turn.
 async fn cut_short(inner: &Arc<Inner>, by: &Run) {
-    for pause in INTERRUPT_AGAIN {
+    for pause in Pauses::DATABASE.iter().take(INTERRUPT_TRIES) {
         match interrupt(inner, by).await {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, run = %by.id, "earlier runs could not be interrupted"),

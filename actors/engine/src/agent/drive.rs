@@ -1,13 +1,10 @@
 //! Driving the step function and carrying out what it says.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use engram_core::{
     ports::{Commit, CommitOutcome, Fence, StoreError},
+    retry::Pauses,
     step::{CommandResult, Effect, Env, Event, RunError, State},
 };
 use engram_domain::{MessageId, Run, RunErrorKind, RunId, RunStatus, StepId, StopReason};
@@ -27,10 +24,6 @@ use crate::{
 
 /// Times that an event is taken in again because a block was changed by somebody else meanwhile.
 const CONFLICT_RETRIES: usize = 8;
-/// How long a commit is tried again while the database cannot be reached. After that the actor ends;
-/// the run goes on from its last commit when the database is back.
-const COMMIT_PATIENCE: [Duration; 4] =
-    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(750), Duration::from_secs(2)];
 
 /// Why effects were not carried out to the end.
 enum Stop {
@@ -355,7 +348,8 @@ impl Driver {
     }
 
     async fn commit(&mut self, commit: &Commit) -> Result<(), Stop> {
-        let mut patience = COMMIT_PATIENCE.iter();
+        // After them the actor ends; the run goes on from its last commit when the database is back.
+        let mut pauses = Pauses::DATABASE.iter();
         loop {
             let started = Instant::now();
             let outcome = self.inner.ports.store.commit(self.fence, commit).await;
@@ -376,10 +370,10 @@ impl Driver {
                 }
                 // Whether it happened is not known. If it did, the next try finds another sequence
                 // and is fenced, and the next life reads what happened.
-                Err(StoreError::Unavailable(why)) => match patience.next() {
+                Err(StoreError::Unavailable(why)) => match pauses.next() {
                     Some(pause) => {
                         tracing::warn!(why, "commit failed, trying again");
-                        tokio::time::sleep(*pause).await;
+                        tokio::time::sleep(pause).await;
                     }
                     None => return Err(Stop::Dead),
                 },

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use engram_core::ports::LlmError;
+use engram_core::{ports::LlmError, retry::Pauses};
 
 use crate::{endpoint::Endpoint, http::Failure};
 
 /// The longest that a provider's `Retry-After` is obeyed.
 const LONGEST: Duration = Duration::from_mins(1);
-const FIRST: Duration = Duration::from_millis(500);
 
 /// Runs attempts until one succeeds, fails for good, or the retries are used up.
 pub(crate) async fn with_retries<T, F>(endpoint: &Endpoint, mut attempt: impl FnMut() -> F) -> Result<T, LlmError>
@@ -34,12 +33,12 @@ where
     }
 }
 
-/// As the provider wishes, or twice as long as the last time; spread out, so that many agents that
-/// were refused together do not come back together.
+/// As the provider wishes, or longer each time; spread out, so that many agents that were refused together do not come
+/// back together.
 fn pause(made: u32, wish: Option<Duration>, fraction: f64) -> Duration {
     match wish {
         Some(wish) => wish.min(LONGEST) + Duration::from_millis(100).mul_f64(fraction),
-        None => (FIRST * 2u32.saturating_pow(made.min(6))).min(LONGEST).mul_f64(0.5 + fraction / 2.0),
+        None => Pauses::SERVER.spread(made, fraction),
     }
 }
 

@@ -107,8 +107,11 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
     let database = open(&settings).await?;
     let store = database.store.clone();
     store.ensure_builtin_tools(clock.now(), &*ids).await?;
-    let providers = Arc::new(Providers::new(provider_settings(&settings), tokens::count, &ids)?);
-    let names: Vec<&str> = providers.providers().into_iter().map(|p| p.name).collect();
+    let providers = Arc::new(Providers::new(provider_settings(&settings), tokens::count, ids.clone()));
+    for provider in engram_llm::from_environment(settings.environment.vars()) {
+        providers.set(provider)?;
+    }
+    let names: Vec<String> = providers.providers().into_iter().map(|p| p.name).collect();
     tracing::info!("models from: {}", names.join(", "));
     let embedder = providers.embedder();
     let builtin_tools = BuiltinRunner::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone());
@@ -156,7 +159,7 @@ async fn open(settings: &Settings) -> Result<Database, BootError> {
             acquire_timeout: settings.database.pool_timeout,
             ..PoolSettings::default()
         };
-        let store = Store::connect(uri.reveal(), &pool).await?;
+        let store = Store::connect(uri.expose(), &pool).await?;
         return Ok(Database {
             store,
             #[cfg(feature = "embedded-postgres")]
@@ -173,26 +176,8 @@ async fn open(settings: &Settings) -> Result<Database, BootError> {
     Err(BootError::NoDatabase)
 }
 
-/// Model providers by the environment variables that the documentation names.
 fn provider_settings(settings: &Settings) -> ProviderSettings {
-    let get = |names: &[&str]| {
-        names.iter().find_map(|name| {
-            settings.environment.vars().find(|(key, _)| key == name).map(|(_, value)| value.to_owned())
-        })
-    };
-    let key = |name: &str| get(&[name]).map(engram_llm::Secret::from);
     ProviderSettings {
-        openai_api_key: key("OPENAI_API_KEY"),
-        openai_base_url: get(&["OPENAI_BASE_URL", "OPENAI_API_BASE"]),
-        deepseek_api_key: key("DEEPSEEK_API_KEY"),
-        xai_api_key: key("XAI_API_KEY"),
-        groq_api_key: key("GROQ_API_KEY"),
-        together_api_key: key("TOGETHER_API_KEY"),
-        openrouter_api_key: key("OPENROUTER_API_KEY"),
-        vllm_base: get(&["VLLM_API_BASE"]),
-        vllm_api_key: key("VLLM_API_KEY"),
-        ollama_base: get(&["OLLAMA_BASE_URL"]),
-        lmstudio_base: get(&["LMSTUDIO_BASE_URL"]),
         embed_timeout: settings.models.timeout,
         max_embed_requests: settings.limits.llm_calls_per_provider,
         ..ProviderSettings::default()

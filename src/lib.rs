@@ -5,7 +5,7 @@
 //! serves the API over it, [`telemetry`] tells how it goes.
 //!
 //! Invariants: `boot.rs` is the only place that knows concrete types from two sides; wire types stay
-//! in `http::dto`; [`app`] knows nothing of [`http`], and resources of the API nothing of each other; secrets are [`config::Secret`] and never print.
+//! in `http::dto`; [`app`] knows nothing of [`http`], and resources of the API nothing of each other; secrets are [`engram_domain::Secret`] and never print.
 //!
 //! To add a command: a variant in [`cli`]; a setting: a member in [`config`]; an operation: see [`app`]; an endpoint:
 //! see [`http`].

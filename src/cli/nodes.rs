@@ -39,7 +39,7 @@ fn list() -> Result<Vec<NodeRow>, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let pool = PoolSettings { max_connections: 1, ..PoolSettings::default() };
-        let store = Store::connect_existing(uri.reveal(), &pool).await?;
+        let store = Store::connect_existing(uri.expose(), &pool).await?;
         let nodes = store.nodes().await?;
         store.close().await;
         Ok(nodes)

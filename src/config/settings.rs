@@ -3,11 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use engram_core::ports::Ids as _;
+use engram_domain::Secret;
 
 use crate::{
     ambient::RandomIds,
     cli::ServerArgs,
-    config::{ConfigError, Environment, LimitSettings, NodeSettings, Secret, TraceSettings, known},
+    config::{ConfigError, Environment, LimitSettings, NodeSettings, TraceSettings, known},
 };
 
 /// Everything that can be set.
@@ -226,7 +227,7 @@ mod tests {
                 ("LETTA_PG_URI", "postgres://u:hunter2@h/db"),
             ],
         );
-        assert_eq!(settings.server.password.as_ref().map(Secret::reveal), Some("hunter2"));
+        assert_eq!(settings.server.password.as_ref().map(Secret::expose), Some("hunter2"));
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
 
@@ -237,13 +238,13 @@ mod tests {
         assert_eq!(open.server.password, None);
         let mut secure = resolve(&ServerArgs { secure: true, ..ServerArgs::default() }, &[]);
         secure.make_password();
-        assert_eq!(secure.server.password.map(|p| p.reveal().len()), Some(32));
+        assert_eq!(secure.server.password.map(|p| p.expose().len()), Some(32));
     }
 
     #[test]
     fn addresses_of_databases_are_read_as_the_old_server_wrote_them() {
         let uri =
-            |pairs: &[(&str, &str)]| resolve(&ServerArgs::default(), pairs).database.uri.map(|s| s.reveal().to_owned());
+            |pairs: &[(&str, &str)]| resolve(&ServerArgs::default(), pairs).database.uri.map(|s| s.expose().to_owned());
         assert_eq!(uri(&[("LETTA_PG_URI", "postgresql+pg8000://a@b/c")]).as_deref(), Some("postgres://a@b/c"));
         assert_eq!(
             uri(&[("LETTA_PG_HOST", "db"), ("LETTA_PG_PASSWORD", "a b")]).as_deref(),

@@ -1,6 +1,8 @@
 //! Where spans go. The names are OpenTelemetry's own.
 
-use crate::config::{ConfigError, Environment, Secret};
+use engram_domain::Secret;
+
+use crate::config::{ConfigError, Environment};
 
 /// A collector of traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +86,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20a+b&c=, x-team = blue"),
         ]);
         let settings = settings.expect("valid").expect("a collector is named");
-        let headers: Vec<_> = settings.headers.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+        let headers: Vec<_> = settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
         assert_eq!(headers, [("authorization", "Basic a+b&c="), ("x-team", "blue")]);
         assert!(!format!("{settings:?}").contains("Basic"));
     }

@@ -9,11 +9,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use engram_domain::Secret;
 
-use crate::{
-    config::Secret,
-    http::{error::ApiError, state::AppState},
-};
+use crate::http::{error::ApiError, state::AppState};
 
 /// Paths that a load balancer asks without a password, and the one that has a secret of its own.
 const OPEN: [&str; 5] = ["/v1/health", "/v1/ready", "/health", "/ready", crate::peers::PATH];
@@ -35,7 +33,7 @@ fn authorized(headers: &HeaderMap, password: &Secret) -> bool {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
         .map(|(_, rest)| rest);
     let bare = headers.get("x-bare-password").and_then(|v| v.as_bytes().strip_prefix(b"password "));
-    [bearer, bare].into_iter().flatten().any(|given| same(given, password.reveal().as_bytes()))
+    [bearer, bare].into_iter().flatten().any(|given| same(given, password.expose().as_bytes()))
 }
 
 /// Compares without stopping at the first difference.

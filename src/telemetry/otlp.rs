@@ -43,7 +43,7 @@ impl Traces {
     pub fn start(settings: &TraceSettings, runtime: &Handle) -> Result<Self, OtlpError> {
         let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
         let headers: HashMap<String, String> =
-            settings.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
+            settings.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(Client { http, runtime: runtime.clone() })

@@ -21,14 +21,15 @@ impl UnknownHandle {
     }
 }
 
-/// Settings that cannot work. Found at the start, so that the server says so instead of its agents.
+/// A provider that cannot work as it is configured. Found when it is added, so that whoever adds it hears of it instead of the
+/// agents that use it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
     /// An address that is not one.
     #[error("the base URL of provider '{provider}' must be an http(s) address such as {example}: {problem}")]
     BaseUrl {
         /// The provider.
-        provider: &'static str,
+        provider: String,
         /// What it may look like.
         example: &'static str,
         /// What is wrong.
@@ -36,7 +37,7 @@ pub enum SetupError {
     },
     /// A key with characters that no HTTP header may carry.
     #[error("the API key of provider '{0}' has characters that cannot be sent; expected printable ASCII")]
-    Key(&'static str),
+    Key(String),
     /// TLS or the resolver could not be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),

@@ -1,17 +1,17 @@
 //! What the rest of the server sees of this crate.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use engram_core::ports::{Embedder, Ids, Llm, LlmError, LlmErrorKind};
-use engram_domain::{EmbeddingConfig, LlmConfig};
+use engram_domain::{EmbeddingConfig, LlmConfig, OrgId};
 use futures::{FutureExt, future::join_all};
-use parking_lot::Mutex;
 
 use crate::{
-    EMBED_DIM, EMBED_HANDLE, ProviderSettings, SCRIPTED_HANDLE, SCRIPTED_WINDOW, SetupError, UnknownHandle,
+    EMBED_DIM, EMBED_HANDLE, ProviderSettings, ProviderSpec, SCRIPTED_HANDLE, SCRIPTED_WINDOW, SetupError,
+    UnknownHandle,
     catalog::{self, FRESH, FRESH_FOR_A_MISS, Listed, Use},
-    endpoint::{self, Endpoint},
-    openai,
+    provider::{Provider, USUAL_DIM},
+    registry::Registry,
     router::Router,
     scripted::Scripted,
 };
@@ -19,55 +19,75 @@ use crate::{
 /// Counts the tokens of a text.
 pub type CountTokens = fn(&str) -> usize;
 
-/// The vector length that is assumed of an embedding model that nothing is known of and that could
-/// not be asked.
-const USUAL_DIM: i32 = 1_536;
+/// The provider that is always there.
+pub(crate) const BUILT_IN: &str = "engram";
 
 /// A configured provider, for lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderInfo {
     /// What stands before the slash of its handles.
-    pub name: &'static str,
+    pub name: String,
     /// Its address, without user name and password; none for the built-in one.
     pub base_url: Option<String>,
 }
 
-/// All configured models. Cheap to clone.
+/// All configured models, as one organization or the server itself sees them. Cheap to clone: all clones have one table.
 #[derive(Clone)]
 pub struct Providers {
-    settings: Arc<ProviderSettings>,
-    router: Arc<Router>,
-    /// Vector lengths of embedding models that were found out by asking, by handle.
-    dims: Arc<Mutex<HashMap<String, i32>>>,
+    registry: Arc<Registry>,
+    organization: Option<OrgId>,
+    scripted: Scripted,
 }
 
 impl Providers {
-    /// Sets the providers up; sends nothing. `count` counts tokens for the built-in model, `ids` is
-    /// where the randomness of retry pauses comes from.
+    /// The built-in models alone; see [`Providers::set`]. `count` counts tokens for the built-in model, `ids` is where the
+    /// randomness of retry pauses comes from.
+    pub fn new(settings: ProviderSettings, count: CountTokens, ids: Arc<dyn Ids>) -> Self {
+        let registry = Arc::new(Registry::new(settings, ids));
+        Self { registry, organization: None, scripted: Scripted::new(count) }
+    }
+
+    /// The models of an organization: its own providers, and the server's that it has none of the same name beside. What is
+    /// set and removed then is the organization's.
+    #[must_use]
+    pub fn of_organization(&self, organization: OrgId) -> Self {
+        Self { organization: Some(organization), ..self.clone() }
+    }
+
+    /// Adds a provider, in place of the one of this name if there is one (true then). Sends nothing. Calls that are under
+    /// way keep what they began with; what comes next goes to the new one.
     ///
     /// # Errors
-    /// Settings that cannot work: an address that is none, a key that no header may carry.
-    pub fn new(settings: ProviderSettings, count: CountTokens, ids: &Arc<dyn Ids>) -> Result<Self, SetupError> {
-        let endpoints = endpoint::configured(&settings, ids)?;
-        let router = Router { endpoints, scripted: Scripted::new(count) };
-        Ok(Self { settings: Arc::new(settings), router: Arc::new(router), dims: Arc::default() })
+    /// A provider that cannot work: an address that is none, a key that no header can carry. Nothing is changed then.
+    pub fn set(&self, spec: ProviderSpec) -> Result<bool, SetupError> {
+        self.registry.set(self.organization, spec)
+    }
+
+    /// Removes a provider. Calls that are under way go on. False when there is none of this name.
+    pub fn remove(&self, name: &str) -> bool {
+        self.registry.remove(self.organization, name)
     }
 
     /// Calls models.
     pub fn llm(&self) -> Arc<dyn Llm> {
-        self.router.clone()
+        self.router()
     }
 
     /// Embeds texts.
     pub fn embedder(&self) -> Arc<dyn Embedder> {
-        self.router.clone()
+        self.router()
+    }
+
+    fn router(&self) -> Arc<Router> {
+        let Self { registry, organization, scripted } = self.clone();
+        Arc::new(Router { registry, organization, scripted })
     }
 
     /// The configured providers, the built-in one first.
     pub fn providers(&self) -> Vec<ProviderInfo> {
-        let built_in = ProviderInfo { name: "engram", base_url: None };
-        let others = self.router.endpoints.iter();
-        let others = others.map(|e| ProviderInfo { name: e.name(), base_url: Some(e.shown.clone()) });
+        let built_in = ProviderInfo { name: BUILT_IN.into(), base_url: None };
+        let others = self.registry.visible(self.organization).into_iter();
+        let others = others.map(|p| ProviderInfo { name: p.name().into(), base_url: Some(p.endpoint.shown.clone()) });
         std::iter::once(built_in).chain(others).collect()
     }
 
@@ -77,9 +97,9 @@ impl Providers {
     /// What is wrong with the provider, its address or its key; `UnknownModel` when no provider of
     /// this name is configured.
     pub async fn check(&self, provider: &str) -> Result<usize, LlmError> {
-        match self.router.endpoint(provider) {
-            Some(endpoint) => catalog::check(endpoint).await,
-            None if provider == "engram" => Ok(1),
+        match self.registry.find(self.organization, provider) {
+            Some(provider) => catalog::check(&provider).await,
+            None if provider == BUILT_IN => Ok(1),
             None => {
                 let message = format!("no provider '{provider}' is configured");
                 Err(LlmError::new(LlmErrorKind::UnknownModel, message))
@@ -91,9 +111,10 @@ impl Providers {
     /// out. At most a minute old; takes at most the time limit for lists.
     pub async fn models(&self) -> Vec<LlmConfig> {
         let mut out = vec![scripted()];
-        for (endpoint, listed) in self.lists().await {
+        for (provider, listed) in self.lists().await {
             let chat = listed.iter().filter(|m| m.use_ == Use::Chat);
-            out.extend(chat.map(|m| catalog::llm_config(&self.settings, endpoint, endpoint.name(), m)));
+            let settings = &self.registry.settings;
+            out.extend(chat.map(|m| catalog::llm_config(settings, &provider.endpoint, provider.name(), m)));
         }
         out
     }
@@ -102,12 +123,10 @@ impl Providers {
     /// is not known is a guess until [`Providers::resolve_embedding`] has asked.
     pub async fn embedding_models(&self) -> Vec<EmbeddingConfig> {
         let mut out = vec![hashed()];
-        for (endpoint, listed) in self.lists().await {
-            for model in catalog::embedding_models(endpoint, &listed) {
-                let handle = format!("{}/{model}", endpoint.name());
-                let asked = self.dims.lock().get(&handle).copied();
-                let dim = catalog::embedding_dim(&model).or(asked).unwrap_or(USUAL_DIM);
-                out.push(catalog::embedding_config(endpoint, endpoint.name(), &model, dim));
+        for (provider, listed) in self.lists().await {
+            for model in provider.embedding_models(&listed) {
+                let dim = provider.known_dim(&model).unwrap_or(USUAL_DIM);
+                out.push(catalog::embedding_config(&provider.endpoint, provider.name(), &model, dim));
             }
         }
         out
@@ -122,8 +141,8 @@ impl Providers {
         if handle == SCRIPTED_HANDLE {
             return Ok(scripted());
         }
-        if let Some((endpoint, provider, model)) = self.find(handle, Use::Chat).await {
-            return Ok(catalog::llm_config(&self.settings, endpoint, provider, &model));
+        if let Some((provider, name, model)) = self.find(handle, Use::Chat).await {
+            return Ok(catalog::llm_config(&self.registry.settings, &provider.endpoint, name, &model));
         }
         let known = self.models().await.into_iter().filter_map(|c| c.handle).collect();
         Err(UnknownHandle::new(handle, known))
@@ -138,64 +157,47 @@ impl Providers {
         if handle == EMBED_HANDLE {
             return Ok(hashed());
         }
-        if let Some((endpoint, provider, model)) = self.find(handle, Use::Embedding).await {
-            let dim = self.dim(endpoint, handle, &model.id).await;
-            return Ok(catalog::embedding_config(endpoint, provider, &model.id, dim));
+        if let Some((provider, name, model)) = self.find(handle, Use::Embedding).await {
+            let dim = provider.dim(&model.id).await;
+            return Ok(catalog::embedding_config(&provider.endpoint, name, &model.id, dim));
         }
         let known = self.embedding_models().await.into_iter().filter_map(|c| c.handle).collect();
         Err(UnknownHandle::new(handle, known))
     }
 
-    async fn dim(&self, endpoint: &Endpoint, handle: &str, model: &str) -> i32 {
-        let remembered = self.dims.lock().get(handle).copied();
-        if let Some(dim) = catalog::embedding_dim(model).or(remembered) {
-            return dim;
-        }
-        match openai::embeddings::dimensions(endpoint, model).await {
-            Ok(dim) => {
-                let dim = i32::try_from(dim).unwrap_or(USUAL_DIM);
-                self.dims.lock().insert(handle.to_owned(), dim);
-                dim
-            }
-            Err(error) => {
-                tracing::warn!(handle, %error, "the length of the model's vectors cannot be found out; taken to be {USUAL_DIM}");
-                USUAL_DIM
-            }
-        }
-    }
-
     /// The provider of a handle, the name it was called by, and the model.
-    async fn find<'h>(&self, handle: &'h str, use_: Use) -> Option<(&Endpoint, &'h str, Listed)> {
-        let (provider, id) = handle.split_once('/').filter(|(_, id)| !id.is_empty())?;
-        let endpoint = self.router.endpoint(provider)?;
+    async fn find<'h>(&self, handle: &'h str, use_: Use) -> Option<(Arc<Provider>, &'h str, Listed)> {
+        let (name, id) = handle.split_once('/').filter(|(_, id)| !id.is_empty())?;
+        let provider = self.registry.find(self.organization, name)?;
         for age in [FRESH, FRESH_FOR_A_MISS] {
-            match catalog::list(endpoint, age).await {
+            match catalog::list(&provider, age).await {
                 Ok(listed) if !listed.is_empty() => {
                     // Ollama takes a name without its tag for the latest.
                     let same = |m: &&Listed| m.id == id || m.id.strip_suffix(":latest") == Some(id);
                     if let Some(model) = listed.iter().find(same) {
-                        return Some((endpoint, provider, Listed { id: id.to_owned(), ..model.clone() }));
+                        let model = Listed { id: id.to_owned(), ..model.clone() };
+                        return Some((provider, name, model));
                     }
-                    let always =
-                        use_ == Use::Embedding && catalog::embedding_models(endpoint, &listed).iter().any(|m| m == id);
-                    if always {
-                        return Some((endpoint, provider, Listed::unlisted(id, use_)));
+                    if use_ == Use::Embedding && provider.embedding_models(&listed).iter().any(|m| m == id) {
+                        return Some((provider, name, Listed::unlisted(id, use_)));
                     }
                 }
-                _ => return Some((endpoint, provider, Listed::unlisted(id, use_))),
+                _ => return Some((provider, name, Listed::unlisted(id, use_))),
             }
         }
         None
     }
 
     /// The lists of all providers that have one, asked for at the same time.
-    async fn lists(&self) -> Vec<(&Endpoint, Arc<Vec<Listed>>)> {
-        // Boxed: a stream of futures that borrow is not provably `Send` for every lifetime.
-        let asked = self.router.endpoints.iter().map(|endpoint| {
-            let listed = async move { (endpoint, catalog::list(endpoint, FRESH).await.unwrap_or_default()) };
+    async fn lists(&self) -> Vec<(Arc<Provider>, Arc<Vec<Listed>>)> {
+        let asked = self.registry.visible(self.organization).into_iter().map(|provider| {
+            let listed = async move {
+                let listed = catalog::list(&provider, FRESH).await.unwrap_or_default();
+                (provider, listed)
+            };
             listed.boxed()
         });
-        join_all(asked.collect::<Vec<_>>()).await
+        join_all(asked).await
     }
 }
 

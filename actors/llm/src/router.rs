@@ -1,34 +1,33 @@
 //! Which provider a request goes to: the one that its handle names, now.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, EmbedError, Embedder, Llm, LlmError, LlmErrorKind};
-use engram_domain::EmbeddingConfig;
+use engram_domain::{EmbeddingConfig, OrgId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     embed::{self, EMBED_DIM, EMBED_HANDLE},
-    endpoint::Endpoint,
-    openai,
+    providers::BUILT_IN,
+    registry::Registry,
     scripted::{SCRIPTED_HANDLE, Scripted},
 };
 
-/// Texts that are embedded here before others get their turn on the thread.
+/// Texts that the built-in model embeds before it lets other tasks run on the thread.
 const AT_A_TIME: usize = 32;
 
-/// All that can be called.
+/// All that an organization may call; without an organization, what the server's own configuration offers.
 pub(crate) struct Router {
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) organization: Option<OrgId>,
     pub(crate) scripted: Scripted,
 }
 
 impl Router {
-    /// The provider of a handle's first part.
-    pub(crate) fn endpoint(&self, provider: &str) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|e| e.vendor.names().contains(&provider))
-    }
-
     fn missing(&self, handle: &str) -> String {
-        let names: Vec<_> = std::iter::once("engram").chain(self.endpoints.iter().map(Endpoint::name)).collect();
+        let visible = self.registry.visible(self.organization);
+        let names: Vec<_> = std::iter::once(BUILT_IN).chain(visible.iter().map(|p| p.name())).collect();
         format!(
             "the model '{}' cannot be called: its provider is not configured or does not have it (configured: {})",
             handle.chars().take(200).collect::<String>(),
@@ -42,8 +41,8 @@ impl Router {
             return self.scripted.chat(request, sink).await;
         }
         let provider = handle.split_once('/').map_or("", |(provider, _)| provider);
-        match self.endpoint(provider) {
-            Some(endpoint) => openai::chat(endpoint, request, sink).await,
+        match self.registry.find(self.organization, provider) {
+            Some(provider) => provider.chat(request, sink).await,
             None => Err(LlmError::new(LlmErrorKind::UnknownModel, self.missing(&handle))),
         }
     }
@@ -57,8 +56,8 @@ impl Llm for Router {
         sink: Option<DeltaSink>,
         cancel: CancellationToken,
     ) -> Result<ChatReply, LlmError> {
-        // Whatever the call waits for, a place, a pause, the provider: dropping it ends it, and with
-        // it the connection.
+        // Whatever the call waits for (a pause before a retry, the provider), dropping it ends it and closes the
+        // connection.
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(LlmError::new(LlmErrorKind::Cancelled, "the call was cancelled")),
@@ -76,17 +75,19 @@ impl Embedder for Router {
         let handle = config.handle();
         let want = usize::try_from(config.embedding_dim).unwrap_or_default();
         if handle == EMBED_HANDLE {
-            return here(texts, want).await;
+            return built_in(texts, want).await;
         }
         let (provider, rest) = handle.split_once('/').unwrap_or(("", &handle));
-        let Some(endpoint) = self.endpoint(provider) else { return Err(EmbedError::UnknownModel(handle)) };
+        let Some(provider) = self.registry.find(self.organization, provider) else {
+            return Err(EmbedError::UnknownModel(handle));
+        };
         let model = if config.embedding_model.is_empty() { rest } else { &config.embedding_model };
         let batch = usize::try_from(config.batch_size).unwrap_or_default();
-        openai::embeddings::embed(endpoint, model, texts, Some(want), batch).await
+        provider.embed(model, texts, Some(want), batch).await
     }
 }
 
-async fn here(texts: &[String], want: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
+async fn built_in(texts: &[String], want: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
     if want != EMBED_DIM {
         return Err(EmbedError::Dimensions { got: EMBED_DIM, want });
     }

@@ -1,36 +1,39 @@
 //! What the binary tells this crate about providers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::Secret;
+use engram_domain::Secret;
 
-/// Providers and limits. A provider exists when its key or its address is given; the two built-in
-/// models always exist.
+use crate::ProtocolSpec;
+
+/// A provider as it is configured.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProviderSpec {
+    /// What stands before the slash of its handles.
+    pub name: String,
+    /// Other names that handles may call it by. It is listed under its `name`.
+    pub aliases: Vec<String>,
+    /// The address that the paths of its protocol are appended to.
+    pub base_url: String,
+    /// Its key; none for a server that wants none.
+    pub key: Option<Secret>,
+    /// What it speaks.
+    pub protocol: ProtocolSpec,
+}
+
+impl fmt::Debug for ProviderSpec {
+    /// Without the address: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderSpec")
+            .field("name", &self.name)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Limits of all providers, and what is known of their models beforehand.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// `OPENAI_API_KEY`.
-    pub openai_api_key: Option<Secret>,
-    /// `OPENAI_BASE_URL` or `OPENAI_API_BASE`, with its `/v1`. Given alone it is used without a key.
-    pub openai_base_url: Option<String>,
-    /// `DEEPSEEK_API_KEY`.
-    pub deepseek_api_key: Option<Secret>,
-    /// `XAI_API_KEY`.
-    pub xai_api_key: Option<Secret>,
-    /// `GROQ_API_KEY`.
-    pub groq_api_key: Option<Secret>,
-    /// `TOGETHER_API_KEY`.
-    pub together_api_key: Option<Secret>,
-    /// `OPENROUTER_API_KEY`.
-    pub openrouter_api_key: Option<Secret>,
-    /// `VLLM_API_BASE`, with or without `/v1`.
-    pub vllm_base: Option<String>,
-    /// `VLLM_API_KEY`, for servers started with one.
-    pub vllm_api_key: Option<Secret>,
-    /// `OLLAMA_BASE_URL`, with or without `/v1`.
-    pub ollama_base: Option<String>,
-    /// `LMSTUDIO_BASE_URL`, with or without `/v1`.
-    pub lmstudio_base: Option<String>,
-
     /// To open a connection. 10 s.
     pub connect_timeout: Duration,
     /// The longest pause inside a streamed answer. 60 s. How long a whole chat may take is up to its caller.
@@ -41,8 +44,8 @@ pub struct ProviderSettings {
     pub list_timeout: Duration,
     /// Attempts after the first, on 429, 5xx and broken connections. 3.
     pub max_retries: u32,
-    /// Requests for embeddings under way at once at one provider; the others wait in line. Each provider has its
-    /// own line, so that a slow one holds nobody else up. How many chats there are at once is up to their caller. 256.
+    /// Requests for embeddings under way at once at one provider; the others wait in a queue. Each provider has
+    /// its own, so that a slow provider delays only its own requests. How many chats there are at once is up to their caller. 256.
     pub max_embed_requests: usize,
     /// Window, in tokens, of a model whose endpoint does not say and that no table knows. 128,000.
     pub unknown_context_window: i32,
@@ -53,17 +56,6 @@ pub struct ProviderSettings {
 impl Default for ProviderSettings {
     fn default() -> Self {
         Self {
-            openai_api_key: None,
-            openai_base_url: None,
-            deepseek_api_key: None,
-            xai_api_key: None,
-            groq_api_key: None,
-            together_api_key: None,
-            openrouter_api_key: None,
-            vllm_base: None,
-            vllm_api_key: None,
-            ollama_base: None,
-            lmstudio_base: None,
             connect_timeout: Duration::from_secs(10),
             stream_idle_timeout: Duration::from_mins(1),
             embed_timeout: Duration::from_mins(3),

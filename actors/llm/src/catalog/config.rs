@@ -3,11 +3,7 @@
 use engram_domain::{EmbeddingConfig, LlmConfig};
 
 use super::{Listed, Use, known};
-use crate::{
-    ProviderSettings,
-    endpoint::{Endpoint, Vendor},
-    openai,
-};
+use crate::{ProviderSettings, endpoint::Endpoint, openai};
 
 /// Tokens of an answer of a model that nothing is known of.
 const MAX_TOKENS: i32 = 4_096;
@@ -61,18 +57,4 @@ pub(crate) fn embedding_config(endpoint: &Endpoint, provider: &str, model: &str,
         handle: Some(format!("{provider}/{model}")),
         ..EmbeddingConfig::default()
     }
-}
-
-/// The embedding models of an endpoint: those it lists, and OpenAI's where it is OpenAI.
-pub(crate) fn embedding_models(endpoint: &Endpoint, listed: &[Listed]) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    if endpoint.vendor == Vendor::OpenAi || (endpoint.vendor == Vendor::OpenAiProxy && listed.is_empty()) {
-        out.extend(known::OPENAI_EMBEDDINGS.map(String::from));
-    }
-    for model in listed.iter().filter(|m| m.use_ == Use::Embedding) {
-        if !out.contains(&model.id) {
-            out.push(model.id.clone());
-        }
-    }
-    out
 }

@@ -40,10 +40,6 @@ const EMBEDDING: &[(&str, i32)] = &[
     ("embeddinggemma", 768),
 ];
 
-/// OpenAI's embedding models, which are offered even when its list cannot be had.
-pub(super) const OPENAI_EMBEDDINGS: [&str; 3] =
-    ["text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"];
-
 fn longest<T: Copy>(table: &[T], model: &str, start: impl Fn(T) -> &'static str) -> Option<T> {
     let name = model.rsplit('/').next().unwrap_or(model);
     table.iter().copied().filter(|row| name.starts_with(start(*row))).max_by_key(|row| start(*row).len())

@@ -80,7 +80,7 @@ impl Failure {
         let said = Said::in_json(value);
         let status =
             said.status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        judged(endpoint, status, &said, None)
+        of_status(endpoint, status, &said, None)
     }
 
     /// A status that is no success.
@@ -103,7 +103,7 @@ impl Failure {
                 Err(_) => Said { text: String::from_utf8_lossy(&some).into_owned(), ..Said::default() },
             }
         };
-        judged(endpoint, status, &said, retry_after(&headers))
+        of_status(endpoint, status, &said, retry_after(&headers))
     }
 }
 
@@ -136,8 +136,8 @@ impl Said {
     }
 }
 
-fn judged(endpoint: &Endpoint, status: StatusCode, said: &Said, retry_after: Option<Duration>) -> Failure {
-    let kind = kind(status, said);
+fn of_status(endpoint: &Endpoint, status: StatusCode, said: &Said, retry_after: Option<Duration>) -> Failure {
+    let kind = kind(status, said, endpoint.error_words);
     let text = endpoint.quote(&said.text);
     let with = if text.is_empty() { String::new() } else { format!(": {text}") };
     let message = format!("{} answered {status}{with}", endpoint.name());
@@ -149,7 +149,8 @@ fn judged(endpoint: &Endpoint, status: StatusCode, said: &Said, retry_after: Opt
     Failure { error: LlmError { kind, message, retry_after }, retry }
 }
 
-fn kind(status: StatusCode, said: &Said) -> LlmErrorKind {
+/// `words`: those of the protocol, which decide before the status does.
+fn kind(status: StatusCode, said: &Said, words: &[(&str, LlmErrorKind)]) -> LlmErrorKind {
     const OVERFLOW: [&str; 8] = [
         "context_length_exceeded",
         "maximum context length",
@@ -161,6 +162,9 @@ fn kind(status: StatusCode, said: &Said) -> LlmErrorKind {
         "input is too long",
     ];
     let all = format!("{} {}", said.code, said.text).to_ascii_lowercase();
+    if let Some((_, kind)) = words.iter().find(|(word, _)| all.contains(word)) {
+        return *kind;
+    }
     // Some local servers call it their own failure (500).
     if matches!(status.as_u16(), 400 | 413 | 422 | 500) && OVERFLOW.iter().any(|words| all.contains(words)) {
         return LlmErrorKind::ContextOverflow;
@@ -233,6 +237,7 @@ mod tests {
             kind(
                 StatusCode::from_u16(status).expect("a status"),
                 &Said::in_json(&serde_json::from_str(body).expect("JSON")),
+                &[("overloaded_error", K::RateLimit)],
             )
         };
         assert_eq!(of(400, r#"{"error":{"code":"context_length_exceeded","message":"x"}}"#), K::ContextOverflow);
@@ -247,5 +252,7 @@ mod tests {
         assert_eq!(of(429, r#"{"error":{"code":"insufficient_quota"}}"#), K::InsufficientCredits);
         assert_eq!(of(429, r#"{"error":{"message":"tokens per minute"}}"#), K::RateLimit);
         assert_eq!(of(503, r"[]"), K::Server);
+        // The protocol's own words come first.
+        assert_eq!(of(529, r#"{"error":{"type":"overloaded_error","message":"later"}}"#), K::RateLimit);
     }
 }

@@ -1,29 +1,19 @@
 //! One chat request, from body to reply.
 
 use bytes::Bytes;
-use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, LlmError, LlmErrorKind};
+use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, LlmErrorKind};
 use engram_domain::Json;
 use reqwest::{Response, header::CONTENT_TYPE};
 use serde::Deserialize;
 
-use super::{answer::Answer, reply::Chunk, request, stream};
+use super::{answer::Answer, reply::Chunk, stream};
 use crate::{
     endpoint::Endpoint,
-    http::{Failure, body, with_retries},
+    http::{Failure, body},
 };
 
-/// Sends a request and reads the whole answer. Dropping the future closes the connection.
-pub(crate) async fn chat(
-    endpoint: &Endpoint,
-    request: &ChatRequest,
-    sink: Option<&DeltaSink>,
-) -> Result<ChatReply, LlmError> {
-    let body = request::body(endpoint.vendor, request)?;
-    let sink = sink.filter(|_| request.stream);
-    with_retries(endpoint, || attempt(endpoint, request, body.clone(), sink)).await
-}
-
-async fn attempt(
+/// Sends a body and reads the whole answer.
+pub(super) async fn attempt(
     endpoint: &Endpoint,
     request: &ChatRequest,
     body: Bytes,

@@ -1,23 +1,20 @@
 //! Embeddings.
 
-use std::{fmt, slice};
+use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use engram_core::ports::{EmbedError, LlmError, LlmErrorKind};
-use futures::{StreamExt, TryStreamExt, stream};
+use engram_core::ports::LlmErrorKind;
+use reqwest::header::CONTENT_TYPE;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, SeqAccess, Visitor},
 };
-use tokio::time::timeout;
 
+use super::quirks::Quirks;
 use crate::{
-    endpoint::{Endpoint, Vendor},
-    http::{Failure, body, with_retries},
+    endpoint::Endpoint,
+    http::{Failure, body},
 };
-
-/// Requests of one call under way at once.
-const AT_ONCE: usize = 4;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -42,84 +39,41 @@ struct Row {
 /// Numbers, or the base64 of little-endian 32-bit ones.
 struct Vector(Vec<f32>);
 
-/// Embeds texts in batches; `want` is the length of a vector, none when it is to be found out.
-pub(crate) async fn embed(
+/// One request: a vector for each text.
+pub(super) async fn attempt(
+    quirks: Quirks,
     endpoint: &Endpoint,
     model: &str,
     texts: &[String],
     want: Option<usize>,
-    batch_size: usize,
-) -> Result<Vec<Vec<f32>>, EmbedError> {
-    let batches = texts.chunks(batch_size.clamp(1, 2_048)).map(|texts| batch(endpoint, model, texts, want));
-    let batches: Vec<_> = batches.collect();
-    let all: Vec<_> = stream::iter(batches).buffered(AT_ONCE).try_collect().await?;
-    Ok(all.into_iter().flatten().collect())
-}
-
-async fn batch(
-    endpoint: &Endpoint,
-    model: &str,
-    texts: &[String],
-    want: Option<usize>,
-) -> Result<Vec<Vec<f32>>, EmbedError> {
+) -> Result<Vec<Vec<f32>>, Failure> {
     let body = serde_json::to_vec(&Body {
         model,
         // Empty texts are refused by most servers.
         input: texts.iter().map(|t| if t.is_empty() { " " } else { t.as_str() }).collect(),
-        encoding_format: if endpoint.vendor == Vendor::OpenAi { "base64" } else { "float" },
+        encoding_format: if quirks.base64_vectors { "base64" } else { "float" },
         // Only these models can be asked for other lengths.
         dimensions: want.filter(|_| model.starts_with("text-embedding-3")),
     })
-    .map_err(|e| EmbedError::Provider(e.to_string()))?;
-    let body = bytes::Bytes::from(body);
-    let mut vectors = with_retries(endpoint, || attempt(endpoint, body.clone(), texts.len())).await.map_err(
-        |LlmError { kind, message, .. }| match kind {
-            LlmErrorKind::UnknownModel => EmbedError::UnknownModel(format!("{}/{model}", endpoint.name())),
-            _ => EmbedError::Provider(message),
-        },
-    )?;
-    for vector in &mut vectors {
-        if let Some(want) = want.filter(|want| *want != vector.len()) {
-            return Err(EmbedError::Dimensions { got: vector.len(), want });
-        }
-        crate::embed::normalize(vector);
+    .map_err(|e| Failure::last(LlmErrorKind::BadRequest, e.to_string()))?;
+    let response = endpoint.send(endpoint.post(endpoint.url("embeddings"), body.into())).await?;
+    let status = response.status();
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let body = body::read(endpoint, response).await?;
+    let unreadable = |why: &str| Failure::unreadable(endpoint, status, &content_type, &body, why);
+    let answer: Answer = serde_json::from_slice(&body).map_err(|e| unreadable(&e.to_string()))?;
+    let mut rows = answer.data;
+    if rows.len() != texts.len() {
+        return Err(unreadable(&format!("{} vectors for {} texts", rows.len(), texts.len())));
     }
-    Ok(vectors)
-}
-
-async fn attempt(endpoint: &Endpoint, request: bytes::Bytes, want: usize) -> Result<Vec<Vec<f32>>, Failure> {
-    // Held for one attempt only, so that a provider that asks for patience does not keep its line full of sleepers.
-    // The semaphore is never closed; without it the request would only lack its limit.
-    let _place = endpoint.embed_places.acquire().await.ok();
-    let limit = endpoint.limits.embed;
-    let work = async {
-        let response = endpoint.send(endpoint.post(endpoint.url("embeddings"), request)).await?;
-        let status = response.status();
-        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-        let body = body::read(endpoint, response).await?;
-        let unreadable = |why: &str| Failure::unreadable(endpoint, status, &content_type, &body, why);
-        let answer: Answer = serde_json::from_slice(&body).map_err(|e| unreadable(&e.to_string()))?;
-        let mut rows = answer.data;
-        if rows.len() != want {
-            return Err(unreadable(&format!("{} vectors for {want} texts", rows.len())));
-        }
-        if rows.iter().all(|r| r.index.is_some()) {
-            rows.sort_by_key(|r| r.index);
-        }
-        if rows.iter().any(|r| r.embedding.0.is_empty() || !r.embedding.0.iter().all(|x| x.is_finite())) {
-            return Err(unreadable("a vector that is empty or not finite"));
-        }
-        Ok(rows.into_iter().map(|r| r.embedding.0).collect())
-    };
-    timeout(limit, work).await.unwrap_or_else(|_| Err(Failure::timeout(endpoint, "did not answer", limit)))
-}
-
-/// The length of the model's vectors, found out by embedding a word.
-pub(crate) async fn dimensions(endpoint: &Endpoint, model: &str) -> Result<usize, EmbedError> {
-    let word = String::from("length");
-    let vectors = embed(endpoint, model, slice::from_ref(&word), None, 1).await?;
-    Ok(vectors.first().map_or(0, Vec::len))
+    if rows.iter().all(|r| r.index.is_some()) {
+        rows.sort_by_key(|r| r.index);
+    }
+    if rows.iter().any(|r| r.embedding.0.is_empty() || !r.embedding.0.iter().all(|x| x.is_finite())) {
+        return Err(unreadable("a vector that is empty or not finite"));
+    }
+    Ok(rows.into_iter().map(|r| r.embedding.0).collect())
 }
 
 impl<'de> Deserialize<'de> for Vector {

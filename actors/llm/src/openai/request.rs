@@ -11,8 +11,7 @@ use engram_domain::Json;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::{clean, messages::Messages, model::is_openai_reasoner};
-use crate::endpoint::Vendor;
+use super::{clean, messages::Messages, model::is_openai_reasoner, quirks::Quirks};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -50,24 +49,24 @@ struct StreamOptions {
 }
 
 /// The request as JSON text. Fails only on numbers that JSON has no form for.
-pub(super) fn body(vendor: Vendor, request: &ChatRequest) -> Result<Bytes, LlmError> {
+pub(super) fn body(quirks: Quirks, request: &ChatRequest) -> Result<Bytes, LlmError> {
     let config = &*request.config;
     // An old agent may have the name only in its handle.
     let named = config.handle.as_deref().and_then(|h| h.split_once('/')).map_or("", |(_, model)| model);
     let model = if config.model.is_empty() { named } else { &config.model };
     let reasoner = is_openai_reasoner(model);
     let limit = config.max_tokens.filter(|n| *n > 0);
-    let tools = tools(vendor, request);
+    let tools = tools(quirks, request);
     let has_tools = tools.is_some();
     let body = Body {
         model,
-        messages: Messages { messages: &request.messages, thoughts_back: vendor.wants_thoughts_back() },
+        messages: Messages { messages: &request.messages, thoughts_back: quirks.thoughts_back },
         tools,
-        tool_choice: has_tools.then(|| choice(vendor, &request.tool_choice)),
+        tool_choice: has_tools.then(|| choice(quirks, &request.tool_choice)),
         // OpenAI's reasoning models refuse the member itself.
         parallel_tool_calls: config
             .parallel_tool_calls
-            .filter(|many| has_tools && !reasoner && (*many || vendor.takes_single_call())),
+            .filter(|many| has_tools && !reasoner && (*many || quirks.single_call)),
         temperature: config.temperature.filter(|_| !reasoner),
         max_tokens: limit.filter(|_| !reasoner),
         max_completion_tokens: limit.filter(|_| reasoner),
@@ -87,20 +86,20 @@ pub(super) fn body(vendor: Vendor, request: &ChatRequest) -> Result<Bytes, LlmEr
     Ok(text.into())
 }
 
-fn tools(vendor: Vendor, request: &ChatRequest) -> Option<Tools<'_>> {
+fn tools(quirks: Quirks, request: &ChatRequest) -> Option<Tools<'_>> {
     // A server that cannot be told which tool to call is shown that one alone.
     let only = match &request.tool_choice {
-        ToolChoice::Named(name) if !vendor.takes_named_choice() => Some(name.as_str()),
+        ToolChoice::Named(name) if !quirks.named_choice => Some(name.as_str()),
         _ => None,
     };
-    let strict = request.config.strict && matches!(vendor, Vendor::OpenAi | Vendor::OpenAiProxy);
+    let strict = request.config.strict && quirks.strict_tools;
     (!request.tools.is_empty()).then_some(Tools { all: &request.tools, only, strict })
 }
 
-fn choice(vendor: Vendor, choice: &ToolChoice) -> Choice<'_> {
+fn choice(quirks: Quirks, choice: &ToolChoice) -> Choice<'_> {
     match choice {
         ToolChoice::Auto => Choice::Word("auto"),
-        ToolChoice::Named(name) if vendor.takes_named_choice() => {
+        ToolChoice::Named(name) if quirks.named_choice => {
             Choice::Named { r#type: "function", function: NameOnly { name: clean::name(name) } }
         }
         ToolChoice::Required | ToolChoice::Named(_) => Choice::Word("required"),

@@ -30,6 +30,7 @@ pub const SCRIPTED_HANDLE: &str = "engram/scripted";
 pub const SCRIPTED_WINDOW: i32 = 128_000;
 
 /// The model.
+#[derive(Clone, Copy)]
 pub(crate) struct Scripted {
     count: fn(&str) -> usize,
 }

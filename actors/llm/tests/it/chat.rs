@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 
 use crate::{
     server::{Reply, Server},
-    support::{chat, end, event, providers, request, settings, streamed, tool, user},
+    support::{chat, configured, end, event, request, settings, streamed, tool, user, vllm},
 };
 
 #[tokio::test]
 async fn a_plain_answer() {
     let server = Server::start(|_, _| Reply::says("Hello.")).await;
-    let providers = providers(settings(&server.base));
+    let providers = vllm(&server.base);
     for _ in 0..3 {
         let (reply, pieces) = chat(&providers, request("vllm/m")).await;
         let reply = reply.expect("an answer");
@@ -73,7 +73,7 @@ async fn pieces_arrive_and_add_up() {
         Reply::Events(pieces)
     })
     .await;
-    let providers = providers(settings(&server.base));
+    let providers = vllm(&server.base);
     let (reply, pieces) = chat(&providers, streamed("vllm/m")).await;
     let reply = reply.expect("an answer");
     assert_eq!(reply.text.as_deref(), Some("Grüße 🦀"));
@@ -103,7 +103,7 @@ async fn pieces_arrive_and_add_up() {
 #[tokio::test]
 async fn a_server_that_does_not_stream_is_understood_all_the_same() {
     let server = Server::start(|_, _| Reply::says("Hello.")).await;
-    let (reply, pieces) = chat(&providers(settings(&server.base)), streamed("vllm/m")).await;
+    let (reply, pieces) = chat(&vllm(&server.base), streamed("vllm/m")).await;
     assert_eq!(reply.expect("an answer").text.as_deref(), Some("Hello."));
     assert_eq!(pieces, [Delta::Text("Hello.".into())]);
 }
@@ -111,7 +111,7 @@ async fn a_server_that_does_not_stream_is_understood_all_the_same() {
 #[tokio::test]
 async fn an_answer_that_was_cut_at_its_limit_says_so() {
     let server = Server::start(|_, _| Reply::Events(vec![event(&json!({"content": "Once"})), end("length")])).await;
-    let (reply, _) = chat(&providers(settings(&server.base)), streamed("vllm/m")).await;
+    let (reply, _) = chat(&vllm(&server.base), streamed("vllm/m")).await;
     assert!(reply.expect("an answer").truncated);
 }
 
@@ -157,7 +157,7 @@ async fn the_body_is_what_the_api_wants() {
         response_format: Some(json!({"type": "json_object"})),
         ..request("vllm/m")
     };
-    chat(&providers(settings(&server.base)), asked).await.0.expect("an answer");
+    chat(&vllm(&server.base), asked).await.0.expect("an answer");
     let body = &server.requests()[0].body;
     // One line for each member, so that a change is seen where it is.
     let lines = |value: &Value| match value {
@@ -188,9 +188,8 @@ async fn the_body_is_what_the_api_wants() {
 #[tokio::test]
 async fn reasoning_models_get_neither_temperature_nor_max_tokens() {
     let server = Server::start(|_, _| Reply::says("ok")).await;
-    let mut settings = settings(&server.base);
-    settings.openai_base_url = Some(server.base.clone());
-    let providers = providers(settings);
+    let base = server.base.as_str();
+    let providers = configured(settings(), &[("VLLM_API_BASE", base), ("OPENAI_BASE_URL", base)]);
     for handle in ["openai/o3-mini", "openai-proxy/gpt-5"] {
         let asked = request(handle);
         let config = LlmConfig {
@@ -226,7 +225,7 @@ async fn names_come_back_as_the_agent_knows_them() {
         messages: [user("go")].into_iter().collect(),
         ..request("vllm/m")
     };
-    let reply = chat(&providers(settings(&server.base)), asked).await.0.expect("an answer");
+    let reply = chat(&vllm(&server.base), asked).await.0.expect("an answer");
     assert_eq!(reply.calls, [ToolCall { id: "call_1".into(), name: "send.it".into(), arguments: "{\"a\":1}".into() }]);
     assert_eq!(reply.text, None);
 }

@@ -1,4 +1,4 @@
-//! Embeddings over the wire and at home.
+//! Embeddings of providers and the built-in ones.
 
 use engram_core::ports::EmbedError;
 use engram_domain::EmbeddingConfig;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     server::{Reply, Seen, Server},
-    support::{providers, settings},
+    support::{configured, vllm},
 };
 
 fn config(handle: &str, dim: i32, batch_size: i32) -> EmbeddingConfig {
@@ -40,7 +40,7 @@ fn vectors(_: usize, seen: &Seen) -> Reply {
 #[tokio::test]
 async fn texts_go_out_in_batches_and_vectors_come_back_in_order() {
     let server = Server::start(vectors).await;
-    let embedder = providers(settings(&server.base)).embedder();
+    let embedder = vllm(&server.base).embedder();
     let texts: Vec<String> = ["a", "bb", "", "cc", "d"].map(String::from).into();
     let got = embedder.embed(&config("vllm/e", 2, 2), &texts).await.expect("vectors");
     let (right, up) = (vec![1.0, 0.0], vec![0.0, 1.0]);
@@ -53,12 +53,12 @@ async fn texts_go_out_in_batches_and_vectors_come_back_in_order() {
 #[tokio::test]
 async fn a_wrong_length_and_a_wrong_count_are_errors() {
     let server = Server::start(vectors).await;
-    let embedder = providers(settings(&server.base)).embedder();
+    let embedder = vllm(&server.base).embedder();
     let texts = ["a".to_owned()];
     let error = embedder.embed(&config("vllm/e", 3, 8), &texts).await.expect_err("two are not three");
     assert!(matches!(error, EmbedError::Dimensions { got: 2, want: 3 }), "{error}");
     let server = Server::start(|_, _| Reply::json(200, &json!({"data": []}))).await;
-    let embedder = providers(settings(&server.base)).embedder();
+    let embedder = vllm(&server.base).embedder();
     let error = embedder.embed(&config("vllm/e", 2, 8), &texts).await.expect_err("none for one");
     assert!(error.to_string().contains("0 vectors for 1 texts"), "{error}");
     let error = embedder.embed(&config("other/e", 2, 8), &texts).await.expect_err("no such provider");
@@ -66,8 +66,8 @@ async fn a_wrong_length_and_a_wrong_count_are_errors() {
 }
 
 #[tokio::test]
-async fn the_embedder_at_home_needs_nothing() {
-    let embedder = providers(ProviderSettings::default()).embedder();
+async fn the_built_in_embedder_needs_no_provider() {
+    let embedder = configured(ProviderSettings::default(), &[]).embedder();
     let texts: Vec<String> = (0..100).map(|i| format!("text {i}")).collect();
     let got = embedder.embed(&config("engram/embed", EMBED_DIM as i32, 32), &texts).await.expect("vectors");
     assert!(got.len() == 100 && got.iter().all(|v| v.len() == EMBED_DIM));

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     server::{Reply, Server},
-    support::{chat, event, providers, request, settings, streamed},
+    support::{chat, event, request, settings, streamed, vllm, vllm_with},
 };
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_refusal_for_now_is_asked_again_when_the_provider_says() {
     })
     .await;
     let begun = Instant::now();
-    let (reply, _) = chat(&providers(settings(&server.base)), request("vllm/m")).await;
+    let (reply, _) = chat(&vllm(&server.base), request("vllm/m")).await;
     assert_eq!(reply.expect("an answer").text.as_deref(), Some("ok"));
     assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
@@ -38,7 +38,7 @@ async fn retries_end() {
         Reply::Whole(429, "retry-after: 0\r\n", "application/json", r#"{"error":{"message":"slow down"}}"#.into())
     })
     .await;
-    let providers = providers(ProviderSettings { max_retries: 2, ..settings(&server.base) });
+    let providers = vllm_with(ProviderSettings { max_retries: 2, ..settings() }, &server.base);
     let error = chat(&providers, request("vllm/m")).await.0.expect_err("a refusal");
     assert_eq!(error.kind, LlmErrorKind::RateLimit);
     assert_eq!(error.retry_after, Some(Duration::ZERO));
@@ -49,7 +49,7 @@ async fn retries_end() {
 #[tokio::test]
 async fn a_connection_that_closes_before_the_answer_is_tried_again() {
     let server = Server::start(|n, _| if n == 0 { Reply::Close } else { Reply::says("ok") }).await;
-    let (reply, _) = chat(&providers(settings(&server.base)), request("vllm/m")).await;
+    let (reply, _) = chat(&vllm(&server.base), request("vllm/m")).await;
     assert_eq!(reply.expect("an answer").text.as_deref(), Some("ok"));
 }
 
@@ -60,7 +60,7 @@ async fn a_stream_that_breaks_before_its_first_piece_is_tried_again_and_after_it
         _ => Reply::Cut(vec![event(&json!({"content": "Once upon"}))]),
     })
     .await;
-    let (reply, pieces) = chat(&providers(settings(&server.base)), streamed("vllm/m")).await;
+    let (reply, pieces) = chat(&vllm(&server.base), streamed("vllm/m")).await;
     let error = reply.expect_err("half an answer is none");
     assert_eq!(error.kind, LlmErrorKind::InvalidResponse);
     assert!(error.message.contains("in the middle of its answer"), "{error}");
@@ -72,7 +72,7 @@ async fn a_stream_that_breaks_before_its_first_piece_is_tried_again_and_after_it
 async fn html_is_named_for_what_it_is() {
     let page = "<!DOCTYPE html><html><body>502 Bad Gateway</body></html>";
     let server = Server::start(move |_, _| Reply::Whole(200, "", "text/html", page.into())).await;
-    let providers = providers(settings(&server.base));
+    let providers = vllm(&server.base);
     for asked in [request("vllm/m"), streamed("vllm/m")] {
         let error = chat(&providers, asked).await.0.expect_err("a web page");
         assert_eq!(error.kind, LlmErrorKind::InvalidResponse);
@@ -94,12 +94,12 @@ async fn garbage_is_an_error_and_not_a_panic() {
         "{\"choices\": [{\"message\": {\"tool_calls\": [{\"function\": {}, \"id\": \"x\"}, {\"function\": {\"arguments\": \"{}\"}}]}}]}",
     ] {
         let server = Server::start(move |_, _| Reply::Whole(200, "", "application/json", body.into())).await;
-        let error = chat(&providers(settings(&server.base)), request("vllm/m")).await.0.expect_err(body);
+        let error = chat(&vllm(&server.base), request("vllm/m")).await.0.expect_err(body);
         assert_eq!(error.kind, LlmErrorKind::InvalidResponse, "{body}: {error}");
     }
     let server =
         Server::start(|_, _| Reply::Events(vec!["data: {no json\n\n".into(), "data: [DONE]\n\n".into()])).await;
-    let error = chat(&providers(settings(&server.base)), streamed("vllm/m")).await.0.expect_err("garbage");
+    let error = chat(&vllm(&server.base), streamed("vllm/m")).await.0.expect_err("garbage");
     assert_eq!(error.kind, LlmErrorKind::InvalidResponse);
 }
 
@@ -108,7 +108,7 @@ async fn errors_keep_the_providers_words_and_lose_the_key() {
     let server =
         Server::start(|_, _| Reply::json(401, &json!({"error": {"message": "Incorrect API key provided: sk-secret"}})))
             .await;
-    let error = chat(&providers(settings(&server.base)), request("vllm/m")).await.0.expect_err("refused");
+    let error = chat(&vllm(&server.base), request("vllm/m")).await.0.expect_err("refused");
     assert_eq!(error.kind, LlmErrorKind::Authentication);
     insta::assert_snapshot!(error.message, @"vllm answered 401 Unauthorized: Incorrect API key provided: ***");
 
@@ -119,13 +119,13 @@ async fn errors_keep_the_providers_words_and_lose_the_key() {
         )])
     })
     .await;
-    let error = chat(&providers(settings(&server.base)), streamed("vllm/m")).await.0.expect_err("refused");
+    let error = chat(&vllm(&server.base), streamed("vllm/m")).await.0.expect_err("refused");
     assert_eq!(error.kind, LlmErrorKind::ContextOverflow);
 }
 
 #[tokio::test]
 async fn a_provider_that_is_not_there_is_named() {
-    let providers = providers(ProviderSettings { max_retries: 0, ..settings("http://u:pw@127.0.0.1:9") });
+    let providers = vllm_with(ProviderSettings { max_retries: 0, ..settings() }, "http://u:pw@127.0.0.1:9");
     let error = chat(&providers, request("vllm/m")).await.0.expect_err("nobody there");
     assert_eq!(error.kind, LlmErrorKind::Server);
     assert!(error.message.starts_with("vllm could not be reached at http://127.0.0.1:9/v1"), "{error}");
@@ -143,7 +143,7 @@ async fn patience_has_limits() {
     .await;
     let short = Duration::from_millis(150);
     let providers =
-        providers(ProviderSettings { embed_timeout: short, stream_idle_timeout: short, ..settings(&server.base) });
+        vllm_with(ProviderSettings { embed_timeout: short, stream_idle_timeout: short, ..settings() }, &server.base);
     let error = chat(&providers, streamed("vllm/stops")).await.0.expect_err("no answer");
     assert_eq!(error.kind, LlmErrorKind::Timeout, "{error}");
     let error = providers.embedder().embed(&embedding("vllm/silent"), &["x".into()]).await.expect_err("no answer");
@@ -156,8 +156,8 @@ async fn patience_has_limits() {
 }
 
 /// Cancels a call after a moment; returns how long it took to return after that.
-async fn cancelled(settings: ProviderSettings, request: engram_core::ports::ChatRequest) -> Duration {
-    let llm = providers(settings).llm();
+async fn cancelled(base: &str, request: engram_core::ports::ChatRequest) -> Duration {
+    let llm = vllm(base).llm();
     let cancel = CancellationToken::new();
     let call = tokio::spawn({
         let cancel = cancel.clone();
@@ -179,7 +179,7 @@ async fn cancelling_closes_the_connection_at_once() {
     })
     .await;
     for (n, asked) in [request("vllm/m"), streamed("vllm/m")].into_iter().enumerate() {
-        assert!(cancelled(settings(&server.base), asked).await < Duration::from_millis(100));
+        assert!(cancelled(&server.base, asked).await < Duration::from_millis(100));
         for _ in 0..50 {
             if server.left.load(Ordering::SeqCst) > n {
                 break;
@@ -193,17 +193,17 @@ async fn cancelling_closes_the_connection_at_once() {
 #[tokio::test]
 async fn cancelling_ends_a_pause_before_a_retry() {
     let server = Server::start(|_, _| Reply::Whole(429, "retry-after: 30\r\n", "text/plain", "later".into())).await;
-    assert!(cancelled(settings(&server.base), request("vllm/m")).await < Duration::from_millis(100));
+    assert!(cancelled(&server.base, request("vllm/m")).await < Duration::from_millis(100));
 }
 
 #[tokio::test]
-async fn a_full_line_is_waited_in_and_can_be_left() {
+async fn who_waits_for_a_place_can_leave() {
     let server = Server::start(|_, seen| match seen.body["model"].as_str() {
         Some("slow") => Reply::Hang(vec![]),
         _ => Reply::json(200, &json!({"data": [{"embedding": [1.0, 0.0]}]})),
     })
     .await;
-    let embedder = providers(ProviderSettings { max_embed_requests: 1, ..settings(&server.base) }).embedder();
+    let embedder = vllm_with(ProviderSettings { max_embed_requests: 1, ..settings() }, &server.base).embedder();
     let embed = |handle: &'static str| {
         let embedder = Arc::clone(&embedder);
         async move { embedder.embed(&embedding(handle), &["x".into()]).await }
@@ -218,7 +218,7 @@ async fn a_full_line_is_waited_in_and_can_be_left() {
     slow.abort();
     assert!(slow.await.expect_err("it was aborted").is_cancelled());
     embed("vllm/e").await.expect("the place is free again");
-    assert_eq!(server.requests().len(), 2, "who has left the line asks for nothing");
+    assert_eq!(server.requests().len(), 2, "who has left asks for nothing");
 }
 
 fn embedding(handle: &str) -> EmbeddingConfig {

@@ -1,12 +1,12 @@
 //! Lists of models and handles.
 
 use engram_core::ports::LlmErrorKind;
-use engram_llm::{ProviderSettings, SetupError};
+use engram_llm::{ProviderSettings, SetupError, from_environment};
 use serde_json::json;
 
 use crate::{
     server::{Reply, Server},
-    support::{providers, settings},
+    support::{configured, settings, vllm as one_vllm},
 };
 
 async fn vllm() -> Server {
@@ -29,10 +29,11 @@ async fn vllm() -> Server {
 #[tokio::test]
 async fn windows_come_from_the_endpoint_and_unknown_ones_are_not_small() {
     let server = vllm().await;
-    let mut settings = settings(&server.base);
-    settings.ollama_base = Some("http://127.0.0.1:9".into()); // nobody there: the others are listed all the same
+    let mut settings = settings();
     settings.context_window_overrides.insert("vllm/mine".into(), 99);
-    let providers = providers(settings);
+    // Nobody is at Ollama's address: the others are listed all the same.
+    let variables = [("VLLM_API_BASE", server.base.as_str()), ("OLLAMA_BASE_URL", "http://127.0.0.1:9")];
+    let providers = configured(settings, &variables);
     let models = providers.models().await;
     let shown: Vec<_> = models.iter().map(|m| (m.handle(), m.context_window)).collect();
     assert_eq!(
@@ -60,7 +61,7 @@ async fn windows_come_from_the_endpoint_and_unknown_ones_are_not_small() {
 #[tokio::test]
 async fn embedding_models_know_the_length_of_their_vectors() {
     let server = vllm().await;
-    let providers = providers(ProviderSettings { openai_api_key: None, ..settings(&server.base) });
+    let providers = one_vllm(&server.base);
     let handles: Vec<_> =
         providers.embedding_models().await.iter().map(engram_domain::EmbeddingConfig::handle).collect();
     assert_eq!(handles, ["engram/embed", "vllm/text-embed-own"]);
@@ -74,8 +75,7 @@ async fn embedding_models_know_the_length_of_their_vectors() {
 #[tokio::test]
 async fn a_proxy_in_openais_place_answers_to_both_names() {
     let server = Server::start(|_, _| Reply::json(200, &json!({"data": [{"id": "gpt-4o-mini"}]}))).await;
-    let providers =
-        providers(ProviderSettings { openai_base_url: Some(server.base.clone()), ..ProviderSettings::default() });
+    let providers = configured(ProviderSettings::default(), &[("OPENAI_BASE_URL", &server.base)]);
     assert_eq!(providers.models().await[1].handle(), "openai/gpt-4o-mini");
     for handle in ["openai/gpt-4o-mini", "openai-proxy/gpt-4o-mini"] {
         let config = providers.resolve_model(handle).await.expect("listed");
@@ -88,24 +88,28 @@ async fn a_proxy_in_openais_place_answers_to_both_names() {
 #[tokio::test]
 async fn a_provider_can_be_checked() {
     let server = vllm().await;
-    let ok = providers(settings(&server.base));
+    let ok = one_vllm(&server.base);
     assert_eq!(ok.check("vllm").await, Ok(4));
     assert_eq!(ok.check("engram").await, Ok(1));
     let error = ok.check("openai").await.expect_err("not configured");
     assert_eq!(error.kind, LlmErrorKind::UnknownModel);
-    let broken = providers(settings("http://127.0.0.1:9"));
+    let broken = one_vllm("http://127.0.0.1:9");
     assert!(broken.check("vllm").await.is_err());
     assert_eq!(broken.providers().len(), 2);
 }
 
 #[test]
-fn settings_that_cannot_work_are_refused_without_their_secrets() {
-    let ids: std::sync::Arc<dyn engram_core::ports::Ids> = std::sync::Arc::new(crate::support::Same);
-    let refused = |settings| engram_llm::Providers::new(settings, str::len, &ids).expect_err("refused");
-    assert!(matches!(refused(settings("localhost:8000")), SetupError::BaseUrl { provider: "vllm", .. }));
-    let bad_key = ProviderSettings { openai_api_key: Some("sk-\u{7f}x".into()), ..ProviderSettings::default() };
-    assert!(!format!("{bad_key:?}").contains("sk-"));
-    let error = refused(bad_key);
-    assert_eq!(error, SetupError::Key("openai"));
+fn providers_that_cannot_work_are_refused_without_their_secrets() {
+    let providers = configured(settings(), &[]);
+    let refused = |variable: (&'static str, &'static str)| {
+        let spec = from_environment([variable]).pop().expect("a provider");
+        assert!(!format!("{spec:?}").contains("sk-"));
+        providers.set(spec).expect_err("refused")
+    };
+    let error = refused(("VLLM_API_BASE", "localhost:8000"));
+    assert!(matches!(&error, SetupError::BaseUrl { provider, .. } if provider == "vllm"), "{error}");
+    let error = refused(("OPENAI_API_KEY", "sk-\u{7f}x"));
+    assert_eq!(error, SetupError::Key("openai".into()));
     assert!(!error.to_string().contains("sk-"));
+    assert_eq!(providers.providers().len(), 1, "what is refused is not there");
 }

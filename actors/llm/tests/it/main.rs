@@ -4,5 +4,6 @@ mod chat;
 mod embeddings;
 mod faults;
 mod lists;
+mod registry;
 mod server;
 mod support;

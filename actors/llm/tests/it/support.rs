@@ -10,7 +10,7 @@ use engram_core::ports::{
     llm::{ChatMessage, Purpose, ToolChoice, ToolSchema},
 };
 use engram_domain::{LlmConfig, Part};
-use engram_llm::{ProviderSettings, Providers};
+use engram_llm::{ProviderSettings, Providers, from_environment};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,11 +24,9 @@ impl Ids for Same {
     }
 }
 
-/// One vLLM at this address, with short patience.
-pub fn settings(base: &str) -> ProviderSettings {
+/// Short patience.
+pub fn settings() -> ProviderSettings {
     ProviderSettings {
-        vllm_base: Some(base.into()),
-        vllm_api_key: Some("sk-secret".into()),
         connect_timeout: Duration::from_millis(500),
         embed_timeout: Duration::from_secs(5),
         stream_idle_timeout: Duration::from_secs(5),
@@ -36,9 +34,23 @@ pub fn settings(base: &str) -> ProviderSettings {
     }
 }
 
-pub fn providers(settings: ProviderSettings) -> Providers {
-    let ids: Arc<dyn Ids> = Arc::new(Same);
-    Providers::new(settings, |text| text.len() / 4, &ids).expect("settings that work")
+/// The providers that an environment configures.
+pub fn configured(settings: ProviderSettings, variables: &[(&str, &str)]) -> Providers {
+    let providers = Providers::new(settings, |text| text.len() / 4, Arc::new(Same));
+    for spec in from_environment(variables.iter().copied()) {
+        providers.set(spec).expect("a provider that works");
+    }
+    providers
+}
+
+/// One vLLM at this address.
+pub fn vllm_with(settings: ProviderSettings, base: &str) -> Providers {
+    configured(settings, &[("VLLM_API_BASE", base), ("VLLM_API_KEY", "sk-secret")])
+}
+
+/// One vLLM at this address, with short patience.
+pub fn vllm(base: &str) -> Providers {
+    vllm_with(settings(), base)
 }
 
 pub fn request(handle: &str) -> ChatRequest {

@@ -1,15 +1,14 @@
-//! Asking an endpoint for its models.
+//! Lists of models, and what servers say of the models in them.
 
-use engram_core::ports::{LlmError, LlmErrorKind};
+use engram_core::ports::LlmErrorKind;
 use engram_domain::Json;
 use futures::{FutureExt, StreamExt, stream};
 use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use serde_json::json;
-use tokio::time::timeout;
 
-use super::{Listed, Use};
 use crate::{
-    endpoint::{Endpoint, Vendor},
+    catalog::{Listed, Use},
+    endpoint::Endpoint,
     http::{Failure, body},
 };
 
@@ -17,32 +16,13 @@ use crate::{
 const ASKED: usize = 64;
 const AT_ONCE: usize = 8;
 
-/// The endpoint's models, within the time limit for lists and without retries: whoever lists models
-/// comes back anyway.
-pub(super) async fn models(endpoint: &Endpoint) -> Result<Vec<Listed>, LlmError> {
-    let limit = endpoint.limits.list;
-    let work = async {
-        match endpoint.vendor {
-            Vendor::LmStudio => lm_studio(endpoint).await,
-            Vendor::Ollama => ollama(endpoint).await,
-            _ => standard(endpoint).await,
-        }
-    };
-    let listed = timeout(limit, work)
-        .await
-        .unwrap_or_else(|_| Err(Failure::timeout(endpoint, "did not list its models", limit)))
-        .map_err(|failure| failure.error)?;
-    tracing::debug!(provider = endpoint.name(), models = listed.len(), "models listed");
-    Ok(listed)
-}
-
-async fn standard(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
+pub(super) async fn standard(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
     let answer = json(endpoint, endpoint.client.get(endpoint.url("models"))).await?;
     entries(endpoint, &answer)
 }
 
 /// LM Studio's own list has the windows, its OpenAI-compatible one has not; old versions lack it.
-async fn lm_studio(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
+pub(super) async fn lm_studio(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
     match json(endpoint, endpoint.client.get(endpoint.root_url("api/v0/models"))).await {
         Ok(answer) => entries(endpoint, &answer),
         Err(_) => standard(endpoint).await,
@@ -50,7 +30,7 @@ async fn lm_studio(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
 }
 
 /// Ollama tells a model's window only when asked for that model.
-async fn ollama(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
+pub(super) async fn ollama(endpoint: &Endpoint) -> Result<Vec<Listed>, Failure> {
     let mut models = standard(endpoint).await?;
     // Boxed: a stream of futures that borrow is not provably `Send` for every lifetime.
     let asked: Vec<_> = models.iter_mut().take(ASKED).map(|model| ask_window(endpoint, model).boxed()).collect();

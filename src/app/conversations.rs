@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_core::{
-    birth,
-    ports::{AgentSnapshot, Snapshots},
-};
+use engram_core::{birth, ports::AgentSnapshot};
 use engram_domain::{AgentId, Block, BlockId, Conversation, ConversationId, Json};
 use engram_store::conversations::{ConversationPatch, NewConversation};
 use serde_json::json;

@@ -22,26 +22,35 @@ pub mod messages;
 pub mod runs;
 pub mod schedules;
 
+mod engine;
+
 use std::sync::Arc;
 
 use engram_core::ports::{Clock, Embedder, Ids};
-use engram_domain::Scope;
-use engram_engine::Engine;
+use engram_domain::{Scope, UserId};
 use engram_llm::Providers;
 use engram_store::ScopedStore;
 
 pub use self::error::{Error, Result};
 use crate::config::Settings;
 
+pub use engine::ScopedEngine;
+
 /// What one request works with. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     /// For whom.
     pub scope: Scope,
+    /// Who asks.
+    pub user: UserId,
+    /// Whether it is whoever runs the server, who may look after all organizations.
+    pub operator: bool,
     /// The database, for everything that is not the writing of a conversation.
     pub store: ScopedStore,
+    /// What an administrator looks after: all organizations for the operator, else the caller's own.
+    pub tenants: ScopedStore,
     /// The agents. Whatever writes to a conversation goes through it.
-    pub engine: Engine,
+    pub engine: ScopedEngine,
     /// Known models.
     pub providers: Arc<Providers>,
     /// Turns text into vectors.

@@ -1,6 +1,6 @@
 //! Runs: what agents are asked to do.
 
-use engram_core::ports::{NewRun, Runs};
+use engram_core::ports::NewRun;
 use engram_domain::{AgentId, BusyPolicy, ConversationId, RequestKey, Run, RunId, RunInput, RunType};
 use engram_engine::{RunStream, SubmitError};
 use serde_json::json;
@@ -59,6 +59,7 @@ pub fn new_run(app: &App, target: Target, spec: RunSpec) -> NewRun {
         busy_policy: spec.busy_policy.or(decides),
         max_queue,
         created_at: app.clock.now(),
+        scope: app.scope,
     }
 }
 

@@ -1,39 +1,132 @@
-//! The one shared password of a secured server.
+//! Who asks, and what they may do: the shared password, API keys, the header `user_id`.
 //!
-//! Invariants: the comparison takes the same time for every wrong password of the right length;
-//! neither password nor header reaches a log; health needs no password.
+//! Invariants: comparisons take the same time for every wrong password of the right length; no password, key or header
+//! reaches a log or an answer; health needs neither. Every request that goes on has an [`Identity`].
+//!
+//! Without `SECURE` the server is open: whoever presents nothing, or anything that is no key, is the operator. A key is
+//! always checked, so one that was revoked is refused by an open server too.
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use engram_domain::Secret;
+use engram_domain::{DEFAULT_ORGANIZATION, DEFAULT_USER, KeyScope, Scope, Secret, UserId};
+use sha2::{Digest, Sha256};
 
 use crate::http::{error::ApiError, state::AppState};
 
 /// Paths that a load balancer asks without a password, and the one that has a secret of its own.
 const OPEN: [&str; 5] = ["/v1/health", "/v1/ready", "/health", "/ready", crate::peers::PATH];
+/// How every API key begins.
+pub const KEY_PREFIX: &str = "engram_";
 
-/// Lets a request pass when the server is open, the path is, or the password fits.
-pub async fn require_password(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match &state.settings.server.password {
-        Some(password) if !OPEN.contains(&request.uri().path()) && !authorized(request.headers(), password) => {
-            ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized").into_response()
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Within which organization.
+    pub scope: Scope,
+    /// As whom.
+    pub user: UserId,
+    /// Whether it is whoever runs the server.
+    pub operator: bool,
+}
+
+/// The operator, as the user of requests that name no other.
+const OPERATOR: Identity =
+    Identity { scope: Scope::Organization(DEFAULT_ORGANIZATION), user: DEFAULT_USER, operator: true };
+
+/// Finds out who asks, and lets the request pass if they may ask for that.
+pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let identity = if OPEN.contains(&parts.uri.path()) { Ok(OPERATOR) } else { identify(&state, &parts).await };
+    match identity {
+        Ok(identity) => {
+            parts.extensions.insert(identity);
+            next.run(Request::from_parts(parts, body)).await
         }
-        _ => next.run(request).await,
+        Err(error) => error.into_response(),
     }
 }
 
-fn authorized(headers: &HeaderMap, password: &Secret) -> bool {
+async fn identify(state: &AppState, request: &Parts) -> Result<Identity, ApiError> {
+    let headers = &request.headers;
+    let password = state.settings.server.password.as_ref();
+    if password.is_some_and(|password| authorized(headers, password)) {
+        return named(state, headers).await;
+    }
+    if let Some(key) = presented(headers).find(|token| token.starts_with(KEY_PREFIX.as_bytes())) {
+        let holder = state.store.key_holder(&digest(key)).await?.ok_or_else(unauthorized)?;
+        may(&holder.scopes, request)?;
+        let operator = holder.organization_id == DEFAULT_ORGANIZATION && holder.scopes.contains(&KeyScope::Admin);
+        return Ok(Identity { scope: Scope::Organization(holder.organization_id), user: DEFAULT_USER, operator });
+    }
+    if password.is_some() { Err(unauthorized()) } else { named(state, headers).await }
+}
+
+/// The operator, as the user that the header names; as the default one where there is no such user.
+async fn named(state: &AppState, headers: &HeaderMap) -> Result<Identity, ApiError> {
+    let Some(id) = headers.get("user_id") else { return Ok(OPERATOR) };
+    let id = id.to_str().ok().and_then(|id| id.parse::<UserId>().ok()).ok_or_else(|| {
+        ApiError::bad_request(
+            "the header `user_id` is no id of a user, such as user-123e4567-e89b-42d3-8456-426614174000",
+        )
+    })?;
+    if id == DEFAULT_USER {
+        return Ok(OPERATOR);
+    }
+    Ok(match state.store.organization_of_user(id).await? {
+        Some(organization) => Identity { scope: Scope::Organization(organization), user: id, operator: true },
+        None => OPERATOR,
+    })
+}
+
+/// Whether a key with these scopes allows the request.
+fn may(scopes: &[KeyScope], request: &Parts) -> Result<(), ApiError> {
+    let path = request.uri.path();
+    let needed = if path.starts_with("/v1/admin/") {
+        KeyScope::Admin
+    } else if reads(&request.method, path) {
+        KeyScope::Read
+    } else {
+        KeyScope::Write
+    };
+    if scopes.contains(&needed) {
+        return Ok(());
+    }
+    let text = format!("this API key does not have the scope '{}', which the request needs", needed.as_str());
+    Err(ApiError::new(StatusCode::FORBIDDEN, text))
+}
+
+/// Whether a request only looks. Searches do, though their questions are bodies.
+fn reads(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+        || *method == Method::POST && path.trim_end_matches('/').ends_with("/search")
+}
+
+/// What a key is stored as.
+pub fn digest(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
+
+fn unauthorized() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized")
+}
+
+/// What the request presents, in either header.
+fn presented(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|v| v.as_bytes().split_first_chunk::<7>())
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
         .map(|(_, rest)| rest);
     let bare = headers.get("x-bare-password").and_then(|v| v.as_bytes().strip_prefix(b"password "));
-    [bearer, bare].into_iter().flatten().any(|given| same(given, password.expose().as_bytes()))
+    [bearer, bare].into_iter().flatten()
+}
+
+fn authorized(headers: &HeaderMap, password: &Secret) -> bool {
+    presented(headers).any(|given| same(given, password.expose().as_bytes()))
 }
 
 /// Compares without stopping at the first difference.
@@ -61,5 +154,13 @@ mod tests {
         assert!(!passes("authorization", "pass"));
         assert!(!passes("x-bare-password", "pass"));
         assert!(!authorized(&HeaderMap::new(), &Secret::new("")));
+    }
+
+    #[test]
+    fn searches_are_reads_and_messages_are_not() {
+        assert!(reads(&Method::GET, "/v1/agents"));
+        assert!(reads(&Method::POST, "/v1/messages/search/"));
+        assert!(!reads(&Method::POST, "/v1/agents"));
+        assert!(!reads(&Method::DELETE, "/v1/search"));
     }
 }

@@ -81,6 +81,17 @@ fn admin() -> Listed {
     routes_of! {
         GET    "/v1/admin/nodes" => admin::nodes::list_nodes,
         GET    "/v1/admin/tree" => admin::tree::tree,
+        GET    "/v1/admin/orgs" => admin::orgs::list::list,
+        POST   "/v1/admin/orgs" => admin::orgs::create::create,
+        PATCH  "/v1/admin/orgs" => admin::orgs::modify::modify,
+        DELETE "/v1/admin/orgs" => admin::orgs::delete::delete,
+        GET    "/v1/admin/users" => admin::users::list::list,
+        POST   "/v1/admin/users" => admin::users::create::create,
+        PUT    "/v1/admin/users" => admin::users::modify::modify,
+        DELETE "/v1/admin/users" => admin::users::delete::delete,
+        GET    "/v1/admin/keys" => admin::keys::list::list,
+        POST   "/v1/admin/keys" => admin::keys::create::create,
+        DELETE "/v1/admin/keys/{key_id}" => admin::keys::delete::delete,
     }
 }
 

@@ -30,7 +30,7 @@ pub fn build(state: AppState) -> Router {
         .merge(crate::peers::server::router())
         .fallback(routes::unbuilt::unknown_route)
         .method_not_allowed_fallback(routes::unbuilt::wrong_method)
-        .layer(middleware::from_fn_with_state(state.clone(), auth::require_password))
+        .layer(middleware::from_fn_with_state(state.clone(), auth::authenticate))
         .layer(cors)
         .layer(DefaultBodyLimit::max(max_body))
         .layer(CatchPanicLayer::custom(|panic| panicked(&panic)))

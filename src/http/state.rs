@@ -1,15 +1,19 @@
 //! What every handler may use. Filled once, in `boot.rs`.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use engram_core::ports::{Clock, Embedder, Ids};
-use engram_domain::{DEFAULT_ORGANIZATION, Scope};
+use engram_domain::Scope;
 use engram_engine::Engine;
 use engram_llm::Providers;
 use engram_store::Store;
 
-use crate::{app::App, config::Settings};
+use crate::{
+    app::{App, ScopedEngine},
+    config::Settings,
+    http::{auth::Identity, error::ApiError},
+};
 
 /// Shared handles; cheap to clone.
 #[derive(Clone)]
@@ -31,12 +35,16 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// What a request of this scope works with.
-    pub fn app(&self, scope: Scope) -> App {
+    /// What a request of this identity works with.
+    pub fn app(&self, identity: Identity) -> App {
+        let store = self.store.scoped(identity.scope);
         App {
-            scope,
-            store: self.store.scoped(scope),
-            engine: self.engine.clone(),
+            scope: identity.scope,
+            user: identity.user,
+            operator: identity.operator,
+            tenants: if identity.operator { self.store.scoped(Scope::System) } else { store.clone() },
+            engine: ScopedEngine::new(self.engine.clone(), store.clone()),
+            store,
             providers: self.providers.clone(),
             embedder: self.embedder.clone(),
             clock: self.clock.clone(),
@@ -46,11 +54,12 @@ impl AppState {
     }
 }
 
-/// Every request works within the caller's organization.
+/// Every request works within the caller's organization. [`crate::http::auth`] has found out whose that is.
 impl FromRequestParts<AppState> for App {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(_: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        Ok(state.app(Scope::Organization(DEFAULT_ORGANIZATION)))
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let identity = parts.extensions.get::<Identity>();
+        identity.map(|identity| state.app(*identity)).ok_or_else(|| ApiError::internal("nobody was authenticated"))
     }
 }

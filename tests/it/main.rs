@@ -15,3 +15,4 @@ mod groups;
 mod insight;
 mod memory;
 mod server;
+mod tenants;

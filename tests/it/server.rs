@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Server {
     pub base: String,
     uri: String,
+    settings: Vec<(String, String)>,
     http: reqwest::Client,
     running: Option<Running>,
 }
@@ -30,6 +31,11 @@ struct Running {
 
 /// Runs a test against a server on a fresh database, or says why not.
 pub async fn with<F: Future<Output = ()>>(test: impl FnOnce(Server) -> F) {
+    with_settings(&[], test).await;
+}
+
+/// As [`with`], with more environment variables.
+pub async fn with_settings<F: Future<Output = ()>>(settings: &[(&str, &str)], test: impl FnOnce(Server) -> F) {
     let Ok(base) = std::env::var("ENGRAM_TEST_PG_URI") else {
         eprintln!("skipped: ENGRAM_TEST_PG_URI is not set");
         return;
@@ -38,18 +44,29 @@ pub async fn with<F: Future<Output = ()>>(test: impl FnOnce(Server) -> F) {
     let mut admin = PgConnection::connect(&base).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
     let (server, _) = base.rsplit_once('/').unwrap();
-    let mut server =
-        Server { base: String::new(), uri: format!("{server}/{name}"), http: reqwest::Client::new(), running: None };
+    let mut server = Server {
+        base: String::new(),
+        uri: format!("{server}/{name}"),
+        settings: owned(settings),
+        http: reqwest::Client::new(),
+        running: None,
+    };
     server.start().await;
     test(server).await;
     // A test that fails leaves its database for whoever wants to look.
     sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
 }
 
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 impl Server {
     async fn start(&mut self) {
-        let environment: Environment =
-            [("LETTA_PG_URI", self.uri.as_str()), ("ENGRAM_DATA_DIR", "/nonexistent")].into_iter().collect();
+        let environment: Environment = [("LETTA_PG_URI", self.uri.as_str()), ("ENGRAM_DATA_DIR", "/nonexistent")]
+            .into_iter()
+            .chain(self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            .collect();
         let settings = Settings::resolve(&ServerArgs::default(), &environment).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.base = format!("http://{}", listener.local_addr().unwrap());

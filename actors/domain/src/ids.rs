@@ -115,6 +115,8 @@ ids! {
     UserId = "user";
     /// An organization.
     OrgId = "org";
+    /// An API key.
+    ApiKeyId = "key";
     /// A node of the cluster: one incarnation of one process.
     NodeId = "node";
 }
@@ -125,11 +127,6 @@ impl AgentId {
         ConversationId(self.0)
     }
 }
-
-/// The user that every request acts as until accounts exist.
-pub const DEFAULT_USER: UserId = UserId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0000));
-/// The organization that everything belongs to until accounts exist.
-pub const DEFAULT_ORG: OrgId = OrgId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0000));
 
 #[cfg(test)]
 mod tests {
@@ -142,6 +139,6 @@ mod tests {
         assert!("run-123e4567-e89b-42d3-8456-426614174000".parse::<AgentId>().is_err());
         assert!("agent-123e4567e89b42d38456426614174000".parse::<AgentId>().is_err());
         assert!("agent-".parse::<AgentId>().is_err());
-        assert_eq!(DEFAULT_USER.to_string(), "user-00000000-0000-4000-8000-000000000000");
+        assert_eq!(crate::DEFAULT_USER.to_string(), "user-00000000-0000-4000-8000-000000000000");
     }
 }

@@ -48,7 +48,7 @@ pub use run_type::RunType;
 pub use schedule::{Schedule, When};
 pub use secret::Secret;
 pub use step::{Step, StepStatus};
-pub use tenant::{DEFAULT_ORGANIZATION, DEFAULT_USER, Scope};
+pub use tenant::{ApiKey, DEFAULT_ORGANIZATION, DEFAULT_USER, KeyScope, Organization, Scope, User};
 pub use tool::{Tool, ToolEffect, ToolKind};
 
 /// A point in time, always UTC. Postgres keeps microseconds, so nothing finer is promised.

@@ -13,7 +13,7 @@ use engram_domain::{BusyPolicy, NodeId, RunId};
 use sqlx::{PgExecutor, Postgres, error::ErrorKind, postgres::PgArguments, query::QueryAs};
 use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, error::db, json::AsJson, leases::alive, rows::without_nul};
+use crate::{Result, Store, StoreError, error::db, json::AsJson, leases::alive, rows::without_nul, scoped::org};
 
 /// A request whose keys are taken is refused by their index, and finds the run that has them when it
 /// tries again; unless that one was deleted in this very moment, so it may try a few times.
@@ -38,7 +38,7 @@ macro_rules! insert_sql {
                 JOIN agents a ON a.id = c.agent_id
                 LEFT JOIN nodes n ON n.id = c.owner AND n.id <> $13 AND ",
             alive!(),
-            " WHERE c.id = $3 AND (c.agent_id = $2) IS TRUE
+            " WHERE c.id = $3 AND (c.agent_id = $2) IS TRUE AND a.organization_id = coalesce($14, a.organization_id)
             ), stored AS (
                 INSERT INTO runs (id, organization_id, agent_id, conversation_id, status, input, background, run_type, metadata,
                                   callback_url, created_at, updated_at, interrupts)
@@ -66,7 +66,7 @@ const WITH_KEYS: &str = insert_sql!(
     "wanted AS (
         SELECT DISTINCT CASE WHEN octet_length(k) <= 512 THEN k
                              ELSE 'sha256:' || encode(sha256(convert_to(k, 'UTF8')), 'hex') END COLLATE \"C\" AS key
-        FROM unnest($14::text[]) AS k
+        FROM unnest($15::text[]) AS k
     ), ",
     // `key:…` comes before `otid:…`: the header speaks for the whole request.
     "(SELECT k.run_id FROM run_keys k JOIN wanted w ON w.key = k.key
@@ -167,7 +167,8 @@ pub(crate) async fn insert(
         .bind(run.busy_policy.map(BusyPolicy::as_str))
         .bind(run.max_queue)
         .bind(locked)
-        .bind(node.0);
+        .bind(node.0)
+        .bind(org(run.scope));
     let query = if run.keys.is_empty() {
         query
     } else {

@@ -1,11 +1,11 @@
 //! Archives of passages and which agents use them.
 
-use engram_domain::{AgentId, Archive, ArchiveId, DEFAULT_ORGANIZATION, OrgId, Time};
+use engram_domain::{AgentId, Archive, ArchiveId, OrgId, Time};
 use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore,
     error::db,
     json::AsJson,
     keyset::{Key, push_equals},
@@ -23,21 +23,27 @@ pub struct ArchiveFilter {
     pub agent_id: Option<AgentId>,
 }
 
-impl Store {
+impl ScopedStore {
     /// An archive.
     pub async fn archive(&self, id: ArchiveId) -> Result<Option<Archive>> {
-        sqlx::query_as::<_, ArchiveRow>(concat!("SELECT ", archive_columns!(), " FROM archives r WHERE r.id = $1"))
-            .bind(id.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(db)?
-            .map(Archive::try_from)
-            .transpose()
+        sqlx::query_as::<_, ArchiveRow>(concat!(
+            "SELECT ",
+            archive_columns!(),
+            " FROM archives r WHERE r.id = $1 AND r.organization_id = coalesce($2, r.organization_id)"
+        ))
+        .bind(id.0)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
+        .await
+        .map_err(db)?
+        .map(Archive::try_from)
+        .transpose()
     }
 
     /// A page of archives.
     pub async fn archives(&self, filter: &ArchiveFilter, page: Page) -> Result<Vec<Archive>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", archive_columns!(), " FROM archives r WHERE true"));
+        self.push_scope(&mut q, "r.organization_id");
         push_equals(&mut q, "r.name", filter.name.as_deref());
         if let Some(agent) = filter.agent_id {
             q.push(" AND r.id IN (SELECT archive_id FROM agent_archives WHERE agent_id = ")
@@ -45,7 +51,7 @@ impl Store {
                 .push(")");
         }
         self.push_page(&mut q, KEY, page).await?;
-        collect(q.build_query_as().fetch_all(&self.pool).await.map_err(db)?)
+        collect(q.build_query_as().fetch_all(&self.store.pool).await.map_err(db)?)
     }
 
     /// An agent's archives; the first is the one that is written to.
@@ -54,10 +60,11 @@ impl Store {
             "SELECT ",
             archive_columns!(),
             " FROM agent_archives ar JOIN archives r ON r.id = ar.archive_id WHERE ar.agent_id = $1 \
-             ORDER BY ar.position, r.id"
+             AND r.organization_id = coalesce($2, r.organization_id) ORDER BY ar.position, r.id"
         ))
         .bind(agent.0)
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         collect(rows)
@@ -65,20 +72,23 @@ impl Store {
 
     /// Creates an archive.
     pub async fn create_archive(&self, archive: &Archive) -> Result<()> {
-        let mut conn = self.pool.acquire().await.map_err(db)?;
-        insert(&mut conn, DEFAULT_ORGANIZATION, archive).await
+        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        insert(&mut conn, self.owner()?, archive).await
     }
 
     /// The archive that the agent writes to: its first one; where it has none, `fresh` is created and
     /// attached. None when there is no such agent. Two calls at once agree on one archive.
     pub async fn default_archive(&self, agent: AgentId, fresh: &Archive) -> Result<Option<Archive>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        let organization: Option<Uuid> =
-            sqlx::query_scalar("SELECT organization_id FROM agents WHERE id = $1 FOR NO KEY UPDATE")
-                .bind(agent.0)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let organization: Option<Uuid> = sqlx::query_scalar(
+            "SELECT organization_id FROM agents
+                 WHERE id = $1 AND organization_id = coalesce($2, organization_id) FOR NO KEY UPDATE",
+        )
+        .bind(agent.0)
+        .bind(self.org())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?;
         let Some(organization) = organization else { return Ok(None) };
         let row = sqlx::query_as::<_, ArchiveRow>(concat!(
             "SELECT ",
@@ -110,14 +120,16 @@ impl Store {
     ) -> Result<Option<Archive>> {
         sqlx::query(
             "UPDATE archives SET name = COALESCE($2, name), \
-             description = CASE WHEN $3 THEN $4 ELSE description END, updated_at = $5 WHERE id = $1",
+             description = CASE WHEN $3 THEN $4 ELSE description END, updated_at = $5 \
+             WHERE id = $1 AND organization_id = coalesce($6, organization_id)",
         )
         .bind(id.0)
         .bind(name)
         .bind(description.is_some())
         .bind(description.flatten())
         .bind(now)
-        .execute(&self.pool)
+        .bind(self.org())
+        .execute(&self.store.pool)
         .await
         .map_err(db)?;
         self.archive(id).await
@@ -126,11 +138,20 @@ impl Store {
     /// Deletes an archive with its passages and takes it from every agent that has it. False when
     /// there is no such archive.
     pub async fn delete_archive(&self, id: ArchiveId) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         bump_owners(&mut tx, id).await?;
-        let done = sqlx::query("DELETE FROM archives WHERE id = $1").bind(id.0).execute(&mut *tx).await.map_err(db)?;
+        let done =
+            sqlx::query("DELETE FROM archives WHERE id = $1 AND organization_id = coalesce($2, organization_id)")
+                .bind(id.0)
+                .bind(self.org())
+                .execute(&mut *tx)
+                .await
+                .map_err(db)?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         tx.commit().await.map_err(db)?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
     }
 }
 

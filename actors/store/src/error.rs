@@ -45,7 +45,8 @@ fn database(error: &dyn DatabaseError) -> StoreError {
     match error.kind() {
         ErrorKind::UniqueViolation => return StoreError::Conflict(conflict(error.constraint(), text)),
         ErrorKind::ForeignKeyViolation => return StoreError::Invalid(missing(error.constraint(), text)),
-        ErrorKind::NotNullViolation | ErrorKind::CheckViolation => return StoreError::Invalid(text),
+        ErrorKind::NotNullViolation => return StoreError::Invalid(absent(text)),
+        ErrorKind::CheckViolation => return StoreError::Invalid(text),
         _ => {}
     }
     let code = error.code().unwrap_or_default();
@@ -90,6 +91,15 @@ fn conflict(constraint: Option<&str>, text: String) -> String {
         Some("agent_env_agent_id_key_key") => "the agent has a variable with this key".into(),
         _ => text,
     }
+}
+
+/// Words for rows that name something of another organization: those statements look up what they name, and find
+/// nothing.
+fn absent(text: String) -> String {
+    let what = [("block", "\"block_id\""), ("tool", "\"tool_id\""), ("agent", "\"agent_id\"")]
+        .into_iter()
+        .find(|(_, column)| text.contains(column));
+    what.map_or(text, |(what, _)| format!("the {what} does not exist"))
 }
 
 /// Words for the foreign keys that a caller can run into.

@@ -11,13 +11,13 @@ use engram_core::{
         store::{Claim, GroupAccepted},
     },
 };
-use engram_domain::{AgentId, Group, GroupId, NodeId, RequestKey, RunId, RunInput, StopReason, Time};
+use engram_domain::{AgentId, Group, GroupId, NodeId, RequestKey, RunId, RunInput, Scope, StopReason, Time};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore, Store,
     error::db,
     json::{AsJson, RawJson},
     leases::alive,
@@ -49,6 +49,26 @@ struct MemberRow {
 impl From<MemberRow> for Member {
     fn from(row: MemberRow) -> Self {
         Self { id: AgentId(row.id), name: row.name, description: row.description.unwrap_or_default() }
+    }
+}
+
+impl ScopedStore {
+    /// Forgets what was said to a group in messages that are over.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn forget_group_runs(&self, group: GroupId) -> Result<()> {
+        sqlx::query(
+            "DELETE FROM group_runs r USING groups g
+             WHERE r.group_id = $1 AND r.completed_at IS NOT NULL AND g.id = r.group_id
+               AND g.organization_id = coalesce($2, g.organization_id)",
+        )
+        .bind(group.0)
+        .bind(self.org())
+        .execute(&self.store.pool)
+        .await
+        .map_err(db)?;
+        Ok(())
     }
 }
 
@@ -148,7 +168,9 @@ impl GroupRuns for Store {
         if taken.rows_affected() == 0 {
             return Ok(Claim::Later);
         }
-        let Some(group) = crate::groups::read(&mut tx, group_id).await? else { return Ok(Claim::Nothing) };
+        let Some(group) = crate::groups::read(&mut tx, Scope::System, group_id).await? else {
+            return Ok(Claim::Nothing);
+        };
         let cast: Option<Cast> = row.state.parse("group_runs", "state", id)?;
         let cast = match cast {
             Some(cast) => cast,

@@ -4,7 +4,7 @@ use engram_domain::Time;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::{Page, Result, Store, error::db};
+use crate::{Page, Result, ScopedStore, error::db};
 
 /// How a list is ordered and where its cursors are looked up.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) struct Key {
     pub id: &'static str,
 }
 
-impl Store {
+impl ScopedStore {
     /// Appends the cursors, the order and the limit of `page` to a query that already has a `WHERE`.
     /// A cursor that no row has is ignored.
     pub(crate) async fn push_page(&self, q: &mut QueryBuilder<Postgres>, key: Key, page: Page) -> Result<()> {
@@ -36,7 +36,7 @@ impl Store {
     async fn sort_value(&self, key: Key, id: Uuid) -> Result<Option<Time>> {
         let sql = format!("SELECT {} FROM {} WHERE {} = $1", key.column, key.from, key.id);
         // Only constants of this crate are in it.
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(&self.pool).await.map_err(db)
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(&self.store.pool).await.map_err(db)
     }
 }
 

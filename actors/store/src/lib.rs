@@ -2,8 +2,8 @@
 //!
 //! What it does: [`Store`] is a cheap handle on a connection pool. It implements the engine's ports
 //! ([`engram_core::ports::store`]), each in the file of its subject: `accept`, `agents/ephemeral`, `commit`, `companions`,
-//! `group_runs`, `leases`, `load`, `nodes`, `notifications`, `run_events`, `runs`, `schedules/claim`. It has plain
-//! methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
+//! `group_runs`, `leases`, `load`, `nodes`, `notifications`, `run_events`, `runs`, `schedules/claim`. It gives out
+//! [`ScopedStore`]s, which have plain methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
 //!
 //! Invariants:
 //! - Every change of a conversation passes the fence: one `UPDATE conversations … WHERE epoch = …`
@@ -15,8 +15,14 @@
 //!   [`StoreError::Corrupt`] with table, column and id. Secrets are in no error and no log.
 //! - Look-ups return `Option`; methods that write take `now` from the caller.
 //!
-//! To add an aggregate: a table in a new file under `migrations/`, a row struct in `rows/`, a file
-//! with `impl Store` here, and a test in `tests/` that runs each of its queries.
+//! - Tenant data is reached through [`ScopedStore`] alone: its methods name the organization in their SQL
+//!   (`organization_id = coalesce($n, organization_id)`, where null stands for [`engram_domain::Scope::System`]), and
+//!   what a new row refers to is looked up within the organization of the row that it belongs to. [`Store`] itself has
+//!   the engine's ports and what concerns the server.
+//!
+//! To add an aggregate: a table under `migrations/` (a root table names its organization), a row struct in `rows/`, a
+//! file with `impl ScopedStore` here, and a test in `tests/` that runs each of its queries. The walk over all
+//! operations in `tests/it/tenants` then wants to know how to call its endpoints.
 
 mod accept;
 mod again;
@@ -50,6 +56,7 @@ mod scoped;
 pub mod search;
 pub mod steps;
 pub mod tags;
+pub mod tenants;
 mod tool_cache;
 mod tool_store;
 pub mod tools;

@@ -18,13 +18,37 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore, Store,
     error::db,
     rows::{
         AgentRow, ArchiveRow, BlockRow, ConversationRow, EnvRow, MessageRow, agent_columns, archive_columns,
         block_columns, conversation_columns, message_columns,
     },
 };
+
+impl ScopedStore {
+    /// What the actor of a conversation would hold.
+    ///
+    /// # Errors
+    /// Those of the database, and a row that cannot be read.
+    pub async fn load(&self, id: ConversationId) -> Result<Option<Loaded>> {
+        if self.conversation(id).await?.is_none() {
+            return Ok(None);
+        }
+        self.store.load(id).await
+    }
+
+    /// An agent's configuration as its actor would hold it.
+    ///
+    /// # Errors
+    /// Those of the database, and a row that cannot be read.
+    pub async fn load_snapshot(&self, id: AgentId) -> Result<Option<AgentSnapshot>> {
+        if !self.agent_exists(id).await? {
+            return Ok(None);
+        }
+        self.store.load_snapshot(id).await
+    }
+}
 
 #[async_trait]
 impl Snapshots for Store {

@@ -7,7 +7,7 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Page, Result, Store, StoreError,
+    Page, Result, ScopedStore, Store, StoreError,
     error::db,
     rows::{MessageRow, message_columns},
 };
@@ -38,16 +38,22 @@ pub enum MessagePageError {
     Store(#[from] StoreError),
 }
 
-impl Store {
+impl ScopedStore {
     /// A message.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
-        sqlx::query_as::<_, MessageRow>(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.id = $1"))
-            .bind(id.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(db)?
-            .map(Message::try_from)
-            .transpose()
+        sqlx::query_as::<_, MessageRow>(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages m JOIN conversations c ON c.id = m.conversation_id
+              WHERE m.id = $1 AND c.organization_id = coalesce($2, c.organization_id)"
+        ))
+        .bind(id.0)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
+        .await
+        .map_err(db)?
+        .map(Message::try_from)
+        .transpose()
     }
 
     /// A page of a conversation. Unlike in other lists the cursors are chronological: `after` is
@@ -61,7 +67,9 @@ impl Store {
     ) -> std::result::Result<Vec<Message>, MessagePageError> {
         let mut q =
             QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = "));
-        q.push_bind(conversation.0);
+        q.push("(SELECT c.id FROM conversations c WHERE c.id = ").push_bind(conversation.0);
+        self.push_scope(&mut q, "c.organization_id");
+        q.push(")");
         for (cursor, comparison) in [(page.after, " AND m.seq > "), (page.before, " AND m.seq < ")] {
             if let Some(id) = cursor {
                 q.push(comparison).push_bind(self.seq_of(conversation, MessageId(id)).await?);
@@ -70,7 +78,7 @@ impl Store {
         push_filter(&mut q, filter);
         q.push(if page.ascending { " ORDER BY m.seq LIMIT " } else { " ORDER BY m.seq DESC LIMIT " });
         q.push_bind(page.limit);
-        let mut messages = self.read(q).await?;
+        let mut messages = self.store.read(q).await?;
         if !page.ascending {
             messages.reverse();
         }
@@ -78,13 +86,17 @@ impl Store {
     }
 
     async fn seq_of(&self, conversation: ConversationId, id: MessageId) -> std::result::Result<i64, MessagePageError> {
-        sqlx::query_scalar("SELECT seq FROM messages WHERE id = $1 AND conversation_id = $2")
-            .bind(id.0)
-            .bind(conversation.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(db)?
-            .ok_or(MessagePageError::UnknownCursor(id))
+        sqlx::query_scalar(
+            "SELECT m.seq FROM messages m JOIN conversations c ON c.id = m.conversation_id
+             WHERE m.id = $1 AND c.id = $2 AND c.organization_id = coalesce($3, c.organization_id)",
+        )
+        .bind(id.0)
+        .bind(conversation.0)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
+        .await
+        .map_err(db)?
+        .ok_or(MessagePageError::UnknownCursor(id))
     }
 
     /// Messages of a run. Empty for one that has none yet; none when there is no such run.
@@ -93,8 +105,13 @@ impl Store {
         id: RunId,
         page: Page,
     ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
-        let Some((conversation, first, end)) =
-            self.stretch("SELECT r.conversation_id, r.first_seq, r.end_seq FROM runs r WHERE r.id = $1", id.0).await?
+        let Some((conversation, first, end)) = self
+            .stretch(
+                "SELECT r.conversation_id, r.first_seq, r.end_seq FROM runs r
+                  WHERE r.id = $1 AND r.organization_id = coalesce($2, r.organization_id)",
+                id.0,
+            )
+            .await?
         else {
             return Ok(None);
         };
@@ -108,7 +125,14 @@ impl Store {
         id: StepId,
         page: Page,
     ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
-        let Some((conversation, first, end)) = self.stretch("SELECT r.conversation_id, r.first_seq, r.end_seq FROM steps s JOIN runs r ON r.id = s.run_id WHERE s.id = $1", id.0).await? else {
+        let Some((conversation, first, end)) = self
+            .stretch(
+                "SELECT r.conversation_id, r.first_seq, r.end_seq FROM steps s JOIN runs r ON r.id = s.run_id
+                  WHERE s.id = $1 AND r.organization_id = coalesce($2, r.organization_id)",
+                id.0,
+            )
+            .await?
+        else {
             return Ok(None);
         };
         let filter = MessageFilter { step_id: Some(id), seq: Some((first, end)), ..MessageFilter::default() };
@@ -118,7 +142,7 @@ impl Store {
     /// Where in which conversation the messages of a run lie.
     async fn stretch(&self, sql: &'static str, id: Uuid) -> Result<Option<(ConversationId, i64, i64)>> {
         let row: Option<(Uuid, Option<i64>, Option<i64>)> =
-            sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await.map_err(db)?;
+            sqlx::query_as(sql).bind(id).bind(self.org()).fetch_optional(&self.store.pool).await.map_err(db)?;
         Ok(row.map(|(conversation, first, end)| {
             (ConversationId(conversation), first.unwrap_or_default(), end.unwrap_or_default())
         }))
@@ -134,13 +158,14 @@ impl Store {
     ) -> std::result::Result<Vec<Message>, MessagePageError> {
         let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.group_id = "));
         q.push_bind(group.to_string());
+        self.push_message_scope(&mut q);
         for (cursor, comparison) in [(page.after, ">"), (page.before, "<")] {
             let Some(id) = cursor else { continue };
             let place: Option<(Time, i64)> =
                 sqlx::query_as("SELECT created_at, seq FROM messages WHERE id = $1 AND group_id = $2")
                     .bind(id)
                     .bind(group.to_string())
-                    .fetch_optional(&self.pool)
+                    .fetch_optional(&self.store.pool)
                     .await
                     .map_err(db)?;
             let (at, seq) = place.ok_or(MessagePageError::UnknownCursor(MessageId(id)))?;
@@ -153,7 +178,7 @@ impl Store {
         let order = if page.ascending { "ASC" } else { "DESC" };
         q.push(format_args!(" ORDER BY m.created_at {order}, m.seq {order}, m.id {order} LIMIT "))
             .push_bind(page.limit);
-        let mut messages = self.read(q).await?;
+        let mut messages = self.store.read(q).await?;
         self.name_speakers(&mut messages).await?;
         if !page.ascending {
             messages.reverse();
@@ -166,7 +191,7 @@ impl Store {
         let ids: HashSet<Uuid> = messages.iter().filter(|m| unnamed(m)).map(|m| m.agent_id.0).collect();
         let names: Vec<(Uuid, String)> = sqlx::query_as("SELECT id, name FROM agents WHERE id = ANY($1)")
             .bind(ids.into_iter().collect::<Vec<_>>())
-            .fetch_all(&self.pool)
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?;
         let names: HashMap<Uuid, String> = names.into_iter().collect();
@@ -178,11 +203,10 @@ impl Store {
 
     /// Conversations in which something was said in a group.
     pub async fn conversations_of_group(&self, group: GroupId) -> Result<Vec<ConversationId>> {
-        let ids: Vec<Uuid> = sqlx::query_scalar("SELECT DISTINCT conversation_id FROM messages WHERE group_id = $1")
-            .bind(group.to_string())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(db)?;
+        let mut q = QueryBuilder::new("SELECT DISTINCT m.conversation_id FROM messages m WHERE m.group_id = ");
+        q.push_bind(group.to_string());
+        self.push_message_scope(&mut q);
+        let ids: Vec<Uuid> = q.build_query_scalar().fetch_all(&self.store.pool).await.map_err(db)?;
         Ok(ids.into_iter().map(ConversationId).collect())
     }
 
@@ -192,10 +216,13 @@ impl Store {
         const KEY: crate::keyset::Key = crate::keyset::Key { from: "messages m", column: "m.created_at", id: "m.id" };
         let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE true"));
         push_agent(&mut q, agent);
+        self.push_message_scope(&mut q);
         self.push_page(&mut q, KEY, page).await?;
-        self.read(q).await
+        self.store.read(q).await
     }
+}
 
+impl Store {
     pub(crate) async fn read(&self, mut q: QueryBuilder<Postgres>) -> Result<Vec<Message>> {
         q.build_query_as::<MessageRow>()
             .fetch_all(&self.pool)

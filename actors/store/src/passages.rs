@@ -3,18 +3,19 @@
 //! Invariant: a passage's vector has the length of its archive's; the caller embeds with the
 //! archive's own model, and the write checks it.
 
-use engram_domain::{AgentId, ArchiveId, JsonMap, Passage, PassageId, Time};
+use engram_domain::{AgentId, ArchiveId, JsonMap, Passage, PassageId, Scope, Time};
 use pgvector::Vector;
 use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Page, Result, Store, StoreError,
+    Page, Result, ScopedStore, StoreError,
     archives::bump_owners,
     error::db,
     json::AsJson,
     keyset::{push_contains, push_tags},
     rows::{PassageRow, passage_columns},
+    scoped::org,
 };
 
 /// Which passages are wanted. The default: all.
@@ -54,40 +55,55 @@ struct Scored {
     score: f64,
 }
 
-impl Store {
+impl ScopedStore {
     /// A passage with its vector.
     pub async fn passage(&self, id: PassageId) -> Result<Option<Passage>> {
         sqlx::query_as::<_, PassageRow>(concat!(
             "SELECT ",
             passage_columns!(),
-            ", p.embedding FROM passages p WHERE p.id = $1"
+            ", p.embedding FROM passages p JOIN archives r ON r.id = p.archive_id
+              WHERE p.id = $1 AND r.organization_id = coalesce($2, r.organization_id)"
         ))
         .bind(id.0)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?
         .map(Passage::try_from)
         .transpose()
     }
 
+    /// Appends the condition that passages `p` lie in archives of this scope.
+    fn push_archive_scope(&self, q: &mut QueryBuilder<Postgres>) {
+        if let Some(org) = self.org() {
+            q.push(" AND EXISTS (SELECT FROM archives o WHERE o.id = p.archive_id AND o.organization_id = ");
+            q.push_bind(org).push(")");
+        }
+    }
+
     /// A page of passages by time, with their vectors.
     pub async fn passages(&self, filter: &PassageFilter, page: Page) -> Result<Vec<Passage>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", passage_columns!(), ", p.embedding FROM passages p"));
         push_where(&mut q, filter);
+        self.push_archive_scope(&mut q);
         let (direction, follows, precedes) = page.sql();
         for (cursor, comparison) in [(page.after, follows), (page.before, precedes)] {
             let Some(id) = cursor else { continue };
-            let place: Option<(Time, i64)> = sqlx::query_as("SELECT created_at, seq FROM passages WHERE id = $1")
-                .bind(id)
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(db)?;
+            let place: Option<(Time, i64)> = sqlx::query_as(
+                "SELECT p.created_at, p.seq FROM passages p JOIN archives r ON r.id = p.archive_id
+                 WHERE p.id = $1 AND r.organization_id = coalesce($2, r.organization_id)",
+            )
+            .bind(id)
+            .bind(self.org())
+            .fetch_optional(&self.store.pool)
+            .await
+            .map_err(db)?;
             let Some((at, seq)) = place else { continue };
             q.push(format_args!(" AND (p.created_at, p.seq) {comparison} ("));
             q.push_bind(at).push(", ").push_bind(seq).push(")");
         }
         q.push(format_args!(" ORDER BY p.created_at {direction}, p.seq {direction} LIMIT ")).push_bind(page.limit);
-        let rows = q.build_query_as::<PassageRow>().fetch_all(&self.pool).await.map_err(db)?;
+        let rows = q.build_query_as::<PassageRow>().fetch_all(&self.store.pool).await.map_err(db)?;
         rows.into_iter().map(Passage::try_from).collect()
     }
 
@@ -102,17 +118,18 @@ impl Store {
         let mut q = QueryBuilder::new(concat!("SELECT ", passage_columns!(), ", p.embedding, 1 - (p.embedding <=> "));
         q.push_bind(Vector::from(vector.to_vec())).push(") AS score FROM passages p");
         push_where(&mut q, filter);
+        self.push_archive_scope(&mut q);
         q.push(" AND p.embedding IS NOT NULL ORDER BY score DESC, p.seq DESC LIMIT ").push_bind(limit);
-        let rows = q.build_query_as::<Scored>().fetch_all(&self.pool).await.map_err(db)?;
+        let rows = q.build_query_as::<Scored>().fetch_all(&self.store.pool).await.map_err(db)?;
         rows.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
     }
 
     /// Stores passages of one archive, all of them or none. [`StoreError::Invalid`] when there is no
     /// such archive.
     pub async fn insert_passages(&self, archive: ArchiveId, passages: &[Passage]) -> Result<()> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         for passage in passages {
-            insert(&mut tx, archive, passage).await?;
+            insert(&mut tx, self.scope, archive, passage).await?;
         }
         bump_owners(&mut tx, archive).await?;
         tx.commit().await.map_err(db)
@@ -120,12 +137,13 @@ impl Store {
 
     /// Changes a passage and returns it.
     pub async fn modify_passage(&self, id: PassageId, patch: &PassagePatch, now: Time) -> Result<Option<Passage>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let (text, vector) = patch.text.as_ref().map(|(t, v)| (t.clone(), Vector::from(v.clone()))).unzip();
         let archive: Option<Uuid> = sqlx::query_scalar(
             "UPDATE passages SET text = COALESCE($2, text), embedding = COALESCE($3, embedding), \
              tags = COALESCE($4, tags), metadata = COALESCE($5, metadata), updated_at = $6 WHERE id = $1 \
-             RETURNING archive_id",
+             AND EXISTS (SELECT FROM archives r WHERE r.id = archive_id \
+                         AND r.organization_id = coalesce($7, r.organization_id)) RETURNING archive_id",
         )
         .bind(id.0)
         .bind(text)
@@ -133,6 +151,7 @@ impl Store {
         .bind(&patch.tags)
         .bind(patch.metadata.as_ref().map(AsJson))
         .bind(now)
+        .bind(self.org())
         .fetch_optional(&mut *tx)
         .await
         .map_err(db)?;
@@ -145,14 +164,18 @@ impl Store {
     /// Deletes a passage of one of these archives. False when there is no such passage in them.
     pub async fn delete_passage(&self, archives: &[ArchiveId], id: PassageId) -> Result<bool> {
         let archives: Vec<Uuid> = archives.iter().map(|a| a.0).collect();
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        let archive: Option<Uuid> =
-            sqlx::query_scalar("DELETE FROM passages WHERE id = $1 AND archive_id = ANY ($2) RETURNING archive_id")
-                .bind(id.0)
-                .bind(archives)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let archive: Option<Uuid> = sqlx::query_scalar(
+            "DELETE FROM passages p USING archives r
+                 WHERE p.id = $1 AND p.archive_id = ANY ($2) AND r.id = p.archive_id
+                   AND r.organization_id = coalesce($3, r.organization_id) RETURNING p.archive_id",
+        )
+        .bind(id.0)
+        .bind(archives)
+        .bind(self.org())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?;
         let Some(archive) = archive else { return Ok(false) };
         bump_owners(&mut tx, archive.into()).await?;
         tx.commit().await.map_err(db)?;
@@ -161,19 +184,24 @@ impl Store {
 
     /// Bytes that the vectors of all passages take.
     pub async fn embedding_bytes(&self) -> Result<i64> {
-        sqlx::query_scalar("SELECT COALESCE(sum(vector_dims(embedding)::bigint * 4), 0)::bigint FROM passages")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(db)
+        sqlx::query_scalar(
+            "SELECT COALESCE(sum(vector_dims(embedding)::bigint * 4), 0)::bigint FROM passages p \
+             JOIN archives r ON r.id = p.archive_id WHERE r.organization_id = coalesce($1, r.organization_id)",
+        )
+        .bind(self.org())
+        .fetch_one(&self.store.pool)
+        .await
+        .map_err(db)
     }
 }
 
-async fn insert(conn: &mut PgConnection, archive: ArchiveId, p: &Passage) -> Result<()> {
+async fn insert(conn: &mut PgConnection, scope: Scope, archive: ArchiveId, p: &Passage) -> Result<()> {
     // The archive's dimension is read here and not trusted from the caller.
     let done = sqlx::query(
         "INSERT INTO passages (id, archive_id, source_id, text, embedding, tags, metadata, created_at, updated_at) \
          SELECT $1, r.id, $3, $4, $5, $6, $7, $8, $9 FROM archives r \
-         WHERE r.id = $2 AND (r.embedding->>'embedding_dim')::int = vector_dims($5::vector)",
+         WHERE r.id = $2 AND (r.embedding->>'embedding_dim')::int = vector_dims($5::vector) \
+         AND r.organization_id = coalesce($10, r.organization_id)",
     )
     .bind(p.id.0)
     .bind(archive.0)
@@ -184,6 +212,7 @@ async fn insert(conn: &mut PgConnection, archive: ArchiveId, p: &Passage) -> Res
     .bind(AsJson(&p.metadata))
     .bind(p.created_at)
     .bind(p.updated_at)
+    .bind(org(scope))
     .execute(conn)
     .await
     .map_err(db)?;

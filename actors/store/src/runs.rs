@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use engram_core::ports::Runs;
-use engram_domain::{AgentId, ConversationId, Message, Run, RunId, RunStatus, StopReason, Time};
+use engram_domain::{AgentId, ConversationId, Message, Run, RunId, RunStatus, Scope, StopReason, Time};
 use sqlx::{PgExecutor, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore, Store,
     error::db,
     keyset::Key,
     rows::{MessageRow, RunRow, message_columns, run_columns},
@@ -35,13 +35,7 @@ pub struct RunFilter {
 #[async_trait]
 impl Runs for Store {
     async fn run(&self, id: RunId) -> Result<Option<Run>> {
-        sqlx::query_as::<_, RunRow>(concat!("SELECT ", run_columns!(), " FROM runs r WHERE r.id = $1"))
-            .bind(id.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(db)?
-            .map(Run::try_from)
-            .transpose()
+        self.scoped(Scope::System).run(id).await
     }
 
     /// Empty when there is no such run.
@@ -77,10 +71,27 @@ impl Runs for Store {
     }
 }
 
-impl Store {
+impl ScopedStore {
+    /// A run with its input.
+    pub async fn run(&self, id: RunId) -> Result<Option<Run>> {
+        sqlx::query_as::<_, RunRow>(concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM runs r WHERE r.id = $1 AND r.organization_id = coalesce($2, r.organization_id)"
+        ))
+        .bind(id.0)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
+        .await
+        .map_err(db)?
+        .map(Run::try_from)
+        .transpose()
+    }
+
     /// A page of runs.
     pub async fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<Run>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", run_columns!(), " FROM runs r WHERE true"));
+        self.push_scope(&mut q, "r.organization_id");
         if !filter.agent_ids.is_empty() {
             let ids: Vec<Uuid> = filter.agent_ids.iter().map(|id| id.0).collect();
             q.push(" AND r.agent_id = ANY(").push_bind(ids).push(")");
@@ -103,13 +114,24 @@ impl Store {
             q.push(" AND r.stop_reason = ").push_bind(reason.as_str());
         }
         self.push_page(&mut q, KEY, page).await?;
-        q.build_query_as::<RunRow>().fetch_all(&self.pool).await.map_err(db)?.into_iter().map(Run::try_from).collect()
+        q.build_query_as::<RunRow>()
+            .fetch_all(&self.store.pool)
+            .await
+            .map_err(db)?
+            .into_iter()
+            .map(Run::try_from)
+            .collect()
     }
 
     /// Deletes a run and its steps; its messages stay in the conversation. An actor that still
     /// drives it ends with its next commit. False when there is no such run.
     pub async fn delete_run(&self, id: RunId) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM runs WHERE id = $1").bind(id.0).execute(&self.pool).await.map_err(db)?;
+        let done = sqlx::query("DELETE FROM runs WHERE id = $1 AND organization_id = coalesce($2, organization_id)")
+            .bind(id.0)
+            .bind(self.org())
+            .execute(&self.store.pool)
+            .await
+            .map_err(db)?;
         Ok(done.rows_affected() > 0)
     }
 }

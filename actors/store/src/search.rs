@@ -3,7 +3,7 @@
 use engram_domain::{AgentId, ConversationId, Message, Role, Time};
 use sqlx::QueryBuilder;
 
-use crate::{Result, Store, keyset::push_contains, messages::push_agent, rows::message_columns};
+use crate::{Result, ScopedStore, keyset::push_contains, messages::push_agent, rows::message_columns};
 
 /// What is searched for.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +28,7 @@ pub struct MessageSearch {
     pub offset: i64,
 }
 
-impl Store {
+impl ScopedStore {
     /// Messages that match, newest first.
     pub async fn search_messages(&self, search: &MessageSearch) -> Result<Vec<Message>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m"));
@@ -37,6 +37,7 @@ impl Store {
         }
         q.push(" WHERE m.seq > 0");
         push_agent(&mut q, search.agent_id);
+        self.push_message_scope(&mut q);
         if let Some(conversation) = search.conversation_id {
             q.push(" AND m.conversation_id = ").push_bind(conversation.0);
         }
@@ -53,6 +54,6 @@ impl Store {
         push_contains(&mut q, "m.search", search.text.as_deref());
         q.push(" ORDER BY m.created_at DESC, m.seq DESC LIMIT ").push_bind(search.limit);
         q.push(" OFFSET ").push_bind(search.offset);
-        self.read(q).await
+        self.store.read(q).await
     }
 }

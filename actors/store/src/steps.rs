@@ -4,7 +4,7 @@ use engram_domain::{AgentId, RunId, Step, StepId, Time};
 use sqlx::QueryBuilder;
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore,
     error::db,
     keyset::{Key, push_equals, push_tags},
     rows::{StepRow, step_columns},
@@ -33,22 +33,28 @@ pub struct StepFilter {
     pub end: Option<Time>,
 }
 
-impl Store {
+impl ScopedStore {
     /// A step with the provider's answer.
     pub async fn step(&self, id: StepId) -> Result<Option<Step>> {
-        sqlx::query_as::<_, StepRow>(concat!("SELECT ", step_columns!(), ", s.response FROM steps s WHERE s.id = $1"))
-            .bind(id.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(db)?
-            .map(Step::try_from)
-            .transpose()
+        sqlx::query_as::<_, StepRow>(concat!(
+            "SELECT ",
+            step_columns!(),
+            ", s.response FROM steps s WHERE s.id = $1 AND s.organization_id = coalesce($2, s.organization_id)"
+        ))
+        .bind(id.0)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
+        .await
+        .map_err(db)?
+        .map(Step::try_from)
+        .transpose()
     }
 
     /// A page of steps, without the providers' answers.
     pub async fn steps(&self, filter: &StepFilter, page: Page) -> Result<Vec<Step>> {
         let mut q =
             QueryBuilder::new(concat!("SELECT ", step_columns!(), ", NULL::json AS response FROM steps s WHERE true"));
+        self.push_scope(&mut q, "s.organization_id");
         if let Some(agent) = filter.agent_id {
             q.push(" AND s.agent_id = ").push_bind(agent.0);
         }
@@ -72,7 +78,13 @@ impl Store {
             q.push(" AND s.created_at < ").push_bind(end);
         }
         self.push_page(&mut q, KEY, page).await?;
-        q.build_query_as::<StepRow>().fetch_all(&self.pool).await.map_err(db)?.into_iter().map(Step::try_from).collect()
+        q.build_query_as::<StepRow>()
+            .fetch_all(&self.store.pool)
+            .await
+            .map_err(db)?
+            .into_iter()
+            .map(Step::try_from)
+            .collect()
     }
 
     /// Sets or clears what a person thinks of a step. Tags are replaced when there are any. None
@@ -84,14 +96,16 @@ impl Store {
         tags: Option<&[String]>,
     ) -> Result<Option<Step>> {
         sqlx::query_as::<_, StepRow>(concat!(
-            "UPDATE steps s SET feedback = $2, tags = coalesce($3, tags) WHERE s.id = $1 RETURNING ",
+            "UPDATE steps s SET feedback = $2, tags = coalesce($3, tags)
+             WHERE s.id = $1 AND s.organization_id = coalesce($4, s.organization_id) RETURNING ",
             step_columns!(),
             ", s.response"
         ))
         .bind(id.0)
         .bind(feedback)
         .bind(tags)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?
         .map(Step::try_from)

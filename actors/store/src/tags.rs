@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use crate::{Result, Store, error::db, keyset::push_contains};
+use crate::{Result, ScopedStore, error::db, keyset::push_contains};
 
 /// Which tags are wanted. They are in alphabetical order; cursors are tags.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +19,15 @@ pub struct TagFilter {
     pub limit: i64,
 }
 
-impl Store {
+impl ScopedStore {
     /// Tags of all agents, each once.
     pub async fn tags(&self, f: &TagFilter) -> Result<Vec<String>> {
         // Byte order, so that cursors mean the same whatever the locale of the database is.
         let mut q = QueryBuilder::new(
-            "SELECT tag FROM (SELECT DISTINCT unnest(tags) COLLATE \"C\" AS tag FROM agents) AS t WHERE true",
+            "SELECT tag FROM (SELECT DISTINCT unnest(tags) COLLATE \"C\" AS tag FROM agents WHERE true",
         );
+        self.push_scope(&mut q, "organization_id");
+        q.push(") AS t WHERE true");
         push_contains(&mut q, "tag", f.query_text.as_deref());
         let (follows, precedes, order) = if f.descending { (" < ", " > ", "DESC") } else { (" > ", " < ", "ASC") };
         if let Some(after) = &f.after {
@@ -35,6 +37,6 @@ impl Store {
             q.push(" AND tag").push(precedes).push_bind(before.clone());
         }
         q.push(format_args!(" ORDER BY tag {order} LIMIT ")).push_bind(f.limit);
-        q.build_query_scalar().fetch_all(&self.pool).await.map_err(db)
+        q.build_query_scalar().fetch_all(&self.store.pool).await.map_err(db)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use engram_core::ports::tools::{MessageQuery, PassageQuery, Told, ToolStore};
-use engram_domain::{AgentId, Archive, ArchiveId, ConversationId, Message, Passage, RunId};
+use engram_domain::{AgentId, Archive, ArchiveId, ConversationId, Message, Passage, RunId, Scope};
 use pgvector::Vector;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -27,22 +27,38 @@ struct Scored {
 #[async_trait]
 impl ToolStore for Store {
     async fn archives(&self, agent: AgentId) -> Result<Vec<Archive>, StoreError> {
-        self.archives_of_agent(agent).await
+        self.scoped(Scope::System).archives_of_agent(agent).await
     }
 
-    async fn has_agent(&self, agent: AgentId) -> Result<bool, StoreError> {
-        self.agent_exists(agent).await
+    async fn has_agent(&self, from: AgentId, to: AgentId) -> Result<bool, StoreError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM agents f JOIN agents t ON t.organization_id = f.organization_id
+                            WHERE f.id = $1 AND t.id = $2)",
+        )
+        .bind(from.0)
+        .bind(to.0)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(db)
     }
 
-    async fn agents_by_tags(&self, all: &[String], some: &[String], limit: i64) -> Result<Vec<AgentId>, StoreError> {
+    async fn agents_by_tags(
+        &self,
+        from: AgentId,
+        all: &[String],
+        some: &[String],
+        limit: i64,
+    ) -> Result<Vec<AgentId>, StoreError> {
         let ids: Vec<Uuid> = sqlx::query_scalar(
             "SELECT id FROM agents
              WHERE tags @> $1 AND (cardinality($2::text[]) = 0 OR tags && $2) AND hidden IS NOT TRUE
+               AND organization_id = (SELECT organization_id FROM agents WHERE id = $4)
              ORDER BY created_at, id LIMIT $3",
         )
         .bind(all)
         .bind(some)
         .bind(limit)
+        .bind(from.0)
         .fetch_all(&self.pool)
         .await
         .map_err(db)?;

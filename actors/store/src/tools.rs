@@ -1,12 +1,12 @@
 //! Tools: the catalogue that comes with the server, and lists.
 
 use engram_core::{builtin, ports::Ids};
-use engram_domain::{AgentId, DEFAULT_ORGANIZATION, JsonMap, Time, Tool, ToolId, ToolKind};
+use engram_domain::{AgentId, JsonMap, OrgId, Scope, Time, Tool, ToolId, ToolKind};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore, Store,
     error::db,
     json::AsJson,
     keyset::{Key, push_contains, push_equals},
@@ -49,11 +49,12 @@ pub struct ToolPatch {
     pub metadata: Option<JsonMap>,
 }
 
-impl Store {
-    /// Brings the catalogue of built-in tools into the database and returns it. Tools that are there
+impl ScopedStore {
+    /// Brings the catalogue of built-in tools into the organization and returns it. Tools that are there
     /// keep their ids and what a user set (tags, limits, approval); their schemas follow the server.
     pub async fn ensure_builtin_tools(&self, now: Time, ids: &dyn Ids) -> Result<Vec<Tool>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let owner = self.owner()?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         for tool in builtin::all() {
             let tool = tool.to_tool(ToolId(ids.uuid()), now);
             sqlx::query(
@@ -78,7 +79,7 @@ impl Store {
             .bind(tool.return_char_limit)
             .bind(tool.enable_parallel_execution)
             .bind(now)
-            .bind(DEFAULT_ORGANIZATION.0)
+            .bind(owner.0)
             .execute(&mut *tx)
             .await
             .map_err(db)?;
@@ -109,25 +110,34 @@ impl Store {
     pub async fn tools(&self, filter: &ToolFilter, page: Page) -> Result<Vec<Tool>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", tool_columns!(), " FROM tools t"));
         push_where(&mut q, filter);
+        self.push_scope(&mut q, "t.organization_id");
         self.push_page(&mut q, KEY, page).await?;
-        q.build_query_as::<ToolRow>().fetch_all(&self.pool).await.map_err(db)?.into_iter().map(Tool::try_from).collect()
+        q.build_query_as::<ToolRow>()
+            .fetch_all(&self.store.pool)
+            .await
+            .map_err(db)?
+            .into_iter()
+            .map(Tool::try_from)
+            .collect()
     }
 
     /// How many tools there are.
     pub async fn count_tools(&self, filter: &ToolFilter) -> Result<i64> {
         let mut q = QueryBuilder::new("SELECT count(*) FROM tools t");
         push_where(&mut q, filter);
-        q.build_query_scalar().fetch_one(&self.pool).await.map_err(db)
+        self.push_scope(&mut q, "t.organization_id");
+        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
     }
 
     /// Changes a tool and returns it.
     pub async fn modify_tool(&self, id: ToolId, patch: &ToolPatch, now: Time) -> Result<Option<Tool>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let done = sqlx::query(
             "UPDATE tools SET tags = COALESCE($2, tags), return_char_limit = COALESCE($3, return_char_limit), \
              default_requires_approval = COALESCE($4, default_requires_approval), \
              enable_parallel_execution = COALESCE($5, enable_parallel_execution), \
-             metadata = COALESCE($6, metadata), updated_at = $7 WHERE id = $1",
+             metadata = COALESCE($6, metadata), updated_at = $7 \
+             WHERE id = $1 AND organization_id = coalesce($8, organization_id)",
         )
         .bind(id.0)
         .bind(&patch.tags)
@@ -136,6 +146,7 @@ impl Store {
         .bind(patch.enable_parallel_execution)
         .bind(patch.metadata.as_ref().map(AsJson))
         .bind(now)
+        .bind(self.org())
         .execute(&mut *tx)
         .await
         .map_err(db)?;
@@ -149,11 +160,31 @@ impl Store {
 
     /// Deletes a tool and takes it from every agent that has it. False when there is no such tool.
     pub async fn delete_tool(&self, id: ToolId) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         bump_owners(&mut tx, id).await?;
-        let done = sqlx::query("DELETE FROM tools WHERE id = $1").bind(id.0).execute(&mut *tx).await.map_err(db)?;
+        let done = sqlx::query("DELETE FROM tools WHERE id = $1 AND organization_id = coalesce($2, organization_id)")
+            .bind(id.0)
+            .bind(self.org())
+            .execute(&mut *tx)
+            .await
+            .map_err(db)?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         tx.commit().await.map_err(db)?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
+    }
+}
+
+impl Store {
+    /// Brings the catalogue of built-in tools into every organization.
+    pub async fn ensure_builtin_tools(&self, now: Time, ids: &dyn Ids) -> Result<()> {
+        let organizations: Vec<Uuid> =
+            sqlx::query_scalar("SELECT id FROM organizations").fetch_all(&self.pool).await.map_err(db)?;
+        for organization in organizations {
+            self.scoped(Scope::Organization(OrgId(organization))).ensure_builtin_tools(now, ids).await?;
+        }
+        Ok(())
     }
 }
 

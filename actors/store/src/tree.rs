@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore,
     error::db,
     rows::{GroupRow, ScheduleRow, group_columns, group_tables, schedule_columns},
 };
@@ -22,26 +22,34 @@ pub struct AgentCard {
     pub agent_type: String,
 }
 
-impl Store {
+impl ScopedStore {
     /// Whose conversations these are. Those that are gone are left out.
     pub async fn agents_of(&self, conversations: &[ConversationId]) -> Result<Vec<(ConversationId, AgentId)>> {
         let ids: Vec<Uuid> = conversations.iter().map(|c| c.0).collect();
-        let rows: Vec<(Uuid, Uuid)> = sqlx::query_as("SELECT id, agent_id FROM conversations WHERE id = ANY($1)")
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(db)?;
+        let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT id, agent_id FROM conversations
+             WHERE id = ANY($1) AND organization_id = coalesce($2, organization_id)",
+        )
+        .bind(ids)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
+        .await
+        .map_err(db)?;
         Ok(rows.into_iter().map(|(conversation, agent)| (conversation.into(), agent.into())).collect())
     }
 
     /// The names of these agents, in the order of names. Those that are gone are left out.
     pub async fn agent_cards(&self, agents: &[AgentId]) -> Result<Vec<AgentCard>> {
         let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
-        sqlx::query_as("SELECT id, name, agent_type FROM agents WHERE id = ANY($1) ORDER BY name, id")
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(db)
+        sqlx::query_as(
+            "SELECT id, name, agent_type FROM agents
+             WHERE id = ANY($1) AND organization_id = coalesce($2, organization_id) ORDER BY name, id",
+        )
+        .bind(ids)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
+        .await
+        .map_err(db)
     }
 
     /// The groups that one of these agents is in or leads, or that are being spoken to, each with how many messages to
@@ -56,17 +64,18 @@ impl Store {
             " WHERE g.id IN (SELECT id FROM groups WHERE manager_agent_id = ANY($1)
                              UNION ALL SELECT group_id FROM group_agents WHERE agent_id = ANY($1)
                              UNION ALL SELECT group_id FROM group_runs WHERE status IN ('created', 'running'))
-              ORDER BY g.created_at, g.id LIMIT $2"
+              AND g.organization_id = coalesce($3, g.organization_id) ORDER BY g.created_at, g.id LIMIT $2"
         ))
         .bind(ids)
         .bind(limit)
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         let open: Vec<(Uuid, i64)> = sqlx::query_as(
             "SELECT group_id, count(*) FROM group_runs WHERE status IN ('created', 'running') GROUP BY group_id",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         let count = |group: Uuid| open.iter().find(|(id, _)| *id == group).map_or(0, |(_, count)| *count);
@@ -81,11 +90,13 @@ impl Store {
         sqlx::query_as::<_, ScheduleRow>(concat!(
             "SELECT ",
             schedule_columns!(),
-            " FROM schedules s LEFT JOIN runs r ON r.id = s.last_run_id WHERE s.next_at IS NOT NULL
+            " FROM schedules s JOIN agents a ON a.id = s.agent_id LEFT JOIN runs r ON r.id = s.last_run_id
+              WHERE s.next_at IS NOT NULL AND a.organization_id = coalesce($2, a.organization_id)
               ORDER BY s.next_at, s.id LIMIT $1"
         ))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?
         .into_iter()

@@ -67,6 +67,8 @@ pub async fn make(
         max_queue: i64::MAX,
         // A queue goes by the time of creation.
         created_at: now + chrono::TimeDelta::microseconds(i64::try_from(n).unwrap_or(i64::MAX)),
+        // Stored with the agent, for the organization of the one that it works for.
+        scope: engram_domain::Scope::System,
     });
     let runs = runs.collect();
     Ok(NewEphemeral { main: main.id, block, fresh, agent: create::rows(plan, None, ids), runs })

@@ -1,6 +1,5 @@
 //! Cancelling runs, and what waits for approval.
 
-use engram_core::ports::Runs;
 use engram_domain::{AgentId, Conversation, JsonMap, Message, Run, RunId};
 use engram_engine::{Command, CommandError, Pending};
 use engram_store::{Page, runs::RunFilter};

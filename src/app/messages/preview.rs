@@ -1,7 +1,7 @@
 //! The request that a message would send to the model.
 
 use engram_core::{
-    ports::{NewRun, Snapshots, llm::ChatRequest},
+    ports::{NewRun, llm::ChatRequest},
     step::{Effect, Env, Event, State as AgentStep},
 };
 use engram_domain::{Run, RunStatus, Usage};

@@ -1,6 +1,6 @@
 //! Archives on the wire.
 
-use engram_domain::{Archive, ArchiveId, DEFAULT_ORG, DEFAULT_USER, JsonMap};
+use engram_domain::{Archive, ArchiveId, DEFAULT_ORGANIZATION, DEFAULT_USER, JsonMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,7 +48,7 @@ impl From<Archive> for ArchiveDto {
             updated_at: timestamp(a.updated_at),
             name: a.name,
             description: a.description,
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             vector_db_provider: "native",
             embedding_config: (&a.embedding).into(),
             metadata: a.metadata,

@@ -1,6 +1,6 @@
 //! Memory blocks on the wire.
 
-use engram_domain::{Block, BlockId, DEFAULT_ORG, JsonMap};
+use engram_domain::{Block, BlockId, DEFAULT_ORGANIZATION, JsonMap};
 use engram_store::blocks::BlockPatch;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -79,7 +79,7 @@ impl From<Block> for BlockDto {
             metadata: b.metadata,
             hidden: b.hidden,
             id: b.id,
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             created_by_id: None,
             last_updated_by_id: None,
             tags: b.tags,

@@ -1,6 +1,6 @@
 //! What fills an agent's context window.
 
-use engram_domain::{DEFAULT_ORG, DEFAULT_USER, Json, Message, message::Content};
+use engram_domain::{DEFAULT_ORGANIZATION, DEFAULT_USER, Json, Message, message::Content};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -86,7 +86,7 @@ pub fn raw_message(m: &Message) -> Json {
     json!({
         "created_by_id": DEFAULT_USER, "last_updated_by_id": DEFAULT_USER,
         "created_at": m.created_at, "updated_at": m.created_at,
-        "id": m.id, "organization_id": DEFAULT_ORG, "agent_id": m.agent_id, "model": m.model,
+        "id": m.id, "organization_id": DEFAULT_ORGANIZATION, "agent_id": m.agent_id, "model": m.model,
         "role": m.role, "content": content, "name": m.name,
         "tool_calls": if calls.is_empty() { Json::Null } else { Json::Array(calls) },
         "tool_call_id": tool_call_id, "step_id": m.step_id, "run_id": m.run_id, "otid": m.otid,

@@ -19,5 +19,6 @@ pub mod payload;
 pub mod runs;
 pub mod schedules;
 pub mod steps;
+pub mod tenants;
 pub mod tools;
 pub mod tree;

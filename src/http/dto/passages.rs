@@ -1,7 +1,7 @@
 //! Passages of archival memory on the wire.
 
 use engram_domain::{
-    AgentId, Archive, ArchiveId, DEFAULT_ORG, DEFAULT_USER, Json, JsonMap, Passage, PassageId, SourceId,
+    AgentId, Archive, ArchiveId, DEFAULT_ORGANIZATION, DEFAULT_USER, Json, JsonMap, Passage, PassageId, SourceId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,7 +68,7 @@ impl PassageDto {
             created_at: timestamp(p.created_at),
             updated_at: timestamp(p.updated_at),
             is_deleted: false,
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             agent_id: agent,
             archive_id: p.archive_id,
             source_id: p.source_id,

@@ -261,6 +261,7 @@ mod tests {
             busy_policy: None,
             max_queue: 100,
             created_at: "2026-11-21T19:39:48.340618Z".parse().expect("a time"),
+            scope: engram_domain::Scope::System,
         };
         insta::assert_json_snapshot!(RunDto::created(&run), @r#"
         {

@@ -1,6 +1,6 @@
 //! Steps on the wire: the superset of both generations.
 
-use engram_domain::{DEFAULT_ORG, Json, Step, StopReason};
+use engram_domain::{DEFAULT_ORGANIZATION, Json, Step, StopReason};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -84,7 +84,7 @@ impl From<&Step> for StepDto {
         Self {
             id: step.id.to_string(),
             origin: None,
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             provider_id: None,
             job_id: step.run_id.to_string(),
             run_id: step.run_id.to_string(),
@@ -154,7 +154,7 @@ impl From<&Step> for StepMetricsDto {
         let start = step.created_at.timestamp_nanos_opt();
         Self {
             id: step.id.to_string(),
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             provider_id: None,
             run_id: step.run_id.to_string(),
             agent_id: step.agent_id.to_string(),

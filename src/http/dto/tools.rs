@@ -1,6 +1,6 @@
 //! Tools on the wire.
 
-use engram_domain::{DEFAULT_ORG, DEFAULT_USER, Json, JsonMap, Tool, ToolId};
+use engram_domain::{DEFAULT_ORGANIZATION, DEFAULT_USER, Json, JsonMap, Tool, ToolId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,7 +61,7 @@ impl From<Tool> for ToolDto {
             tool_type: t.kind.as_str(),
             description: t.description,
             source_type: t.source_type,
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             name: t.name,
             tags: t.tags,
             source_code: t.source_code,

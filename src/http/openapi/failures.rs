@@ -73,9 +73,10 @@ fn failures(method: &HttpMethod, path: &str, operation: &Operation) -> Vec<(u16,
     let model = run || ends(&MODEL_CALLS);
     [
         (body, 400, "The body could not be read, or the request makes no sense"),
-        (!open, 401, "The server demands a password, and it is missing or wrong"),
+        (!open, 401, "The server demands a password or an API key, and it is missing, wrong or revoked"),
         (model, 402, "The model's provider refuses: the account has no credit"),
-        (model, 403, "The model's provider denies permission"),
+        (model, 403, "The model's provider denies permission, or the API key does not have the scope"),
+        (!open && !model, 403, "The API key does not have the scope that this needs"),
         (has(ParameterIn::Path), 404, "No such thing, or it belongs to somebody else"),
         (writes, 409, "It clashes with how things are now"),
         (body, 413, "The body is larger than the server accepts"),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engram_domain::{
-    Agent, AgentId, Content, Json, Message, RequestKey, RunId, RunInput, RunType, Time, run::BusyPolicy,
+    Agent, AgentId, Content, Json, Message, RequestKey, RunId, RunInput, RunType, Scope, Time, run::BusyPolicy,
     run::InputMessage,
 };
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,8 @@ impl AgentMessage {
             busy_policy: Some(BusyPolicy::Queue),
             max_queue: MAX_QUEUE,
             created_at: now,
+            // The tool that makes the message sends none across organizations.
+            scope: Scope::System,
         }
     }
 }

@@ -147,12 +147,18 @@ pub trait ToolStore: Send + Sync + 'static {
         query: &PassageQuery,
     ) -> Result<Vec<(Passage, f32)>, StoreError>;
 
-    /// Whether there is such an agent.
-    async fn has_agent(&self, agent: AgentId) -> Result<bool, StoreError>;
+    /// Whether there is an agent `to` in the organization of the agent `from`.
+    async fn has_agent(&self, from: AgentId, to: AgentId) -> Result<bool, StoreError>;
 
-    /// Agents that have every tag of `all` and at least one of `some` (if it names any), oldest first, at
+    /// Agents of the organization of `from` that have every tag of `all` and at least one of `some` (if it names any), oldest first, at
     /// most `limit`. Hidden ones are left out.
-    async fn agents_by_tags(&self, all: &[String], some: &[String], limit: i64) -> Result<Vec<AgentId>, StoreError>;
+    async fn agents_by_tags(
+        &self,
+        from: AgentId,
+        all: &[String],
+        some: &[String],
+        limit: i64,
+    ) -> Result<Vec<AgentId>, StoreError>;
 
     /// What the companion was told in this run; none when it is no run of one, or its agent is gone.
     async fn told(&self, run: RunId) -> Result<Option<Told>, StoreError>;

@@ -8,7 +8,7 @@ use engram_core::{
     step::RunError,
 };
 use engram_domain::{
-    AgentId, Content, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, StopReason, Usage,
+    AgentId, Content, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, Scope, StopReason, Usage,
     run::BusyPolicy,
 };
 
@@ -45,6 +45,8 @@ fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input
         // The message to the group is accepted: a turn of it is not refused.
         max_queue: i64::MAX,
         created_at: inner.ports.clock.now(),
+        // Members are agents of the group's organization.
+        scope: Scope::System,
     }
 }
 

@@ -283,6 +283,7 @@ impl House {
             busy_policy: None,
             max_queue: 100,
             created_at: self.db.now(),
+            scope: engram_domain::Scope::System,
         }
     }
 

@@ -126,6 +126,7 @@ impl Parcel {
             busy_policy: self.request.policy,
             max_queue: 100,
             created_at: sim.db.now(),
+            scope: engram_domain::Scope::System,
         }
     }
 }

@@ -8,10 +8,21 @@ use super::{
     touch,
 };
 use crate::{
-    Result, Store,
+    Result, ScopedStore,
     error::db,
     rows::{BlockRow, block_columns},
 };
+
+/// Whether the row `$1` of a table belongs to the organization of the agent `$2`.
+macro_rules! same_organization {
+    ($table:literal) => {
+        concat!(
+            "SELECT EXISTS (SELECT FROM ",
+            $table,
+            " WHERE id = $1 AND organization_id = (SELECT organization_id FROM agents WHERE id = $2))"
+        )
+    };
+}
 
 /// What became of a wish to attach or detach something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,21 +35,25 @@ pub enum Attached {
     NoItem,
 }
 
-impl Store {
+impl ScopedStore {
     /// Attaches a block behind the others, to its companions too: what it is to know, they are to keep. Only the
     /// agent itself loses it again. [`crate::StoreError::Conflict`] when the agent has another block with this
     /// label.
     pub async fn attach_block(&self, agent: AgentId, block: BlockId, now: Time) -> Result<Attached> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let companions = lock_with_companions(&mut tx, agent).await?;
-        if !touch(&mut tx, agent, now).await? {
+        if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
-        let label: Option<String> = sqlx::query_scalar("SELECT label FROM blocks WHERE id = $1 FOR SHARE")
-            .bind(block.0)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(db)?;
+        let label: Option<String> = sqlx::query_scalar(
+            "SELECT label FROM blocks
+             WHERE id = $1 AND organization_id = (SELECT organization_id FROM agents WHERE id = $2) FOR SHARE",
+        )
+        .bind(block.0)
+        .bind(agent.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?;
         let Some(label) = label else { return Ok(Attached::NoItem) };
         let has: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM agent_blocks WHERE agent_id = $1 AND block_id = $2)")
@@ -62,11 +77,11 @@ impl Store {
 
     /// Attaches a tool behind the others.
     pub async fn attach_tool(&self, agent: AgentId, tool: ToolId, now: Time) -> Result<Attached> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        if !touch(&mut tx, agent, now).await? {
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
-        if !exists(&mut tx, "SELECT EXISTS (SELECT 1 FROM tools WHERE id = $1)", tool.0).await? {
+        if !exists(&mut tx, same_organization!("tools"), tool.0, agent).await? {
             return Ok(Attached::NoItem);
         }
         attach_tools(&mut tx, agent, &[tool]).await?;
@@ -81,11 +96,11 @@ impl Store {
 
     /// Attaches an archive behind the others; the first is the one that is written to.
     pub async fn attach_archive(&self, agent: AgentId, archive: ArchiveId, now: Time) -> Result<Attached> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        if !touch(&mut tx, agent, now).await? {
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
-        if !exists(&mut tx, "SELECT EXISTS (SELECT 1 FROM archives WHERE id = $1)", archive.0).await? {
+        if !exists(&mut tx, same_organization!("archives"), archive.0, agent).await? {
             return Ok(Attached::NoItem);
         }
         link_archive(&mut tx, agent, archive).await?;
@@ -99,8 +114,8 @@ impl Store {
     }
 
     async fn detach(&self, sql: &'static str, agent: AgentId, item: uuid::Uuid, now: Time) -> Result<Attached> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        if !touch(&mut tx, agent, now).await? {
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
         let done = sqlx::query(sql).bind(agent.0).bind(item).execute(&mut *tx).await.map_err(db)?;
@@ -116,11 +131,13 @@ impl Store {
         sqlx::query_as::<_, BlockRow>(concat!(
             "SELECT ",
             block_columns!(),
-            " FROM agent_blocks ab JOIN blocks b ON b.id = ab.block_id WHERE ab.agent_id = $1 AND ab.label = $2"
+            " FROM agent_blocks ab JOIN blocks b ON b.id = ab.block_id
+              WHERE ab.agent_id = $1 AND ab.label = $2 AND b.organization_id = coalesce($3, b.organization_id)"
         ))
         .bind(agent.0)
         .bind(label)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?
         .map(Block::try_from)
@@ -143,6 +160,6 @@ pub(crate) async fn link_archive(conn: &mut sqlx::PgConnection, agent: AgentId, 
     Ok(())
 }
 
-async fn exists(conn: &mut sqlx::PgConnection, sql: &'static str, id: uuid::Uuid) -> Result<bool> {
-    sqlx::query_scalar(sql).bind(id).fetch_one(conn).await.map_err(db)
+async fn exists(conn: &mut sqlx::PgConnection, sql: &'static str, id: uuid::Uuid, agent: AgentId) -> Result<bool> {
+    sqlx::query_scalar(sql).bind(id).bind(agent.0).fetch_one(conn).await.map_err(db)
 }

@@ -4,12 +4,12 @@
 //! Invariants: an agent leads one group of companions at most that was made here; companion and group are
 //! created in one transaction, and go in one.
 
-use engram_domain::{AgentId, DEFAULT_ORGANIZATION, Group, OrgId};
+use engram_domain::{AgentId, Group, OrgId, Scope};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{NewAgent, bump, create};
-use crate::{Result, Store, again::again, error::db, groups};
+use super::{NewAgent, bump, create, organization_of};
+use crate::{Result, ScopedStore, again::again, error::db, groups, scoped::org};
 
 /// Conditions on an agent `a`: it is a companion in a background group that `$1` leads, and in no group of
 /// anybody else.
@@ -37,19 +37,19 @@ pub struct NewCompanion {
     pub group: Group,
 }
 
-impl Store {
+impl ScopedStore {
     /// Creates an agent together with its companion. All of it happens or none of it.
     pub async fn create_agent_with_companion(&self, new: &NewAgent, companion: &NewCompanion) -> Result<()> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        create::insert(&mut tx, DEFAULT_ORGANIZATION, new).await?;
-        insert(&mut tx, DEFAULT_ORGANIZATION, companion).await?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        create::insert(&mut tx, self.owner()?, new).await?;
+        insert(&mut tx, self.owner()?, companion).await?;
         tx.commit().await.map_err(db)
     }
 
     /// Whether an agent leads a group that works in the background.
     pub async fn has_companions(&self, main: AgentId) -> Result<bool> {
-        let mut conn = self.pool.acquire().await.map_err(db)?;
-        leads(&mut conn, main).await
+        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        leads(&mut conn, self.scope, main).await
     }
 
     /// Deletes the background groups that an agent leads, and the companions in them that are in no group
@@ -59,14 +59,17 @@ impl Store {
     }
 
     async fn try_remove_companions(&self, main: AgentId) -> Result<()> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         lock_with_companions(&mut tx, main).await?;
+        if !leads(&mut tx, self.scope, main).await? {
+            return Ok(());
+        }
         remove(&mut tx, main).await?;
         tx.commit().await.map_err(db)
     }
 }
 
-/// Deletes what [`Store::remove_companions`] says. The agent and its companions are locked.
+/// Deletes what [`ScopedStore::remove_companions`] says. The agent and its companions are locked.
 pub(super) async fn remove(conn: &mut PgConnection, main: AgentId) -> Result<()> {
     sqlx::query(concat!(
         "WITH doomed AS (SELECT id FROM agents a WHERE ",
@@ -92,7 +95,11 @@ pub(super) async fn insert_unless_leading(
     main: AgentId,
     companion: &NewCompanion,
 ) -> Result<()> {
-    if leads(conn, main).await? { Ok(()) } else { insert(conn, DEFAULT_ORGANIZATION, companion).await }
+    if leads(conn, Scope::System, main).await? {
+        return Ok(());
+    }
+    let organization = organization_of(conn, main).await?;
+    insert(conn, organization, companion).await
 }
 
 async fn insert(conn: &mut PgConnection, organization: OrgId, companion: &NewCompanion) -> Result<()> {
@@ -100,12 +107,14 @@ async fn insert(conn: &mut PgConnection, organization: OrgId, companion: &NewCom
     groups::insert(conn, organization, &companion.group).await
 }
 
-async fn leads(conn: &mut PgConnection, main: AgentId) -> Result<bool> {
+async fn leads(conn: &mut PgConnection, scope: Scope, main: AgentId) -> Result<bool> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM groups WHERE manager_agent_id = $1
-                        AND manager_type IN ('sleeptime', 'voice_sleeptime'))",
+                        AND manager_type IN ('sleeptime', 'voice_sleeptime')
+                        AND organization_id = coalesce($2, organization_id))",
     )
     .bind(main.0)
+    .bind(org(scope))
     .fetch_one(conn)
     .await
     .map_err(db)

@@ -1,11 +1,11 @@
 //! Creating an agent.
 
 use engram_core::ports::store::PromptMeta;
-use engram_domain::{Agent, AgentId, Block, BlockId, DEFAULT_ORGANIZATION, EnvVar, IdentityId, Message, OrgId, ToolId};
+use engram_domain::{Agent, AgentId, Block, BlockId, EnvVar, IdentityId, Message, OrgId, ToolId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, commit::MessageColumns, error::db, json::AsJson};
+use crate::{Result, ScopedStore, StoreError, commit::MessageColumns, error::db, json::AsJson};
 
 /// All that becomes rows when an agent is created.
 #[derive(Debug, Clone)]
@@ -24,11 +24,11 @@ pub struct NewAgent {
     pub prompt_meta: PromptMeta,
 }
 
-impl Store {
+impl ScopedStore {
     /// Creates an agent. All of it happens or none of it.
     pub async fn create_agent(&self, new: &NewAgent) -> Result<()> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        insert(&mut tx, DEFAULT_ORGANIZATION, new).await?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        insert(&mut tx, self.owner()?, new).await?;
         tx.commit().await.map_err(db)
     }
 }
@@ -157,12 +157,14 @@ pub(super) async fn replace_env(conn: &mut PgConnection, agent: AgentId, env: &[
     Ok(())
 }
 
-/// Attaches blocks behind those that the agent has.
+/// Attaches blocks behind those that the agent has. One of another organization is one that does not exist.
 pub(super) async fn attach_blocks(conn: &mut PgConnection, agent: AgentId, blocks: &[(BlockId, String)]) -> Result<()> {
     let (ids, labels): (Vec<Uuid>, Vec<&str>) = blocks.iter().map(|(id, label)| (id.0, label.as_str())).unzip();
     sqlx::query(
         "INSERT INTO agent_blocks (agent_id, block_id, position, label) \
-         SELECT $1, n.id, n.place + COALESCE((SELECT max(position) FROM agent_blocks WHERE agent_id = $1), 0), n.label \
+         SELECT $1, (SELECT b.id FROM blocks b WHERE b.id = n.id AND b.organization_id = \
+                     (SELECT organization_id FROM agents WHERE id = $1)), \
+         n.place + COALESCE((SELECT max(position) FROM agent_blocks WHERE agent_id = $1), 0), n.label \
          FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS n (id, label, place)",
     )
     .bind(agent.0)
@@ -174,12 +176,15 @@ pub(super) async fn attach_blocks(conn: &mut PgConnection, agent: AgentId, block
     Ok(())
 }
 
-/// Attaches tools behind those that the agent has; one that it has already stays where it is.
+/// Attaches tools behind those that the agent has; one that it has already stays where it is. One of
+/// another organization is one that does not exist.
 pub(super) async fn attach_tools(conn: &mut PgConnection, agent: AgentId, tools: &[ToolId]) -> Result<()> {
     let ids: Vec<Uuid> = tools.iter().map(|t| t.0).collect();
     sqlx::query(
         "INSERT INTO agent_tools (agent_id, tool_id, position) \
-         SELECT $1, n.id, n.place + COALESCE((SELECT max(position) FROM agent_tools WHERE agent_id = $1), 0) \
+         SELECT $1, (SELECT t.id FROM tools t WHERE t.id = n.id AND t.organization_id = \
+                     (SELECT organization_id FROM agents WHERE id = $1)), \
+         n.place + COALESCE((SELECT max(position) FROM agent_tools WHERE agent_id = $1), 0) \
          FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place) ON CONFLICT DO NOTHING",
     )
     .bind(agent.0)

@@ -7,16 +7,16 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use engram_core::ports::{EphemeralAgents, NewRun};
-use engram_domain::{AgentId, Block, DEFAULT_ORGANIZATION, NodeId, Time};
+use engram_domain::{AgentId, Block, NodeId, Time};
 use uuid::Uuid;
 
 use super::{
     NewAgent,
     companion::{lock_with_companions, share},
     create::{attach_blocks, insert},
-    touch,
+    organization_of, touch,
 };
-use crate::{Result, Store, accept, again::again, error::db};
+use crate::{Result, ScopedStore, Store, accept, again::again, error::db};
 
 /// How long one whose run failed stays, so that somebody can read why.
 const KEPT_AFTER_FAILURE: TimeDelta = TimeDelta::hours(1);
@@ -36,7 +36,7 @@ pub struct NewEphemeral {
     pub runs: Vec<NewRun>,
 }
 
-impl Store {
+impl ScopedStore {
     /// Stores all of it. False, and nothing is stored, when the agent is gone, or has meanwhile got or lost a block with
     /// this label: look again.
     pub async fn create_ephemeral(&self, new: &NewEphemeral, now: Time) -> Result<bool> {
@@ -44,11 +44,12 @@ impl Store {
     }
 
     async fn try_create_ephemeral(&self, new: &NewEphemeral, now: Time) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let companions = lock_with_companions(&mut tx, new.main).await?;
-        if !touch(&mut tx, new.main, now).await? {
+        if !touch(&mut tx, self.scope, new.main, now).await? {
             return Ok(false);
         }
+        let organization = organization_of(&mut tx, new.main).await?;
         let there: Option<Uuid> =
             sqlx::query_scalar("SELECT block_id FROM agent_blocks WHERE agent_id = $1 AND label = $2")
                 .bind(new.main.0)
@@ -60,11 +61,11 @@ impl Store {
             return Ok(false);
         }
         if new.fresh {
-            crate::blocks::insert(&mut tx, DEFAULT_ORGANIZATION, &new.block).await?;
+            crate::blocks::insert(&mut tx, organization, &new.block).await?;
             attach_blocks(&mut tx, new.main, &[(new.block.id, new.block.label.clone())]).await?;
             share(&mut tx, &companions, new.block.id.0, &new.block.label).await?;
         }
-        insert(&mut tx, DEFAULT_ORGANIZATION, &new.agent).await?;
+        insert(&mut tx, organization, &new.agent).await?;
         let own: Vec<Uuid> = new.agent.blocks.iter().map(|b| b.id.0).collect();
         sqlx::query(
             "INSERT INTO ephemeral_agents (agent_id, main_agent_id, own_blocks, created_at) VALUES ($1, $2, $3, $4)",

@@ -4,7 +4,7 @@ use engram_domain::{Agent, AgentId, ArchiveId, BlockId, EnvVar, IdentityId, Stop
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore,
     error::db,
     keyset::{Key, push_contains, push_equals, push_tags},
     rows::{AgentRow, agent_columns},
@@ -60,7 +60,7 @@ impl AgentSort {
     }
 }
 
-impl Store {
+impl ScopedStore {
     /// A page of agents, with their variables.
     pub async fn agents(&self, filter: &AgentFilter, sort: AgentSort, page: Page) -> Result<Vec<Agent>> {
         let mut q = QueryBuilder::new(concat!(
@@ -69,10 +69,11 @@ impl Store {
             " FROM agents a LEFT JOIN conversations d ON d.id = a.id"
         ));
         push_where(&mut q, filter);
+        self.push_scope(&mut q, "a.organization_id");
         self.push_page(&mut q, sort.key(), page).await?;
-        let rows = q.build_query_as::<AgentRow>().fetch_all(&self.pool).await.map_err(db)?;
+        let rows = q.build_query_as::<AgentRow>().fetch_all(&self.store.pool).await.map_err(db)?;
         let ids: Vec<AgentId> = rows.iter().map(|r| r.id.into()).collect();
-        let mut env = self.env_of(&ids).await?;
+        let mut env = self.store.env_of(&ids).await?;
         rows.into_iter()
             .map(|row| {
                 let env: Vec<EnvVar> = env.remove(&row.id).unwrap_or_default();
@@ -85,7 +86,8 @@ impl Store {
     pub async fn count_agents(&self, filter: &AgentFilter) -> Result<i64> {
         let mut q = QueryBuilder::new("SELECT count(*) FROM agents a LEFT JOIN conversations d ON d.id = a.id");
         push_where(&mut q, filter);
-        q.build_query_scalar().fetch_one(&self.pool).await.map_err(db)
+        self.push_scope(&mut q, "a.organization_id");
+        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
     }
 }
 

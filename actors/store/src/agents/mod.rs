@@ -16,7 +16,7 @@ mod list;
 mod modify;
 mod relations;
 
-use engram_domain::{Agent, AgentId, EnvVar, OrgId, Time};
+use engram_domain::{Agent, AgentId, EnvVar, OrgId, Scope, Time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,22 +31,25 @@ pub use modify::{AgentPatch, CompanionChange};
 pub use relations::{Relations, Wanted};
 
 use crate::{
-    Result, Store, StoreError,
+    Result, ScopedStore, StoreError,
     again::again,
     error::db,
     rows::{AgentRow, EnvRow, agent_columns},
+    scoped::org,
 };
 
-impl Store {
+impl ScopedStore {
     /// An agent's configuration.
     pub async fn agent(&self, id: AgentId) -> Result<Option<Agent>> {
         let row = sqlx::query_as::<_, AgentRow>(concat!(
             "SELECT ",
             agent_columns!(),
-            " FROM agents a LEFT JOIN conversations d ON d.id = a.id WHERE a.id = $1"
+            " FROM agents a LEFT JOIN conversations d ON d.id = a.id
+              WHERE a.id = $1 AND a.organization_id = coalesce($2, a.organization_id)"
         ))
         .bind(id.0)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?;
         let Some(row) = row else { return Ok(None) };
@@ -54,7 +57,7 @@ impl Store {
             "SELECT id, agent_id, key, value, description FROM agent_env WHERE agent_id = $1 ORDER BY key",
         )
         .bind(id.0)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         row.into_agent(env.into_iter().map(EnvVar::from).collect()).map(Some)
@@ -62,11 +65,7 @@ impl Store {
 
     /// Whether there is such an agent.
     pub async fn agent_exists(&self, id: AgentId) -> Result<bool> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM agents WHERE id = $1)")
-            .bind(id.0)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(db)
+        Ok(self.missing_agent(&[id]).await?.is_none())
     }
 
     /// The first of these agents that does not exist.
@@ -74,10 +73,12 @@ impl Store {
         let ids: Vec<Uuid> = ids.iter().map(|a| a.0).collect();
         let missing: Option<Uuid> = sqlx::query_scalar(
             "SELECT n.id FROM unnest($1::uuid[]) WITH ORDINALITY AS n (id, place)
-             WHERE NOT EXISTS (SELECT FROM agents a WHERE a.id = n.id) ORDER BY n.place LIMIT 1",
+             WHERE NOT EXISTS (SELECT FROM agents a WHERE a.id = n.id AND a.organization_id = coalesce($2, a.organization_id))
+             ORDER BY n.place LIMIT 1",
         )
         .bind(ids)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?;
         Ok(missing.map(AgentId))
@@ -89,13 +90,14 @@ impl Store {
     pub async fn delete_agent(&self, id: AgentId) -> Result<bool> {
         let deleted: Vec<Uuid> = again(|| async {
             sqlx::query_scalar(concat!(
-                "WITH doomed AS (SELECT id FROM agents a WHERE a.id = $1 OR ",
+                "WITH doomed AS (SELECT id FROM agents a WHERE (a.id = $1 OR ",
                 companion_of_nobody_else!(),
-                " ORDER BY id FOR UPDATE)
+                ") AND a.organization_id = coalesce($2, a.organization_id) ORDER BY id FOR UPDATE)
                  DELETE FROM agents WHERE id IN (SELECT id FROM doomed) RETURNING id"
             ))
             .bind(id.0)
-            .fetch_all(&self.pool)
+            .bind(self.org())
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)
         })
@@ -131,13 +133,17 @@ pub(crate) async fn bump(conn: &mut PgConnection, agents: &[Uuid]) -> Result<()>
     Ok(())
 }
 
-/// As [`bump`], for one agent that the caller changed itself. False when there is no such agent.
-pub(crate) async fn touch(conn: &mut PgConnection, agent: AgentId, now: Time) -> Result<bool> {
-    let done = sqlx::query("UPDATE agents SET rev = rev + 1, updated_at = $2 WHERE id = $1")
-        .bind(agent.0)
-        .bind(now)
-        .execute(conn)
-        .await
-        .map_err(db)?;
+/// As [`bump`], for one agent that the caller changed itself. False when there is no such agent in the scope.
+pub(crate) async fn touch(conn: &mut PgConnection, scope: Scope, agent: AgentId, now: Time) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE agents SET rev = rev + 1, updated_at = $2
+         WHERE id = $1 AND organization_id = coalesce($3, organization_id)",
+    )
+    .bind(agent.0)
+    .bind(now)
+    .bind(org(scope))
+    .execute(conn)
+    .await
+    .map_err(db)?;
     Ok(done.rows_affected() > 0)
 }

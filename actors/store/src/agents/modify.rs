@@ -1,7 +1,7 @@
 //! Changing an agent.
 
 use engram_domain::{
-    Agent, AgentId, BlockId, BusyPolicy, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig,
+    Agent, AgentId, BlockId, BusyPolicy, CompactionSettings, EmbeddingConfig, EnvVar, Json, JsonMap, LlmConfig, Scope,
     StopReason, Time, ToolId, ToolRule,
 };
 use sqlx::{PgConnection, Postgres, QueryBuilder};
@@ -11,7 +11,7 @@ use super::{
     NewCompanion, companion,
     create::{attach_blocks, attach_tools, replace_env},
 };
-use crate::{Result, Store, again::again, error::db, json::AsJson};
+use crate::{Result, ScopedStore, again::again, error::db, json::AsJson, scoped::org};
 
 /// Changes of an agent; `None` leaves a member as it is. An inner `None` clears it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -77,13 +77,13 @@ impl AgentPatch {
 pub enum CompanionChange {
     /// It gets one, unless it leads a background group already.
     Add(Box<NewCompanion>),
-    /// It loses them, as with [`Store::remove_companions`].
+    /// It loses them, as with [`ScopedStore::remove_companions`].
     Remove,
 }
 
-impl Store {
+impl ScopedStore {
     /// Changes an agent and its companions in one transaction. False when there is no such agent. Errors are those of
-    /// [`Store::modify_agent`], and [`crate::StoreError::Invalid`] when a block that agent and companion should share is
+    /// [`ScopedStore::modify_agent`], and [`crate::StoreError::Invalid`] when a block that agent and companion should share is
     /// gone; then nothing is changed.
     pub async fn change_agent(
         &self,
@@ -102,11 +102,11 @@ impl Store {
         companions: Option<&CompanionChange>,
         now: Time,
     ) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         if matches!(companions, Some(CompanionChange::Remove)) {
             companion::lock_with_companions(&mut tx, id).await?;
         }
-        if !modify(&mut tx, id, patch, now).await? {
+        if !modify(&mut tx, self.scope, id, patch, now).await? {
             return Ok(false);
         }
         match companions {
@@ -123,8 +123,8 @@ impl Store {
     /// that does not exist is [`crate::StoreError::Invalid`], two blocks of one label are
     /// [`crate::StoreError::Conflict`]; then nothing is changed.
     pub async fn modify_agent(&self, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        if !modify(&mut tx, id, patch, now).await? {
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        if !modify(&mut tx, self.scope, id, patch, now).await? {
             return Ok(false);
         }
         tx.commit().await.map_err(db)?;
@@ -139,26 +139,29 @@ impl Store {
         now: Time,
         change: impl FnOnce(&mut Vec<ToolRule>) + Send,
     ) -> Result<Option<()>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        let row: Option<(crate::json::RawJson,)> =
-            sqlx::query_as("SELECT tool_rules FROM agents WHERE id = $1 FOR NO KEY UPDATE")
-                .bind(id.0)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let row: Option<(crate::json::RawJson,)> = sqlx::query_as(
+            "SELECT tool_rules FROM agents
+                 WHERE id = $1 AND organization_id = coalesce($2, organization_id) FOR NO KEY UPDATE",
+        )
+        .bind(id.0)
+        .bind(self.org())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(db)?;
         let Some((raw,)) = row else { return Ok(None) };
         let mut rules: Vec<ToolRule> = raw.parse("agents", "tool_rules", id)?;
         change(&mut rules);
         let patch = AgentPatch { tool_rules: Some(rules), ..AgentPatch::default() };
-        update_row(&mut tx, id, &patch, now).await?;
+        update_row(&mut tx, self.scope, id, &patch, now).await?;
         tx.commit().await.map_err(db)?;
         Ok(Some(()))
     }
 }
 
 /// All changes of a patch, for whoever makes others with them.
-async fn modify(conn: &mut PgConnection, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
-    if !update_row(conn, id, patch, now).await? {
+async fn modify(conn: &mut PgConnection, scope: Scope, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
+    if !update_row(conn, scope, id, patch, now).await? {
         return Ok(false);
     }
     if let Some(env) = &patch.env {
@@ -188,7 +191,7 @@ async fn modify(conn: &mut PgConnection, id: AgentId, patch: &AgentPatch, now: T
     Ok(true)
 }
 
-async fn update_row(conn: &mut PgConnection, id: AgentId, p: &AgentPatch, now: Time) -> Result<bool> {
+async fn update_row(conn: &mut PgConnection, scope: Scope, id: AgentId, p: &AgentPatch, now: Time) -> Result<bool> {
     let mut q: QueryBuilder<Postgres> = QueryBuilder::new("UPDATE agents SET rev = rev + 1, updated_at = ");
     q.push_bind(now);
     macro_rules! set {
@@ -226,6 +229,9 @@ async fn update_row(conn: &mut PgConnection, id: AgentId, p: &AgentPatch, now: T
         q.push(", response_format = ").push_bind(format.clone().map(AsJson));
     }
     q.push(" WHERE id = ").push_bind(id.0);
+    if let Some(org) = org(scope) {
+        q.push(" AND organization_id = ").push_bind(org);
+    }
     Ok(q.build().execute(conn).await.map_err(db)?.rows_affected() > 0)
 }
 
@@ -246,9 +252,11 @@ async fn replace_blocks(conn: &mut PgConnection, id: AgentId, blocks: &[BlockId]
     sqlx::query("DELETE FROM agent_blocks WHERE agent_id = $1").bind(id.0).execute(&mut *conn).await.map_err(db)?;
     let labelled: Vec<(Uuid, String)> = sqlx::query_as(
         "SELECT b.id, b.label FROM unnest($1::uuid[]) WITH ORDINALITY AS n (id, place) \
-         JOIN blocks b ON b.id = n.id ORDER BY n.place",
+         JOIN blocks b ON b.id = n.id AND b.organization_id = (SELECT organization_id FROM agents WHERE id = $2) \
+         ORDER BY n.place",
     )
     .bind(&ids)
+    .bind(id.0)
     .fetch_all(&mut *conn)
     .await
     .map_err(db)?;

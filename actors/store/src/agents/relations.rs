@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore, Store,
     error::db,
     rows::{BlockRow, EnvRow, MessageRow, ToolRow, block_columns, message_columns, tool_columns},
 };
@@ -51,7 +51,7 @@ struct Owned<T> {
     row: T,
 }
 
-impl Store {
+impl ScopedStore {
     /// The relations of these agents, one query a relation. Agents without any are in the map too.
     pub async fn relations(&self, agents: &[AgentId], wanted: Wanted) -> Result<HashMap<AgentId, Relations>> {
         let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
@@ -61,10 +61,11 @@ impl Store {
                 "SELECT ab.agent_id AS owner, ",
                 block_columns!(),
                 " FROM agent_blocks ab JOIN blocks b ON b.id = ab.block_id WHERE ab.agent_id = ANY($1) \
-                 ORDER BY ab.agent_id, ab.position, b.id"
+                 AND b.organization_id = coalesce($2, b.organization_id) ORDER BY ab.agent_id, ab.position, b.id"
             ))
             .bind(&ids)
-            .fetch_all(&self.pool)
+            .bind(self.org())
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?;
             for Owned { owner, row } in rows {
@@ -76,10 +77,11 @@ impl Store {
                 "SELECT at.agent_id AS owner, ",
                 tool_columns!(),
                 " FROM agent_tools at JOIN tools t ON t.id = at.tool_id WHERE at.agent_id = ANY($1) \
-                 ORDER BY at.agent_id, at.position, t.id"
+                 AND t.organization_id = coalesce($2, t.organization_id) ORDER BY at.agent_id, at.position, t.id"
             ))
             .bind(&ids)
-            .fetch_all(&self.pool)
+            .bind(self.org())
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?;
             for Owned { owner, row } in rows {
@@ -105,10 +107,11 @@ impl Store {
             "SELECT ",
             message_columns!(),
             " FROM conversations c JOIN messages m ON m.conversation_id = c.id AND m.seq = c.next_seq - 1 \
-             WHERE c.id = ANY($1) AND m.role = 'approval'"
+             WHERE c.id = ANY($1) AND m.role = 'approval' AND c.organization_id = coalesce($2, c.organization_id)"
         ))
         .bind(ids)
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         for row in rows {
@@ -125,11 +128,13 @@ impl Store {
             "SELECT ",
             message_columns!(),
             " FROM conversations c JOIN messages m ON m.conversation_id = c.id AND m.seq = c.next_seq - 1 \
-             WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id = $2) AND m.role = 'approval' ORDER BY c.created_at"
+             WHERE c.agent_id = $1 AND ($2::uuid IS NULL OR c.id = $2) AND m.role = 'approval' \
+             AND c.organization_id = coalesce($3, c.organization_id) ORDER BY c.created_at"
         ))
         .bind(agent.0)
         .bind(within.map(|id| id.0))
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         let mut requests = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
@@ -137,7 +142,9 @@ impl Store {
         requests.retain(|message| !message.content.calls().is_empty());
         Ok(requests)
     }
+}
 
+impl Store {
     /// Variables of these agents, by key.
     pub(super) async fn env_of(&self, agents: &[AgentId]) -> Result<HashMap<Uuid, Vec<EnvVar>>> {
         let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();

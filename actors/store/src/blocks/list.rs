@@ -4,7 +4,7 @@ use engram_domain::{AgentId, Block};
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore,
     error::db,
     keyset::{Key, push_contains, push_equals, push_tags},
     rows::{BlockRow, block_columns},
@@ -43,14 +43,15 @@ pub struct BlockFilter {
     pub agent_id: Option<AgentId>,
 }
 
-impl Store {
+impl ScopedStore {
     /// A page of blocks.
     pub async fn blocks(&self, filter: &BlockFilter, page: Page) -> Result<Vec<Block>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", block_columns!(), " FROM blocks b"));
         push_where(&mut q, filter);
+        self.push_scope(&mut q, "b.organization_id");
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<BlockRow>()
-            .fetch_all(&self.pool)
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?
             .into_iter()
@@ -62,7 +63,8 @@ impl Store {
     pub async fn count_blocks(&self, filter: &BlockFilter) -> Result<i64> {
         let mut q = QueryBuilder::new("SELECT count(*) FROM blocks b");
         push_where(&mut q, filter);
-        q.build_query_scalar().fetch_one(&self.pool).await.map_err(db)
+        self.push_scope(&mut q, "b.organization_id");
+        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
     }
 }
 

@@ -7,7 +7,7 @@
 mod list;
 mod modify;
 
-use engram_domain::{Block, BlockId, DEFAULT_ORGANIZATION, OrgId};
+use engram_domain::{Block, BlockId, OrgId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,13 +15,13 @@ pub use list::BlockFilter;
 pub use modify::{BlockPatch, Modified};
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore,
     error::db,
     json::AsJson,
     rows::{BlockRow, block_columns},
 };
 
-impl Store {
+impl ScopedStore {
     /// A block.
     pub async fn block(&self, id: BlockId) -> Result<Option<Block>> {
         Ok(self.blocks_by_id(&[id]).await?.pop())
@@ -30,31 +30,37 @@ impl Store {
     /// The blocks among these that exist, in no particular order.
     pub async fn blocks_by_id(&self, ids: &[BlockId]) -> Result<Vec<Block>> {
         let ids: Vec<Uuid> = ids.iter().map(|b| b.0).collect();
-        sqlx::query_as::<_, BlockRow>(concat!("SELECT ", block_columns!(), " FROM blocks b WHERE b.id = ANY($1)"))
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(db)?
-            .into_iter()
-            .map(Block::try_from)
-            .collect()
+        sqlx::query_as::<_, BlockRow>(concat!(
+            "SELECT ",
+            block_columns!(),
+            " FROM blocks b WHERE b.id = ANY($1) AND b.organization_id = coalesce($2, b.organization_id)"
+        ))
+        .bind(ids)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
+        .await
+        .map_err(db)?
+        .into_iter()
+        .map(Block::try_from)
+        .collect()
     }
 
     /// Creates a block.
     pub async fn create_block(&self, block: &Block) -> Result<()> {
-        let mut conn = self.pool.acquire().await.map_err(db)?;
-        insert(&mut conn, DEFAULT_ORGANIZATION, block).await
+        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        insert(&mut conn, self.owner()?, block).await
     }
 
     /// Deletes a block and takes it from every agent that has it. Returns what it was.
     pub async fn delete_block(&self, id: BlockId) -> Result<Option<Block>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let row = sqlx::query_as::<_, BlockRow>(concat!(
             "SELECT ",
             block_columns!(),
-            " FROM blocks b WHERE b.id = $1 FOR UPDATE"
+            " FROM blocks b WHERE b.id = $1 AND b.organization_id = coalesce($2, b.organization_id) FOR UPDATE"
         ))
         .bind(id.0)
+        .bind(self.org())
         .fetch_optional(&mut *tx)
         .await
         .map_err(db)?;

@@ -4,7 +4,7 @@ use engram_domain::{Block, BlockId, JsonMap, Time};
 
 use super::owners;
 use crate::{
-    Result, Store,
+    Result, ScopedStore,
     error::db,
     json::AsJson,
     rows::{BlockRow, block_columns},
@@ -49,7 +49,7 @@ pub enum Modified {
     },
 }
 
-impl Store {
+impl ScopedStore {
     /// Changes a block, when `expected` is given only if its version is still that one. The row is
     /// locked between reading and writing, so two writers never lose a change unseen.
     pub async fn modify_block(
@@ -59,13 +59,14 @@ impl Store {
         expected: Option<i64>,
         now: Time,
     ) -> Result<Modified> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let row = sqlx::query_as::<_, BlockRow>(concat!(
             "SELECT ",
             block_columns!(),
-            " FROM blocks b WHERE b.id = $1 FOR NO KEY UPDATE"
+            " FROM blocks b WHERE b.id = $1 AND b.organization_id = coalesce($2, b.organization_id) FOR NO KEY UPDATE"
         ))
         .bind(id.0)
+        .bind(self.org())
         .fetch_optional(&mut *tx)
         .await
         .map_err(db)?;

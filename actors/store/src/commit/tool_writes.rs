@@ -4,9 +4,9 @@ use engram_core::ports::{Write, store::BlockWrite};
 use engram_domain::{AgentId, Time};
 
 use super::{blocks as block_writes, passages, send};
-use crate::{Result, Store, error::db};
+use crate::{Result, ScopedStore, StoreError, error::db};
 
-impl Store {
+impl ScopedStore {
     /// Applies the writes of a tool that the API ran for an agent: all of them or none. False when a
     /// block was changed by somebody else since it was read.
     pub async fn apply_tool_writes(
@@ -16,7 +16,10 @@ impl Store {
         writes: &[Write],
         now: Time,
     ) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        if !self.scope.covers(crate::agents::organization_of(&mut tx, agent).await?) {
+            return Err(StoreError::Invalid("the agent does not exist".into()));
+        }
         for write in writes {
             match write {
                 Write::InsertPassage(passage, agent) => passages::insert(&mut tx, passage, *agent, now).await?,

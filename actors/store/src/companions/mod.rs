@@ -6,7 +6,7 @@ mod voice;
 
 use engram_core::ports::{Ids, NewRun, store::Begun};
 use engram_domain::{
-    AgentId, GroupId, MessageId, NodeId, RequestKey, RunId, RunInput, RunType, Time,
+    AgentId, GroupId, MessageId, NodeId, RequestKey, RunId, RunInput, RunType, Scope, Time,
     run::{BusyPolicy, InputMessage},
 };
 use sqlx::PgConnection;
@@ -65,5 +65,6 @@ fn run(to: AgentId, task: &Task, now: Time, ids: &dyn Ids) -> NewRun {
         busy_policy: Some(BusyPolicy::Queue),
         max_queue: i64::MAX,
         created_at: now,
+        scope: Scope::System,
     }
 }

@@ -1,11 +1,11 @@
 //! Creating a conversation with its first messages.
 
 use engram_core::ports::store::PromptMeta;
-use engram_domain::{AgentId, Block, Conversation, ConversationId, Json, Message, Time};
+use engram_domain::{AgentId, Block, Conversation, ConversationId, Json, Message, Scope, Time};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, commit::MessageColumns, error::db, json::AsJson};
+use crate::{Result, ScopedStore, StoreError, commit::MessageColumns, error::db, json::AsJson};
 
 /// All that becomes rows when a conversation is created.
 #[derive(Debug, Clone)]
@@ -31,11 +31,11 @@ pub struct NewConversation {
     pub created_at: Time,
 }
 
-impl Store {
+impl ScopedStore {
     /// Creates a conversation. The agent must exist ([`StoreError::Invalid`]).
     pub async fn create_conversation(&self, new: &NewConversation) -> Result<Conversation> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        let created = insert(&mut tx, new, 1, None).await?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let created = insert(&mut tx, self.scope, new, 1, None).await?;
         tx.commit().await.map_err(db)?;
         Ok(created)
     }
@@ -45,6 +45,7 @@ impl Store {
 /// before `context_from`.
 pub(super) async fn insert(
     conn: &mut PgConnection,
+    scope: Scope,
     new: &NewConversation,
     context_from: i64,
     summary_seq: Option<usize>,
@@ -66,6 +67,9 @@ pub(super) async fn insert(
         updated_at: new.created_at,
     };
     let organization = crate::agents::organization_of(&mut *conn, new.agent_id).await?;
+    if !scope.covers(organization) {
+        return Err(StoreError::Invalid("the agent does not exist".into()));
+    }
     for block in &new.isolated_blocks {
         crate::blocks::insert(&mut *conn, organization, block).await?;
     }

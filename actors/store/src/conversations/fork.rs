@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use engram_core::ports::{Ids, Snapshots};
+use engram_core::ports::Ids;
 use engram_domain::{Block, BlockId, Conversation, ConversationId, Message, MessageId, Time};
 
 use super::{NewConversation, create};
-use crate::{Result, Store, error::db};
+use crate::{Result, ScopedStore, error::db};
 
-impl Store {
+impl ScopedStore {
     /// Copies a conversation's context (not its history) into a new one; messages and blocks of its
     /// own get new ids. None when there is no such conversation.
     pub async fn fork_conversation(
@@ -45,8 +45,8 @@ impl Store {
         };
         // The order of a loaded context: the system message, the summary, the rest.
         let (context_from, summary_seq) = if summary.is_some() { (2, Some(1)) } else { (1, None) };
-        let mut tx = self.pool.begin().await.map_err(db)?;
-        let created = create::insert(&mut tx, &new, context_from, summary_seq).await?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let created = create::insert(&mut tx, self.scope, &new, context_from, summary_seq).await?;
         tx.commit().await.map_err(db)?;
         Ok(Some(created))
     }

@@ -4,7 +4,7 @@ use engram_domain::{AgentId, Conversation};
 use sqlx::QueryBuilder;
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore,
     error::db,
     keyset::{Key, push_contains},
     rows::{ConversationRow, conversation_columns},
@@ -42,7 +42,7 @@ impl ConversationSort {
     }
 }
 
-impl Store {
+impl ScopedStore {
     /// A page of conversations.
     pub async fn conversations(
         &self,
@@ -58,10 +58,11 @@ impl Store {
         if let Some(agent) = filter.agent_id {
             q.push(" AND c.agent_id = ").push_bind(agent.0);
         }
+        self.push_scope(&mut q, "c.organization_id");
         push_contains(&mut q, "c.summary", filter.summary_search.as_deref());
         self.push_page(&mut q, sort.key(), page).await?;
         q.build_query_as::<ConversationRow>()
-            .fetch_all(&self.pool)
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?
             .into_iter()

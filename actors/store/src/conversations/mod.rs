@@ -18,21 +18,22 @@ pub use list::{ConversationFilter, ConversationSort};
 pub use modify::ConversationPatch;
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore,
     error::db,
     rows::{ConversationRow, conversation_columns},
 };
 
-impl Store {
+impl ScopedStore {
     /// A conversation without its messages.
     pub async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
         sqlx::query_as::<_, ConversationRow>(concat!(
             "SELECT ",
             conversation_columns!(),
-            " FROM conversations c WHERE c.id = $1"
+            " FROM conversations c WHERE c.id = $1 AND c.organization_id = coalesce($2, c.organization_id)"
         ))
         .bind(id.0)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?
         .map(Conversation::try_from)
@@ -52,10 +53,11 @@ impl Store {
             "SELECT c.id, array_remove(ARRAY[c.system_message_id, c.summary_message_id], NULL) || ARRAY(
                 SELECT m.id FROM messages m WHERE m.conversation_id = c.id AND m.seq >= c.context_from
                 AND m.id <> c.system_message_id AND m.id IS DISTINCT FROM c.summary_message_id ORDER BY m.seq
-             ) FROM conversations c WHERE c.id = ANY($1)",
+             ) FROM conversations c WHERE c.id = ANY($1) AND c.organization_id = coalesce($2, c.organization_id)",
         )
         .bind(ids)
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         let of =

@@ -5,7 +5,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use crate::{
-    Result, Store, agents,
+    Result, ScopedStore, agents,
     error::db,
     json::AsJson,
     rows::{ConversationRow, conversation_columns},
@@ -24,7 +24,7 @@ pub struct ConversationPatch {
     pub last_message_at: Option<Time>,
 }
 
-impl Store {
+impl ScopedStore {
     /// Changes a conversation. None when there is no such one.
     pub async fn update_conversation(
         &self,
@@ -46,8 +46,10 @@ impl Store {
         if let Some(at) = patch.last_message_at {
             q.push(", last_message_at = ").push_bind(at);
         }
-        q.push(" WHERE c.id = ").push_bind(id.0).push(concat!(" RETURNING ", conversation_columns!()));
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        q.push(" WHERE c.id = ").push_bind(id.0);
+        self.push_scope(&mut q, "c.organization_id");
+        q.push(concat!(" RETURNING ", conversation_columns!()));
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let row: Option<ConversationRow> = q.build_query_as().fetch_optional(&mut *tx).await.map_err(db)?;
         let Some(row) = row else { return Ok(None) };
         let conversation = Conversation::try_from(row)?;
@@ -62,11 +64,14 @@ impl Store {
     /// as cancelled. False when there is no such one. A default conversation goes only with its
     /// agent: for one this is false, too.
     pub async fn delete_conversation(&self, id: ConversationId, now: Time) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         let isolated: Option<Vec<Uuid>> = sqlx::query_scalar(
-            "DELETE FROM conversations WHERE id = $1 AND id <> agent_id RETURNING isolated_block_ids",
+            "DELETE FROM conversations
+             WHERE id = $1 AND id <> agent_id AND organization_id = coalesce($2, organization_id)
+             RETURNING isolated_block_ids",
         )
         .bind(id.0)
+        .bind(self.org())
         .fetch_optional(&mut *tx)
         .await
         .map_err(db)?;

@@ -4,7 +4,7 @@ use engram_domain::{AgentId, Group, ManagerType};
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore,
     error::db,
     keyset::{Key, push_equals},
     rows::{GroupRow, group_columns, group_tables},
@@ -25,14 +25,15 @@ pub struct GroupFilter {
     pub show_hidden: bool,
 }
 
-impl Store {
+impl ScopedStore {
     /// A page of groups.
     pub async fn groups(&self, filter: &GroupFilter, page: Page) -> Result<Vec<Group>> {
         let mut q = QueryBuilder::new(concat!("SELECT ", group_columns!(), " FROM ", group_tables!()));
         push_where(&mut q, filter);
+        self.push_scope(&mut q, "g.organization_id");
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<GroupRow>()
-            .fetch_all(&self.pool)
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?
             .into_iter()
@@ -44,7 +45,8 @@ impl Store {
     pub async fn count_groups(&self, filter: &GroupFilter) -> Result<i64> {
         let mut q = QueryBuilder::new("SELECT count(*) FROM groups g");
         push_where(&mut q, filter);
-        q.build_query_scalar().fetch_one(&self.pool).await.map_err(db)
+        self.push_scope(&mut q, "g.organization_id");
+        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
     }
 }
 

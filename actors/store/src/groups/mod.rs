@@ -13,7 +13,7 @@ mod sleep;
 
 use std::collections::HashMap;
 
-use engram_domain::{AgentId, DEFAULT_ORGANIZATION, Group, GroupId, OrgId};
+use engram_domain::{AgentId, Group, GroupId, OrgId, Scope};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -21,25 +21,26 @@ pub use list::GroupFilter;
 pub use modify::GroupPatch;
 
 use crate::{
-    Result, Store,
+    Result, ScopedStore,
     again::again,
     error::db,
     rows::{GroupRow, ManagerColumns, group_columns, group_tables},
+    scoped::org,
 };
 
-impl Store {
+impl ScopedStore {
     /// A group.
     pub async fn group(&self, id: GroupId) -> Result<Option<Group>> {
-        let mut conn = self.pool.acquire().await.map_err(db)?;
-        read(&mut conn, id).await
+        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        read(&mut conn, self.scope, id).await
     }
 
     /// Creates a group and gives its shared blocks to its agents. [`StoreError::Conflict`] when
     /// one of them has another block with a shared one's label.
     pub async fn create_group(&self, group: &Group) -> Result<()> {
         again(async || {
-            let mut tx = self.pool.begin().await.map_err(db)?;
-            insert(&mut tx, DEFAULT_ORGANIZATION, group).await?;
+            let mut tx = self.store.pool.begin().await.map_err(db)?;
+            insert(&mut tx, self.owner()?, group).await?;
             tx.commit().await.map_err(db)
         })
         .await
@@ -51,7 +52,7 @@ impl Store {
     }
 
     async fn try_delete_group(&self, id: GroupId) -> Result<bool> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         // Before the group: whoever deletes the agent locks them in this order, too.
         let manager: Option<Uuid> = sqlx::query_scalar(
             "SELECT manager_agent_id FROM groups WHERE id = $1 AND manager_type IN ('supervisor', 'voice_sleeptime')",
@@ -62,9 +63,17 @@ impl Store {
         .map_err(db)?
         .flatten();
         crate::agents::bump(&mut tx, manager.as_slice()).await?;
-        let done = sqlx::query("DELETE FROM groups WHERE id = $1").bind(id.0).execute(&mut *tx).await.map_err(db)?;
+        let done = sqlx::query("DELETE FROM groups WHERE id = $1 AND organization_id = coalesce($2, organization_id)")
+            .bind(id.0)
+            .bind(self.org())
+            .execute(&mut *tx)
+            .await
+            .map_err(db)?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         tx.commit().await.map_err(db)?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
     }
 
     /// The group that each of these agents manages: of several the one that works in the background,
@@ -75,11 +84,12 @@ impl Store {
             group_columns!(),
             " FROM ",
             group_tables!(),
-            " WHERE g.manager_agent_id = ANY($1) ORDER BY g.manager_agent_id, \
+            " WHERE g.manager_agent_id = ANY($1) AND g.organization_id = coalesce($2, g.organization_id) ORDER BY g.manager_agent_id, \
              g.manager_type IN ('sleeptime', 'voice_sleeptime') DESC, g.created_at DESC, g.id DESC"
         ))
         .bind(agents)
-        .fetch_all(&self.pool)
+        .bind(self.org())
+        .fetch_all(&self.store.pool)
         .await
         .map_err(db)?;
         let groups = rows.into_iter().map(Group::try_from).collect::<Result<Vec<_>>>()?;
@@ -88,18 +98,26 @@ impl Store {
 }
 
 /// A group, for whoever reads one among other things.
-pub(crate) async fn read(conn: &mut PgConnection, id: GroupId) -> Result<Option<Group>> {
-    sqlx::query_as::<_, GroupRow>(concat!("SELECT ", group_columns!(), " FROM ", group_tables!(), " WHERE g.id = $1"))
-        .bind(id.0)
-        .fetch_optional(conn)
-        .await
-        .map_err(db)?
-        .map(Group::try_from)
-        .transpose()
+pub(crate) async fn read(conn: &mut PgConnection, scope: Scope, id: GroupId) -> Result<Option<Group>> {
+    sqlx::query_as::<_, GroupRow>(concat!(
+        "SELECT ",
+        group_columns!(),
+        " FROM ",
+        group_tables!(),
+        " WHERE g.id = $1 AND g.organization_id = coalesce($2, g.organization_id)"
+    ))
+    .bind(id.0)
+    .bind(org(scope))
+    .fetch_optional(conn)
+    .await
+    .map_err(db)?
+    .map(Group::try_from)
+    .transpose()
 }
 
 /// Inserts a group with its members and its blocks, for whoever creates one among other things.
 pub(crate) async fn insert(conn: &mut PgConnection, organization: OrgId, g: &Group) -> Result<()> {
+    share::check_manager(conn, organization, &g.manager).await?;
     let manager = ManagerColumns::from(&g.manager);
     sqlx::query(
         "INSERT INTO groups (id, organization_id, manager_type, description, manager_agent_id, termination_token, \

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use engram_domain::{AgentId, BlockId, Group, GroupId, ManagerConfig, Time};
+use engram_domain::{AgentId, BlockId, Group, GroupId, ManagerConfig, OrgId, Time};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{read, share, sleep};
-use crate::{Result, Store, again::again, error::db, rows::ManagerColumns};
+use crate::{Result, ScopedStore, again::again, error::db, rows::ManagerColumns};
 
 /// Changes of a group; what is none stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,7 +30,7 @@ pub struct GroupPatch {
     pub hidden: Option<bool>,
 }
 
-impl Store {
+impl ScopedStore {
     /// Changes a group and returns what it is now, or none when there is no such group.
     /// [`crate::StoreError::Conflict`] as for its creation.
     pub async fn modify_group(&self, id: GroupId, patch: &GroupPatch, now: Time) -> Result<Option<Group>> {
@@ -54,7 +55,7 @@ impl Store {
         now: Time,
         changes: impl Fn(&Group) -> std::result::Result<GroupPatch, E>,
     ) -> Result<std::result::Result<Option<Group>, E>> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.pool.begin().await.map_err(db)?;
         // A statement of its own, so that the next one sees what the former holder of the lock has done.
         sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
             .bind(id.0)
@@ -66,7 +67,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(db)?;
-        let Some(before) = read(&mut tx, id).await? else { return Ok(Ok(None)) };
+        let Some(before) = read(&mut tx, self.scope, id).await? else { return Ok(Ok(None)) };
         let mut after = match changes(&before) {
             Ok(patch) => apply(before.clone(), &patch),
             Err(error) => return Ok(Err(error)),
@@ -125,6 +126,14 @@ fn apply(mut g: Group, p: &GroupPatch) -> Group {
 }
 
 async fn update(conn: &mut PgConnection, before: &Group, g: &Group) -> Result<()> {
+    if g.manager.manager_agent_id() != before.manager.manager_agent_id() {
+        let organization: Uuid = sqlx::query_scalar("SELECT organization_id FROM groups WHERE id = $1")
+            .bind(g.id.0)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(db)?;
+        share::check_manager(conn, OrgId(organization), &g.manager).await?;
+    }
     let manager = ManagerColumns::from(&g.manager);
     sqlx::query(
         "UPDATE groups SET manager_type = $2, description = $3, manager_agent_id = $4, termination_token = $5, \

@@ -1,18 +1,30 @@
 //! Who is in a group, and what they share.
 
-use engram_domain::{AgentId, BlockId, Group, ManagerConfig};
+use engram_domain::{AgentId, BlockId, Group, ManagerConfig, OrgId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{Result, StoreError, error::db};
 
-/// Makes these the group's members.
+/// A group's manager is an agent of its organization.
+pub(super) async fn check_manager(conn: &mut PgConnection, organization: OrgId, manager: &ManagerConfig) -> Result<()> {
+    let Some(agent) = manager.manager_agent_id() else { return Ok(()) };
+    if crate::agents::organization_of(conn, agent).await? == organization {
+        Ok(())
+    } else {
+        Err(StoreError::Invalid("the agent does not exist".into()))
+    }
+}
+
+/// Makes these the group's members. One of another organization is one that does not exist.
 pub(super) async fn set_members(conn: &mut PgConnection, g: &Group) -> Result<()> {
     let ids: Vec<Uuid> = g.agent_ids.iter().map(|a| a.0).collect();
     sqlx::query("DELETE FROM group_agents WHERE group_id = $1").bind(g.id.0).execute(&mut *conn).await.map_err(db)?;
     sqlx::query(
-        "INSERT INTO group_agents (group_id, agent_id, position)
-         SELECT $1, n.id, n.place FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place)",
+        "INSERT INTO group_agents (group_id, agent_id, position) \
+         SELECT $1, (SELECT x.id FROM agents x WHERE x.id = n.id AND x.organization_id = \
+                     (SELECT organization_id FROM groups WHERE id = $1)), n.place \
+         FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place)",
     )
     .bind(g.id.0)
     .bind(ids)
@@ -22,13 +34,15 @@ pub(super) async fn set_members(conn: &mut PgConnection, g: &Group) -> Result<()
     Ok(())
 }
 
-/// Makes these the group's blocks.
+/// Makes these the group's blocks. One of another organization is one that does not exist.
 pub(super) async fn set_blocks(conn: &mut PgConnection, g: &Group) -> Result<()> {
     let ids: Vec<Uuid> = g.shared_block_ids.iter().map(|b| b.0).collect();
     sqlx::query("DELETE FROM group_blocks WHERE group_id = $1").bind(g.id.0).execute(&mut *conn).await.map_err(db)?;
     sqlx::query(
-        "INSERT INTO group_blocks (group_id, block_id, position)
-         SELECT $1, n.id, n.place FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place)",
+        "INSERT INTO group_blocks (group_id, block_id, position) \
+         SELECT $1, (SELECT x.id FROM blocks x WHERE x.id = n.id AND x.organization_id = \
+                     (SELECT organization_id FROM groups WHERE id = $1)), n.place \
+         FROM unnest($2::uuid[]) WITH ORDINALITY AS n (id, place)",
     )
     .bind(g.id.0)
     .bind(ids)

@@ -10,7 +10,7 @@ use engram_domain::{AgentId, Schedule, ScheduleId};
 use sqlx::QueryBuilder;
 
 use crate::{
-    Page, Result, Store,
+    Page, Result, ScopedStore, StoreError,
     error::db,
     json::AsJson,
     keyset::Key,
@@ -19,13 +19,14 @@ use crate::{
 
 const KEY: Key = Key { from: "schedules s", column: "s.created_at", id: "s.id" };
 
-impl Store {
+impl ScopedStore {
     /// Creates a schedule. [`crate::StoreError::Invalid`] when there is no such agent.
     pub async fn create_schedule(&self, s: &Schedule) -> Result<()> {
         let when = WhenRow::from(&s.when);
-        sqlx::query(
+        let done = sqlx::query(
             "INSERT INTO schedules (id, agent_id, input, callback_url, kind, scheduled_at, cron, timezone, \
-             every_seconds, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             every_seconds, next_at, created_at) SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM agents a \
+             WHERE a.id = $2 AND a.organization_id = coalesce($12, a.organization_id)",
         )
         .bind(s.id.0)
         .bind(s.agent_id.0)
@@ -38,10 +39,11 @@ impl Store {
         .bind(when.every_seconds)
         .bind(s.next_at)
         .bind(s.created_at)
-        .execute(&self.pool)
+        .bind(self.org())
+        .execute(&self.store.pool)
         .await
         .map_err(db)?;
-        Ok(())
+        if done.rows_affected() > 0 { Ok(()) } else { Err(StoreError::Invalid("the agent does not exist".into())) }
     }
 
     /// A schedule of an agent.
@@ -49,11 +51,13 @@ impl Store {
         sqlx::query_as::<_, ScheduleRow>(concat!(
             "SELECT ",
             schedule_columns!(),
-            " FROM schedules s LEFT JOIN runs r ON r.id = s.last_run_id WHERE s.id = $1 AND s.agent_id = $2"
+            " FROM schedules s JOIN agents a ON a.id = s.agent_id LEFT JOIN runs r ON r.id = s.last_run_id
+              WHERE s.id = $1 AND a.id = $2 AND a.organization_id = coalesce($3, a.organization_id)"
         ))
         .bind(id.0)
         .bind(agent.0)
-        .fetch_optional(&self.pool)
+        .bind(self.org())
+        .fetch_optional(&self.store.pool)
         .await
         .map_err(db)?
         .map(Schedule::try_from)
@@ -65,12 +69,13 @@ impl Store {
         let mut q = QueryBuilder::new(concat!(
             "SELECT ",
             schedule_columns!(),
-            " FROM schedules s LEFT JOIN runs r ON r.id = s.last_run_id WHERE s.agent_id = "
+            " FROM schedules s JOIN agents a ON a.id = s.agent_id LEFT JOIN runs r ON r.id = s.last_run_id WHERE a.id = "
         ));
         q.push_bind(agent.0);
+        self.push_scope(&mut q, "a.organization_id");
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<ScheduleRow>()
-            .fetch_all(&self.pool)
+            .fetch_all(&self.store.pool)
             .await
             .map_err(db)?
             .into_iter()
@@ -80,12 +85,16 @@ impl Store {
 
     /// Deletes a schedule. Runs that it has begun go on. False when the agent has no such schedule.
     pub async fn delete_schedule(&self, agent: AgentId, id: ScheduleId) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM schedules WHERE id = $1 AND agent_id = $2")
-            .bind(id.0)
-            .bind(agent.0)
-            .execute(&self.pool)
-            .await
-            .map_err(db)?;
+        let done = sqlx::query(
+            "DELETE FROM schedules s USING agents a WHERE s.id = $1 AND s.agent_id = $2 AND a.id = s.agent_id
+             AND a.organization_id = coalesce($3, a.organization_id)",
+        )
+        .bind(id.0)
+        .bind(agent.0)
+        .bind(self.org())
+        .execute(&self.store.pool)
+        .await
+        .map_err(db)?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engram_core::ports::{AcceptRuns, Accepted, Commits, Leases, NewRun, Nodes, Runs};
 use engram_domain::{Agent, BusyPolicy, RequestKey, RunId, StopReason};
-use engram_store::{Store, agents::AgentPatch};
+use engram_store::agents::AgentPatch;
 use sqlx::PgConnection;
 
 use crate::support::*;
@@ -18,8 +18,8 @@ fn wishing(agent: &Agent, policy: BusyPolicy) -> NewRun {
     NewRun { busy_policy: Some(policy), ..run_for(agent, &[]) }
 }
 
-async fn send(store: &Store, run: &NewRun) -> Accepted {
-    store.accept_run(run, node()).await.unwrap()
+async fn send(store: &Db, run: &NewRun) -> Accepted {
+    store.system.accept_run(run, node()).await.unwrap()
 }
 
 fn known(accepted: &Accepted) -> RunId {
@@ -42,7 +42,7 @@ async fn a_key_that_is_known_stands_for_the_run_that_has_it() {
     assert_eq!(known(&send(&db, &run_for(&agent, &["otid:c", "otid:a"])).await), first.id);
     accept(&db, &run_for(&agent, &["otid:c"])).await;
     // Ended, full or busy: it is the same request all the same.
-    db.end_run(first.id, StopReason::EndTurn, None, at(1)).await.unwrap();
+    db.system.end_run(first.id, StopReason::EndTurn, None, at(1)).await.unwrap();
     let again = NewRun { max_queue: 0, busy_policy: Some(BusyPolicy::Reject), ..run_for(&agent, &["otid:a"]) };
     let Accepted::Known(run) = send(&db, &again).await else { panic!() };
     assert!(run.id == first.id && run.status.is_terminal());
@@ -149,7 +149,7 @@ async fn what_becomes_of_it_while_the_agent_is_busy() {
     let fence = claim(&db, agent.id.default_conversation()).await;
     let mut begin = appending(agent.id, agent.id.default_conversation(), 1, &["on"]);
     begin.run = Some(run_start(second.id));
-    db.commit(fence, &begin).await.unwrap();
+    db.system.commit(fence, &begin).await.unwrap();
     assert_eq!(send(&db, &wishing(&agent, BusyPolicy::Reject)).await, Accepted::Busy(second.id));
 
     // The agent's wish counts where the request has none.
@@ -163,8 +163,8 @@ async fn what_becomes_of_it_while_the_agent_is_busy() {
     db.modify_agent(agent.id, &patch, at(2)).await.unwrap();
     assert_eq!(send(&db, &run_for(&agent, &[])).await, Accepted::Busy(second.id));
     assert_eq!(policy(send(&db, &wishing(&agent, BusyPolicy::Queue)).await), BusyPolicy::Queue);
-    for run in db.open_runs(agent.id.default_conversation()).await.unwrap() {
-        db.end_run(run, StopReason::Cancelled, None, at(3)).await.unwrap();
+    for run in db.system.open_runs(agent.id.default_conversation()).await.unwrap() {
+        db.system.end_run(run, StopReason::Cancelled, None, at(3)).await.unwrap();
     }
     assert_eq!(policy(send(&db, &run_for(&agent, &["otid:a"])).await), BusyPolicy::Queue);
     db.drop_database().await;
@@ -193,7 +193,7 @@ async fn of_many_that_do_not_want_to_wait_one_is_served() {
                 }
             }
             assert_eq!((stored.len(), busy), (1, vec![stored[0]; 7]));
-            db.end_run(stored[0], StopReason::EndTurn, None, at(1)).await.unwrap();
+            db.system.end_run(stored[0], StopReason::EndTurn, None, at(1)).await.unwrap();
         }
     }
     db.drop_database().await;
@@ -209,8 +209,8 @@ async fn a_full_queue_takes_nothing_more_until_something_ends() {
     accept(&db, &short(&[])).await;
     assert_eq!(send(&db, &short(&[])).await, Accepted::Full);
     assert_eq!(send(&db, &short(&["otid:a"])).await, Accepted::Full);
-    assert_eq!(db.open_runs(agent.id.default_conversation()).await.unwrap().len(), 2);
-    db.end_run(first.id, StopReason::EndTurn, None, at(1)).await.unwrap();
+    assert_eq!(db.system.open_runs(agent.id.default_conversation()).await.unwrap().len(), 2);
+    db.system.end_run(first.id, StopReason::EndTurn, None, at(1)).await.unwrap();
     accept(&db, &short(&["otid:a"])).await;
     db.drop_database().await;
 }
@@ -225,15 +225,15 @@ async fn the_answer_names_the_other_node_that_has_the_conversation() {
         Accepted::Stored { owner, .. } => owner.map(|peer| (peer.id, peer.url, peer.secret)),
         other => panic!("not stored: {other:?}"),
     };
-    let insert = || async { owner(db.accept_run(&run_for(&agent, &[]), mine).await.unwrap()) };
+    let insert = || async { owner(db.system.accept_run(&run_for(&agent, &[]), mine).await.unwrap()) };
     assert_eq!(insert().await, None);
     beat(&db, theirs, "http://b").await;
-    db.claim(conversation, theirs).await.unwrap().unwrap();
+    db.system.claim(conversation, theirs).await.unwrap().unwrap();
     assert_eq!(insert().await, Some((theirs, "http://b".into(), "secret of http://b".into())));
-    db.retire(theirs).await.unwrap();
+    db.system.retire(theirs).await.unwrap();
     assert_eq!(insert().await, None);
     beat(&db, mine, "http://a").await;
-    db.claim(conversation, mine).await.unwrap().unwrap();
+    db.system.claim(conversation, mine).await.unwrap().unwrap();
     assert_eq!(insert().await, None, "its own is no other node");
     db.drop_database().await;
 }

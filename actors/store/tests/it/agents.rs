@@ -1,16 +1,16 @@
 //! Agents: creation, lists, changes, and what hangs on them.
 
-use engram_core::ports::{Commits, Snapshots, store::ContextMark};
+use engram_core::ports::{Commits, store::ContextMark};
 use engram_domain::{AgentId, Block, BlockId, EnvVar, EnvVarId, Role, ToolRule, rule::RuleKind};
 use engram_store::{
-    Page, Store, StoreError,
+    Page, StoreError,
     agents::{AgentFilter, AgentPatch, AgentSort, Attached, NewAgent, Wanted},
 };
 use uuid::Uuid;
 
 use crate::support::*;
 
-async fn rev(store: &Store, id: AgentId) -> i64 {
+async fn rev(store: &Db, id: AgentId) -> i64 {
     store.agent(id).await.unwrap().unwrap().rev
 }
 
@@ -19,7 +19,7 @@ fn variable(key: &str, value: &str) -> EnvVar {
 }
 
 /// An agent that is one after the other in time.
-async fn nth(store: &Store, n: i64, change: impl FnOnce(&mut engram_domain::Agent)) -> AgentId {
+async fn nth(store: &Db, n: i64, change: impl FnOnce(&mut engram_domain::Agent)) -> AgentId {
     let mut agent = agent();
     agent.created_at = at(n);
     agent.updated_at = at(100 - n);
@@ -200,10 +200,10 @@ async fn message_ids_are_those_of_the_context_that_is_loaded() {
     let agent = store_agent(&db, vec![]).await;
     let conversation = agent.id.default_conversation();
     let fence = claim(&db, conversation).await;
-    db.commit(fence, &appending(agent.id, conversation, 1, &["a", "b", "c"])).await.unwrap();
+    db.system.commit(fence, &appending(agent.id, conversation, 1, &["a", "b", "c"])).await.unwrap();
     let mut compaction = appending(agent.id, conversation, 4, &["the summary"]);
     compaction.context = Some(ContextMark { summary_message_id: Some(compaction.append[0].id), context_from: 3 });
-    db.commit(fence, &compaction).await.unwrap();
+    db.system.commit(fence, &compaction).await.unwrap();
     let loaded = db.load(conversation).await.unwrap().unwrap();
     let relations = db.relations(&[agent.id], Wanted::default()).await.unwrap().remove(&agent.id).unwrap();
     assert_eq!(relations.message_ids, loaded.context.iter().map(|m| m.id).collect::<Vec<_>>());

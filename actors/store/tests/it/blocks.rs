@@ -2,7 +2,7 @@
 
 use engram_domain::{Block, BlockId};
 use engram_store::{
-    Page, Store,
+    Page,
     blocks::{BlockFilter, BlockPatch, Modified},
 };
 use uuid::Uuid;
@@ -13,7 +13,7 @@ fn value(text: &str) -> BlockPatch {
     BlockPatch { value: Some(text.into()), ..BlockPatch::default() }
 }
 
-async fn done(store: &Store, id: BlockId, patch: BlockPatch, expected: Option<i64>) -> Block {
+async fn done(store: &Db, id: BlockId, patch: BlockPatch, expected: Option<i64>) -> Block {
     match store.modify_block(id, patch, expected, at(5)).await.unwrap() {
         Modified::Done(block) => *block,
         other => panic!("{other:?}"),

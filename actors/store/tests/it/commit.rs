@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use engram_core::ports::{Commit, CommitOutcome, Commits, Leases, Runs, Snapshots, store::ContextMark};
+use engram_core::ports::{Commit, CommitOutcome, Commits, Leases, Runs, store::ContextMark};
 use engram_domain::{Content, RunStatus, StopReason};
-use engram_store::{Page, Store, messages::MessageFilter};
+use engram_store::{Page, messages::MessageFilter};
 
 use crate::support::*;
 
-async fn all(store: &Store, conversation: engram_domain::ConversationId) -> Vec<String> {
+async fn all(store: &Db, conversation: engram_domain::ConversationId) -> Vec<String> {
     let messages = store.messages(conversation, &MessageFilter::default(), Page::oldest(100)).await.unwrap();
     let places: Vec<i64> = messages.iter().map(|m| m.seq).collect();
     assert_eq!(places, (0..places.len() as i64).collect::<Vec<_>>(), "places without gaps");
@@ -27,17 +27,17 @@ async fn a_turn_is_one_commit_of_messages_step_and_run() {
     let mut first = appending(agent.id, conversation, 1, &["hello"]);
     first.run = Some(run_start(run.id));
     first.now = at(6);
-    assert_eq!(db.commit(fence, &first).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
-    assert_eq!(db.run(run.id).await.unwrap().unwrap().status, RunStatus::Running);
+    assert_eq!(db.system.commit(fence, &first).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
+    assert_eq!(db.system.run(run.id).await.unwrap().unwrap().status, RunStatus::Running);
 
     let mut last = appending(agent.id, conversation, 2, &["hi", "bye"]);
     last.run = Some(run_end(run.id, StopReason::EndTurn));
     last.step = Some(Box::new(step(&run, 7)));
     last.now = at(8);
-    assert_eq!(db.commit(fence, &last).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
+    assert_eq!(db.system.commit(fence, &last).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
 
     assert_eq!(all(&db, conversation).await, ["the prompt", "hello", "hi", "bye"]);
-    let stored = db.run(run.id).await.unwrap().unwrap();
+    let stored = db.system.run(run.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.stop_reason), (RunStatus::Completed, Some(StopReason::EndTurn)));
     assert_eq!((stored.usage.total(), stored.ttft_ns, stored.completed_at), (12, Some(99), Some(at(8))));
     assert_eq!(stored.metadata.to_string(), r#"{"z":1,"a":2}"#, "the caller's order of members");
@@ -58,7 +58,7 @@ async fn a_stale_epoch_and_a_wrong_place_change_nothing() {
     let run = new_run(agent.id, conversation, 5);
     accept(&db, &run).await;
     let stale = claim(&db, conversation).await;
-    db.release(stale).await.unwrap();
+    db.system.release(stale).await.unwrap();
     let fence = claim(&db, conversation).await;
     assert!(fence.epoch > stale.epoch);
 
@@ -66,25 +66,25 @@ async fn a_stale_epoch_and_a_wrong_place_change_nothing() {
     commit.run = Some(run_end(run.id, StopReason::Error));
     commit.step = Some(Box::new(step(&run, 7)));
     let before = db.load(conversation).await.unwrap().unwrap();
-    assert_eq!(db.commit(stale, &commit).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.system.commit(stale, &commit).await.unwrap(), CommitOutcome::Fenced);
     // The long form, with a rewrite, and the one that deletes first.
     let mut long = commit.clone();
     long.rewrite = vec![before.context[0].clone()];
-    assert_eq!(db.commit(stale, &long).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.system.commit(stale, &long).await.unwrap(), CommitOutcome::Fenced);
     let reset = Commit { delete_from: Some(0), expect_seq: 1, ..Commit::default() };
-    assert_eq!(db.commit(stale, &reset).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.system.commit(stale, &reset).await.unwrap(), CommitOutcome::Fenced);
     // The right owner with a wrong belief.
     let ahead = appending(agent.id, conversation, 2, &["lost"]);
-    assert_eq!(db.commit(fence, &ahead).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.system.commit(fence, &ahead).await.unwrap(), CommitOutcome::Fenced);
 
     let after = db.load(conversation).await.unwrap().unwrap();
     assert_eq!(after.conversation, before.conversation);
     assert_eq!(all(&db, conversation).await, ["the prompt"]);
-    assert_eq!(db.run(run.id).await.unwrap().unwrap().status, RunStatus::Created);
+    assert_eq!(db.system.run(run.id).await.unwrap().unwrap().status, RunStatus::Created);
     assert!(db.step(commit.step.clone().unwrap().id).await.unwrap().is_none());
     // And the same commit by the owner happens, once.
-    assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
-    assert_eq!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Fenced);
+    assert!(matches!(db.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+    assert_eq!(db.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Fenced);
     db.drop_database().await;
 }
 
@@ -96,7 +96,7 @@ async fn messages_with_gaps_are_refused() {
     let fence = claim(&db, conversation).await;
     let mut commit = appending(agent.id, conversation, 1, &["a", "b"]);
     commit.append.remove(0);
-    assert!(db.commit(fence, &commit).await.is_err());
+    assert!(db.system.commit(fence, &commit).await.is_err());
     assert_eq!(all(&db, conversation).await, ["the prompt"]);
     db.drop_database().await;
 }
@@ -108,13 +108,13 @@ async fn a_run_that_is_over_is_never_changed() {
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 5);
     accept(&db, &run).await;
-    assert!(db.end_run(run.id, StopReason::Cancelled, Some("asked to"), at(6)).await.unwrap());
-    assert!(!db.end_run(run.id, StopReason::Error, None, at(7)).await.unwrap(), "only once");
+    assert!(db.system.end_run(run.id, StopReason::Cancelled, Some("asked to"), at(6)).await.unwrap());
+    assert!(!db.system.end_run(run.id, StopReason::Error, None, at(7)).await.unwrap(), "only once");
     let fence = claim(&db, conversation).await;
     let mut commit = appending(agent.id, conversation, 1, &["late"]);
     commit.run = Some(run_start(run.id));
-    db.commit(fence, &commit).await.unwrap();
-    let stored = db.run(run.id).await.unwrap().unwrap();
+    db.system.commit(fence, &commit).await.unwrap();
+    let stored = db.system.run(run.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.error.as_deref()), (RunStatus::Cancelled, Some("asked to")));
     db.drop_database().await;
 }
@@ -125,7 +125,7 @@ async fn a_reset_deletes_and_starts_again_at_the_same_place() {
     let agent = store_agent(&db, vec![]).await;
     let conversation = agent.id.default_conversation();
     let fence = claim(&db, conversation).await;
-    db.commit(fence, &appending(agent.id, conversation, 1, &["a", "b", "c"])).await.unwrap();
+    db.system.commit(fence, &appending(agent.id, conversation, 1, &["a", "b", "c"])).await.unwrap();
     let mut system = (*db.load(conversation).await.unwrap().unwrap().context[0]).clone();
     system.content = Content::text("the prompt, again");
     let mut reset = appending(agent.id, conversation, 1, &["fresh"]);
@@ -134,12 +134,12 @@ async fn a_reset_deletes_and_starts_again_at_the_same_place() {
     reset.rewrite = vec![Arc::new(system)];
     reset.context = Some(ContextMark { summary_message_id: None, context_from: 1 });
     reset.prompt_meta = Some(prompt_meta());
-    assert!(matches!(db.commit(fence, &reset).await.unwrap(), CommitOutcome::Done { .. }));
+    assert!(matches!(db.system.commit(fence, &reset).await.unwrap(), CommitOutcome::Done { .. }));
     assert_eq!(all(&db, conversation).await, ["the prompt, again", "fresh"]);
     let loaded = db.load(conversation).await.unwrap().unwrap();
     assert_eq!((loaded.conversation.next_seq, loaded.conversation.context_from), (2, 1));
     assert!(matches!(
-        db.commit(fence, &appending(agent.id, conversation, 2, &["next"])).await.unwrap(),
+        db.system.commit(fence, &appending(agent.id, conversation, 2, &["next"])).await.unwrap(),
         CommitOutcome::Done { .. }
     ));
     db.drop_database().await;
@@ -152,7 +152,7 @@ async fn nul_characters_do_not_stop_an_agent() {
     let conversation = agent.id.default_conversation();
     let fence = claim(&db, conversation).await;
     let commit = appending(agent.id, conversation, 1, &["a\0b"]);
-    assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+    assert!(matches!(db.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
     assert_eq!(all(&db, conversation).await[1], "a\0b");
     db.drop_database().await;
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use engram_core::ports::{
-    Commit, CommitOutcome, Commits, Fence, NewRun, Runs, SleepTime, Snapshots, VoiceSleepTime, store::Begun,
+    Commit, CommitOutcome, Commits, Fence, NewRun, Runs, SleepTime, VoiceSleepTime, store::Begun,
 };
 use engram_domain::{
     AgentId, Content, Group, GroupId, ManagerConfig, Message, Role, Run, RunStatus, StopReason, group::SleepTriggers,
@@ -34,7 +34,7 @@ struct Main {
 }
 
 impl Main {
-    async fn new(db: &Store) -> Self {
+    async fn new(db: &Db) -> Self {
         let id = store_agent(db, vec![]).await.id;
         Self { id, fence: claim(db, id.default_conversation()).await, seq: 1, runs: 0 }
     }
@@ -50,7 +50,7 @@ impl Main {
     }
 
     /// The user says `text`, the agent answers `re: text`, and the run ends so.
-    async fn run(&mut self, db: &Store, text: &str, end: StopReason) -> NewRun {
+    async fn run(&mut self, db: &Db, text: &str, end: StopReason) -> NewRun {
         self.runs += 1;
         let run = new_run(self.id, self.id.default_conversation(), self.runs);
         accept(db, &run).await;
@@ -58,7 +58,7 @@ impl Main {
         run
     }
 
-    async fn answer(&mut self, db: &Store, run: &NewRun, text: &str, end: StopReason) {
+    async fn answer(&mut self, db: &Db, run: &NewRun, text: &str, end: StopReason) {
         for (role, text, update) in [
             (Role::User, text.to_owned(), run_start(run.id)),
             (Role::Assistant, format!("re: {text}"), run_end(run.id, end)),
@@ -66,20 +66,20 @@ impl Main {
             let expect_seq = self.seq;
             let append = vec![self.message(run, role, text)];
             let commit = Commit { now: at(self.runs), expect_seq, append, run: Some(update), ..Commit::default() };
-            assert!(matches!(db.commit(self.fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+            assert!(matches!(db.system.commit(self.fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
         }
     }
 
-    async fn turns(&mut self, db: &Store, texts: &[&str]) {
+    async fn turns(&mut self, db: &Db, texts: &[&str]) {
         for text in texts {
             self.run(db, text, StopReason::EndTurn).await;
         }
     }
 
     /// Forgets everything but the prompt, as a reset does.
-    async fn forget(&mut self, db: &Store) {
+    async fn forget(&mut self, db: &Db) {
         let commit = Commit { now: at(self.runs), expect_seq: self.seq, delete_from: Some(1), ..Commit::default() };
-        assert!(matches!(db.commit(self.fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+        assert!(matches!(db.system.commit(self.fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
         self.seq = 1;
     }
 }
@@ -104,28 +104,28 @@ fn new_group(main: AgentId, companions: &[AgentId], frequency: i32) -> Group {
     }
 }
 
-async fn group_of(db: &Store, main: AgentId, companions: &[AgentId], frequency: i32) -> GroupId {
+async fn group_of(db: &Db, main: AgentId, companions: &[AgentId], frequency: i32) -> GroupId {
     let group = new_group(main, companions, frequency);
     db.create_group(&group).await.unwrap();
     group.id
 }
 
-async fn companion(db: &Store) -> AgentId {
+async fn companion(db: &Db) -> AgentId {
     store_agent(db, vec![]).await.id
 }
 
-async fn begin(db: &Store) -> Vec<Begun> {
-    let mut begun = db.begin_sleep_time(at(1_000), 100, &RandomIds).await.unwrap();
-    begun.extend(db.begin_voice_sleep_time(at(1_000), 100, &RandomIds).await.unwrap());
+async fn begin(db: &Db) -> Vec<Begun> {
+    let mut begun = db.system.begin_sleep_time(at(1_000), 100, &RandomIds).await.unwrap();
+    begun.extend(db.system.begin_voice_sleep_time(at(1_000), 100, &RandomIds).await.unwrap());
     begun
 }
 
 /// What each run of a companion was told, without the words around it.
-async fn told(db: &Store, companion: AgentId) -> Vec<String> {
+async fn told(db: &Db, companion: AgentId) -> Vec<String> {
     runs(db, companion).await.iter().map(transcript).collect()
 }
 
-async fn runs(db: &Store, agent: AgentId) -> Vec<Run> {
+async fn runs(db: &Db, agent: AgentId) -> Vec<Run> {
     let filter = RunFilter { agent_ids: vec![agent], ..RunFilter::default() };
     db.runs(&filter, Page::oldest(1_000)).await.unwrap()
 }
@@ -192,7 +192,7 @@ async fn only_completed_turns_count_and_all_words_are_told() {
         run: Some(run_start(open.id)),
         ..Commit::default()
     };
-    db.commit(main.fence, &commit).await.unwrap();
+    db.system.commit(main.fence, &commit).await.unwrap();
     assert_eq!(begin(&db).await, [], "never in the middle of a turn");
     main.answer(&db, &open, "and more", StopReason::MaxSteps).await;
     begin(&db).await;
@@ -209,7 +209,11 @@ async fn what_is_pending_is_told_in_parts_and_a_turn_that_goes_on_is_not() {
     let (mut main, mates) = (Main::new(&db).await, [companion(&db).await, companion(&db).await]);
     group_of(&db, main.id, &mates, 2).await;
     main.turns(&db, &["1", "2", "3", "4", "5", "6", "7"]).await;
-    assert_eq!(db.begin_sleep_time(at(999), 1, &RandomIds).await.unwrap().len(), 2, "what is due for all is not torn");
+    assert_eq!(
+        db.system.begin_sleep_time(at(999), 1, &RandomIds).await.unwrap().len(),
+        2,
+        "what is due for all is not torn"
+    );
     assert_eq!(begin(&db).await.len(), 4);
     for mate in mates {
         let parts = [
@@ -340,14 +344,14 @@ impl Dice {
 }
 
 /// Asks all the time, as a node does, over connections that others cut.
-async fn sleeper(store: Store, stop: Arc<AtomicBool>) {
+async fn sleeper(store: Db, stop: Arc<AtomicBool>) {
     let mut patience = (2..40).cycle();
     while !stop.load(Ordering::Relaxed) {
         // Some callers give up in the middle.
-        let asked = store.begin_sleep_time(at(1_000), 3, &RandomIds);
+        let asked = store.system.begin_sleep_time(at(1_000), 3, &RandomIds);
         let _ = tokio::time::timeout(Duration::from_millis(patience.next().unwrap()), asked).await;
     }
-    store.close().await;
+    store.system.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -365,7 +369,7 @@ async fn exactly_as_many_runs_as_full_numbers_of_turns() {
     let stop = Arc::new(AtomicBool::new(false));
     let mut sleepers = vec![];
     for _ in 0..3 {
-        let store = Store::connect(&db.uri(), &settings()).await.unwrap();
+        let store = Db::new(Store::connect(&db.uri(), &settings()).await.unwrap());
         sleepers.push(tokio::spawn(sleeper(store, stop.clone())));
     }
     let mut raw = db.raw().await;

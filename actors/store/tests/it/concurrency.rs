@@ -1,6 +1,6 @@
 //! Many writers at once: one of them wins, nothing is lost, nothing is twice.
 
-use engram_core::ports::{Commit, CommitOutcome, Commits, Leases, Runs, Snapshots, store::BlockWrite};
+use engram_core::ports::{Commit, CommitOutcome, Commits, Leases, Runs, store::BlockWrite};
 use engram_domain::{BlockId, NodeId, StopReason};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ async fn of_two_owners_of_one_place_exactly_one_commits() {
     for seq in 1..=20 {
         let rivals = (0..4).map(|i| {
             let (store, text) = ((*db).clone(), format!("{seq}/{i}"));
-            async move { store.commit(fence, &appending(agent.id, conversation, seq, &[&text])).await.unwrap() }
+            async move { store.system.commit(fence, &appending(agent.id, conversation, seq, &[&text])).await.unwrap() }
         });
         let outcomes = futures::future::join_all(rivals).await;
         let done = outcomes.iter().filter(|o| matches!(o, CommitOutcome::Done { .. })).count();
@@ -50,7 +50,7 @@ async fn agents_that_write_the_same_blocks_in_another_order_do_not_deadlock() {
                     description: None,
                 };
                 let commit = Commit { expect_seq: 1, blocks: order.map(set).to_vec(), ..Commit::default() };
-                match store.commit(fence, &commit).await.unwrap() {
+                match store.system.commit(fence, &commit).await.unwrap() {
                     CommitOutcome::Done { .. } => written += 1,
                     CommitOutcome::BlockConflict => {}
                     CommitOutcome::Fenced => panic!("nobody else owns it"),
@@ -76,8 +76,8 @@ async fn one_of_many_claims_and_one_of_many_ends_wins() {
         async move {
             let node = NodeId(Uuid::new_v4());
             beat(&store, node, &format!("http://{i}")).await;
-            let claimed = store.claim(conversation, node).await.unwrap().is_some();
-            (claimed, store.end_run(run.id, StopReason::Cancelled, None, at(1)).await.unwrap())
+            let claimed = store.system.claim(conversation, node).await.unwrap().is_some();
+            (claimed, store.system.end_run(run.id, StopReason::Cancelled, None, at(1)).await.unwrap())
         }
     });
     let won = futures::future::join_all(tries).await;

@@ -32,7 +32,7 @@ async fn migrating_again_and_by_two_at_once_is_harmless() {
     let settings = PoolSettings::default();
     let (a, b) = tokio::join!(Store::connect(&uri, &settings), Store::connect(&uri, &settings));
     let (a, b) = (a.unwrap(), b.unwrap());
-    store_agent(&a, vec![]).await;
+    store_agent(&Db::new(a.clone()), vec![]).await;
     b.ping().await.unwrap();
     a.close().await;
     b.close().await;

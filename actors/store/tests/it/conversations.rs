@@ -1,6 +1,6 @@
 //! Conversations besides an agent's default one.
 
-use engram_core::ports::{Commits, Runs, Snapshots, store::ContextMark};
+use engram_core::ports::{Commits, Runs, store::ContextMark};
 use engram_domain::{Agent, BlockId, ConversationId, Role, RunStatus, StopReason};
 use engram_store::{
     Page,
@@ -69,7 +69,7 @@ async fn they_are_created_listed_changed_and_deleted() {
         !db.delete_conversation(agent.id.default_conversation(), at(70)).await.unwrap(),
         "goes with its agent only"
     );
-    let ended = db.run(run.id).await.unwrap().unwrap();
+    let ended = db.system.run(run.id).await.unwrap().unwrap();
     assert_eq!((ended.status, ended.stop_reason), (RunStatus::Cancelled, Some(StopReason::Cancelled)));
     let nobodys = NewConversation { agent_id: engram_domain::AgentId(Uuid::new_v4()), ..conversation(&agent, 9) };
     assert!(matches!(db.create_conversation(&nobodys).await, Err(engram_store::StoreError::Invalid(_))));
@@ -99,10 +99,10 @@ async fn a_fork_has_the_context_under_new_ids() {
     let agent = store_agent(&db, vec![]).await;
     let source = agent.id.default_conversation();
     let fence = claim(&db, source).await;
-    db.commit(fence, &appending(agent.id, source, 1, &["a", "b", "c"])).await.unwrap();
+    db.system.commit(fence, &appending(agent.id, source, 1, &["a", "b", "c"])).await.unwrap();
     let mut compaction = appending(agent.id, source, 4, &["summary"]);
     compaction.context = Some(ContextMark { summary_message_id: Some(compaction.append[0].id), context_from: 3 });
-    db.commit(fence, &compaction).await.unwrap();
+    db.system.commit(fence, &compaction).await.unwrap();
     let id = ConversationId(Uuid::new_v4());
     let fork = db.fork_conversation(source, id, at(9), &RandomIds).await.unwrap().unwrap();
     assert_eq!((fork.agent_id, fork.next_seq), (agent.id, 3));

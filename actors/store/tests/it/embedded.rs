@@ -29,10 +29,10 @@ async fn it_keeps_what_was_committed_and_has_one_owner() {
     let mut commit = appending(agent.id, conversation, 1, &["hello"]);
     commit.run = Some(run_end(run.id, StopReason::EndTurn));
     commit.step = Some(Box::new(step(&run, 1)));
-    assert_eq!(store.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
+    assert_eq!(store.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
     // Its one connection cannot be spared for listening, and there is nobody to tell.
-    assert!(store.wakeups(node()).await.unwrap().is_none());
-    store.notify(None, conversation).await.unwrap();
+    assert!(store.system.wakeups(node()).await.unwrap().is_none());
+    store.system.notify(None, conversation).await.unwrap();
     let second = Embedded::start(&dir).await;
     assert!(matches!(second, Err(EmbeddedError::InUse(_))), "{second:?}");
     embedded.stop(&store).await;
@@ -55,7 +55,7 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
         let store = store.clone();
         async move {
             let run = new_run(agent.id, agent.id.default_conversation(), i);
-            let call = store.accept_run(&run, node());
+            let call = store.system.accept_run(&run, node());
             // Every fourth caller goes away at once, wherever its call is by then.
             if i % 4 == 0 {
                 let _ = tokio::time::timeout(std::time::Duration::from_micros(300), call).await;
@@ -67,7 +67,7 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
     });
     let stored: i32 = futures::future::join_all(calls).await.into_iter().sum();
     assert_eq!(stored, 48);
-    assert!(store.open_runs(agent.id.default_conversation()).await.unwrap().len() >= 48);
+    assert!(store.system.open_runs(agent.id.default_conversation()).await.unwrap().len() >= 48);
     embedded.stop(&store).await;
     let _ = std::fs::remove_dir_all(dir);
 }

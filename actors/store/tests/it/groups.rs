@@ -4,7 +4,7 @@ use engram_domain::{
     Agent, AgentId, AgentType, Block, Group, GroupId, ManagerConfig, ManagerType, MessageId, Role, group::SleepTriggers,
 };
 use engram_store::{
-    Page, Store, StoreError,
+    Page, StoreError,
     agents::{NewAgent, Wanted},
     groups::{GroupFilter, GroupPatch},
 };
@@ -41,7 +41,7 @@ fn sleeptime(manager: &Agent, agents: &[&Agent]) -> Group {
     )
 }
 
-async fn companion(db: &Store, agent_type: AgentType) -> Agent {
+async fn companion(db: &Db, agent_type: AgentType) -> Agent {
     let agent = Agent { agent_type, ..agent() };
     let prompt = message(agent.id, agent.id.default_conversation(), 0, Role::System, "the prompt");
     let new = NewAgent {
@@ -56,12 +56,12 @@ async fn companion(db: &Store, agent_type: AgentType) -> Agent {
     agent
 }
 
-async fn labels(db: &Store, agent: AgentId) -> Vec<String> {
+async fn labels(db: &Db, agent: AgentId) -> Vec<String> {
     let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
     found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
 }
 
-async fn shared(db: &Store, label: &str) -> Block {
+async fn shared(db: &Db, label: &str) -> Block {
     let b = block(label, "v");
     db.create_block(&b).await.unwrap();
     b

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engram_core::ports::SleepTime;
 use engram_domain::{Agent, AgentId, Block, Group, GroupId, ManagerConfig, group::SleepTriggers};
 use engram_store::{
-    Page, Store,
+    Page,
     agents::Wanted,
     groups::{GroupFilter, GroupPatch},
 };
@@ -34,7 +34,7 @@ fn group(manager: ManagerConfig, agents: &[&Agent], blocks: &[&Block]) -> Group 
 
 const TURNS: ManagerConfig = ManagerConfig::RoundRobin { max_turns: None };
 
-async fn labels(db: &Store, agent: AgentId) -> Vec<String> {
+async fn labels(db: &Db, agent: AgentId) -> Vec<String> {
     let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
     found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
 }
@@ -140,7 +140,7 @@ async fn what_is_asked_often_does_not_look_at_every_group() {
     db.create_group(&g).await.unwrap();
     sqlx::raw_sql("ANALYZE groups, group_sleep, group_agents").execute(&mut raw).await.unwrap();
 
-    let begun = db.begin_sleep_time(at(10), 100, &RandomIds).await.unwrap();
+    let begun = db.system.begin_sleep_time(at(10), 100, &RandomIds).await.unwrap();
     assert_eq!(
         begun.iter().map(|(conversation, _)| *conversation).collect::<Vec<_>>(),
         [mate.id.default_conversation()]
@@ -148,7 +148,7 @@ async fn what_is_asked_often_does_not_look_at_every_group() {
     let filter = GroupFilter { agent_id: Some(mate.id), ..GroupFilter::default() };
     assert_eq!(db.groups(&filter, Page::oldest(9)).await.unwrap().len(), 1);
     assert_eq!(db.lively_groups(&[lead.id, mate.id], 9).await.unwrap().len(), 1);
-    db.close().await;
+    db.system.close().await;
     let looked_at = looked_at(&mut raw).await;
     assert!(looked_at < 500, "{looked_at}");
     raw.close().await.unwrap();

@@ -1,6 +1,6 @@
 //! What a live agent is given.
 
-use engram_core::ports::{Commits, Snapshots, store::ContextMark};
+use engram_core::ports::{Commits, store::ContextMark};
 use engram_domain::ConversationId;
 use uuid::Uuid;
 
@@ -14,11 +14,11 @@ async fn only_the_context_is_loaded_however_long_the_history() {
     let fence = claim(&db, conversation).await;
     let history: Vec<String> = (1..=300).map(|i| format!("m{i}")).collect();
     let history: Vec<&str> = history.iter().map(String::as_str).collect();
-    db.commit(fence, &appending(agent.id, conversation, 1, &history)).await.unwrap();
+    db.system.commit(fence, &appending(agent.id, conversation, 1, &history)).await.unwrap();
     let mut compaction = appending(agent.id, conversation, 301, &["the summary"]);
     compaction.context = Some(ContextMark { summary_message_id: Some(compaction.append[0].id), context_from: 299 });
-    db.commit(fence, &compaction).await.unwrap();
-    db.commit(fence, &appending(agent.id, conversation, 302, &["next"])).await.unwrap();
+    db.system.commit(fence, &compaction).await.unwrap();
+    db.system.commit(fence, &appending(agent.id, conversation, 302, &["next"])).await.unwrap();
 
     let loaded = db.load(conversation).await.unwrap().unwrap();
     let context = texts(loaded.context.iter().map(|m| &**m));

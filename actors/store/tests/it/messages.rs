@@ -22,7 +22,7 @@ async fn pages_are_chronological_and_come_from_the_end_that_was_asked_for() {
     let mut commit = appending(agent.id, conversation, 1, &["a", "b", "c", "d"]);
     Arc::make_mut(&mut commit.append[1]).group_id = Some("group-1".into());
     Arc::make_mut(&mut commit.append[2]).is_err = true;
-    db.commit(fence, &commit).await.unwrap();
+    db.system.commit(fence, &commit).await.unwrap();
     let id = |i: usize| Some(commit.append[i].id.0);
     let list = |filter: MessageFilter, page: Page| {
         let store = (*db).clone();
@@ -65,7 +65,7 @@ async fn messages_of_runs_and_steps_are_found_without_an_index_of_their_own() {
         runs.push((run.id, step.id));
         commit.step = Some(Box::new(step));
         commit.run = Some(run_end(run.id, StopReason::EndTurn));
-        db.commit(fence, &commit).await.unwrap();
+        db.system.commit(fence, &commit).await.unwrap();
     }
     let of_run = db.run_messages(runs[0].0, Page::oldest(9)).await.unwrap().unwrap();
     assert_eq!(texts(&of_run), ["first"]);
@@ -95,7 +95,7 @@ async fn search_finds_words_whatever_their_case_and_filters() {
         }],
     };
     commit.append.push(Arc::new(said));
-    db.commit(fence, &commit).await.unwrap();
+    db.system.commit(fence, &commit).await.unwrap();
     let find = |search: MessageSearch| {
         let store = (*db).clone();
         async move { store.search_messages(&search).await.unwrap().iter().map(|m| m.seq).collect::<Vec<_>>() }

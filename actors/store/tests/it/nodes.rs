@@ -7,22 +7,22 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-async fn others(store: &Store, id: NodeId) -> Vec<String> {
-    store.other_nodes(id).await.unwrap().into_iter().map(|peer| peer.url).collect()
+async fn others(store: &Db, id: NodeId) -> Vec<String> {
+    store.system.other_nodes(id).await.unwrap().into_iter().map(|peer| peer.url).collect()
 }
 
 #[tokio::test]
 async fn a_node_is_listed_with_what_it_says_of_itself_and_without_its_secret() {
     let Some(db) = test_db().await else { return };
     let (a, b, c) = (node(), node(), node());
-    db.heartbeat(&card(a, "http://a"), NodeStatus { live: 3, draining: false }).await.unwrap();
-    db.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
+    db.system.heartbeat(&card(a, "http://a"), NodeStatus { live: 3, draining: false }).await.unwrap();
+    db.system.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
     beat(&db, c, "http://c").await;
     for owner in [a, a, b] {
         let conversation = store_agent(&db, vec![]).await.id.default_conversation();
-        db.claim(conversation, owner).await.unwrap().unwrap();
+        db.system.claim(conversation, owner).await.unwrap().unwrap();
     }
-    db.retire(c).await.unwrap();
+    db.system.retire(c).await.unwrap();
     let existing = Store::connect_existing(&db.uri(), &settings()).await.unwrap();
     let nodes = existing.nodes().await.unwrap();
     existing.close().await;
@@ -45,15 +45,15 @@ async fn who_drains_owns_what_it_has_but_takes_nothing() {
     let Some(db) = test_db().await else { return };
     let (a, b, c) = (node(), node(), node());
     beat(&db, a, "http://a").await;
-    db.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
+    db.system.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
     assert!(others(&db, a).await.is_empty());
     assert_eq!(others(&db, b).await, ["http://a"]);
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();
-    db.claim(conversation, b).await.unwrap().unwrap();
-    assert!(matches!(db.owner(conversation, a).await.unwrap(), Owner::Peer(peer) if peer.id == b));
-    assert_eq!(db.claim(conversation, a).await.unwrap(), None);
+    db.system.claim(conversation, b).await.unwrap().unwrap();
+    assert!(matches!(db.system.owner(conversation, a).await.unwrap(), Owner::Peer(peer) if peer.id == b));
+    assert_eq!(db.system.claim(conversation, a).await.unwrap(), None);
     beat(&db, c, "http://c").await;
-    db.retire(c).await.unwrap();
+    db.system.retire(c).await.unwrap();
     assert!(others(&db, a).await.is_empty());
     beat(&db, c, "http://c").await;
     assert_eq!(others(&db, a).await, ["http://c"], "a heartbeat brings a retired one back");
@@ -67,11 +67,11 @@ async fn a_conversation_lives_with_one_node_or_nobody() {
     beat(&db, a, "http://a").await;
     beat(&db, b, "http://b").await;
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();
-    assert_eq!(db.owner(ConversationId(Uuid::new_v4()), a).await.unwrap(), Owner::Gone);
-    assert_eq!(db.owner(conversation, a).await.unwrap(), Owner::Nobody);
-    let fence = db.claim(conversation, a).await.unwrap().unwrap();
-    assert_eq!(db.owner(conversation, a).await.unwrap(), Owner::Me);
-    let Owner::Peer(peer) = db.owner(conversation, b).await.unwrap() else { panic!() };
+    assert_eq!(db.system.owner(ConversationId(Uuid::new_v4()), a).await.unwrap(), Owner::Gone);
+    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Nobody);
+    let fence = db.system.claim(conversation, a).await.unwrap().unwrap();
+    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Me);
+    let Owner::Peer(peer) = db.system.owner(conversation, b).await.unwrap() else { panic!() };
     assert_eq!((peer.id, &*peer.url, &*peer.secret), (a, "http://a", "secret of http://a"));
     let mut raw = db.raw().await;
     sqlx::query("UPDATE nodes SET seen_at = now() - interval '4 seconds' WHERE id = $1")
@@ -79,10 +79,10 @@ async fn a_conversation_lives_with_one_node_or_nobody() {
         .execute(&mut raw)
         .await
         .unwrap();
-    assert_eq!(db.owner(conversation, b).await.unwrap(), Owner::Nobody, "its lease is over");
-    assert_eq!(db.owner(conversation, a).await.unwrap(), Owner::Me, "but nobody has taken it");
-    db.release(fence).await.unwrap();
-    assert_eq!(db.owner(conversation, a).await.unwrap(), Owner::Nobody);
+    assert_eq!(db.system.owner(conversation, b).await.unwrap(), Owner::Nobody, "its lease is over");
+    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Me, "but nobody has taken it");
+    db.system.release(fence).await.unwrap();
+    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Nobody);
     drop(raw);
     db.drop_database().await;
 }
@@ -99,7 +99,7 @@ async fn waiting_are_the_runs_that_their_owner_has_not_begun() {
         let run = new_run(agent.id, agent.id.default_conversation(), seconds);
         accept(&db, &run).await;
         if let Some(owner) = owner {
-            db.claim(run.conversation_id, owner).await.unwrap().unwrap();
+            db.system.claim(run.conversation_id, owner).await.unwrap().unwrap();
         }
         runs.push(run);
     }
@@ -108,13 +108,13 @@ async fn waiting_are_the_runs_that_their_owner_has_not_begun() {
     fresh.created_at = later;
     accept(&db, &fresh).await;
     let of = |i: usize| (runs[i].conversation_id, runs[i].id);
-    assert_eq!(db.waiting(a, 10).await.unwrap(), [of(1), of(0)], "oldest first, and none that just came");
-    assert_eq!(db.waiting(a, 1).await.unwrap(), [of(1)]);
-    assert_eq!(db.waiting(b, 10).await.unwrap(), [of(2)]);
-    let fence = db.claim(runs[1].conversation_id, a).await.unwrap().unwrap();
+    assert_eq!(db.system.waiting(a, 10).await.unwrap(), [of(1), of(0)], "oldest first, and none that just came");
+    assert_eq!(db.system.waiting(a, 1).await.unwrap(), [of(1)]);
+    assert_eq!(db.system.waiting(b, 10).await.unwrap(), [of(2)]);
+    let fence = db.system.claim(runs[1].conversation_id, a).await.unwrap().unwrap();
     let mut begin = appending(runs[1].agent_id, runs[1].conversation_id, 1, &["on"]);
     begin.run = Some(run_start(runs[1].id));
-    db.commit(fence, &begin).await.unwrap();
-    assert_eq!(db.waiting(a, 10).await.unwrap(), [of(0)]);
+    db.system.commit(fence, &begin).await.unwrap();
+    assert_eq!(db.system.waiting(a, 10).await.unwrap(), [of(0)]);
     db.drop_database().await;
 }

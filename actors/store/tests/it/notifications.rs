@@ -23,14 +23,14 @@ async fn next(wakeups: &mut Wakeups) -> Wakeup {
 async fn a_node_hears_what_is_said_to_it_and_to_all() {
     let Some(db) = test_db().await else { return };
     let (a, b) = (node(), node());
-    let mut at_a = db.wakeups(a).await.unwrap().unwrap();
-    let mut at_b = db.wakeups(b).await.unwrap().unwrap();
+    let mut at_a = db.system.wakeups(a).await.unwrap().unwrap();
+    let mut at_b = db.system.wakeups(b).await.unwrap().unwrap();
     let [first, second, third] = [0; 3].map(|_| ConversationId(Uuid::new_v4()));
-    db.notify(Some(a), first).await.unwrap();
-    db.notify(Some(b), second).await.unwrap();
+    db.system.notify(Some(a), first).await.unwrap();
+    db.system.notify(Some(b), second).await.unwrap();
     let mut raw = db.raw().await;
     sqlx::query("NOTIFY engram, 'not an id'").execute(&mut raw).await.unwrap();
-    db.notify(None, third).await.unwrap();
+    db.system.notify(None, third).await.unwrap();
     assert_eq!((next(&mut at_a).await, next(&mut at_a).await), (Wakeup::Work(first), Wakeup::Work(third)));
     assert_eq!((next(&mut at_b).await, next(&mut at_b).await), (Wakeup::Work(second), Wakeup::Work(third)));
     // A connection that breaks is told, and replaced.
@@ -42,7 +42,7 @@ async fn a_node_hears_what_is_said_to_it_and_to_all() {
     .await
     .unwrap();
     assert_eq!(next(&mut at_a).await, Wakeup::Missed);
-    db.notify(Some(a), second).await.unwrap();
+    db.system.notify(Some(a), second).await.unwrap();
     assert_eq!(next(&mut at_a).await, Wakeup::Work(second));
     drop((at_a, at_b, raw));
     db.drop_database().await;
@@ -54,7 +54,7 @@ async fn listening_takes_no_connection_of_the_pool() {
     let mut ears = vec![];
     // More of them than the pool has connections.
     for _ in 0..6 {
-        ears.push(db.wakeups(node()).await.unwrap().unwrap());
+        ears.push(db.system.wakeups(node()).await.unwrap().unwrap());
     }
     db.ping().await.unwrap();
     drop(ears);

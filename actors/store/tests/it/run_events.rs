@@ -1,6 +1,6 @@
 //! The log of what a run has shown, and taking a run from whoever drives it.
 
-use engram_core::ports::{CommitOutcome, Commits, Leases, LoggedEvent, RunLog, Runs, Snapshots};
+use engram_core::ports::{CommitOutcome, Commits, Leases, LoggedEvent, RunLog, Runs};
 use engram_domain::{RunErrorKind, RunStatus, StopReason, Time};
 use engram_store::StoreError;
 use serde_json::json;
@@ -19,27 +19,27 @@ async fn events_are_kept_in_their_order_and_only_the_owner_writes_them() {
     let run = new_run(agent.id, conversation, 0);
     accept(&db, &run).await;
     let stale = claim(&db, conversation).await;
-    assert_eq!(db.last_event(run.id).await.unwrap(), 0);
+    assert_eq!(db.system.last_event(run.id).await.unwrap(), 0);
     let all = events(1, &["a", "b", "c", "d"]);
-    assert!(db.append_events(stale, run.id, &all[..2]).await.unwrap());
-    db.release(stale).await.unwrap();
+    assert!(db.system.append_events(stale, run.id, &all[..2]).await.unwrap());
+    db.system.release(stale).await.unwrap();
     let fence = claim(&db, conversation).await;
-    assert!(!db.append_events(stale, run.id, &all[2..]).await.unwrap());
-    assert_eq!(db.last_event(run.id).await.unwrap(), 2);
-    assert!(db.append_events(fence, run.id, &all[2..]).await.unwrap());
-    assert!(db.append_events(fence, run.id, &[]).await.unwrap());
-    assert_eq!(db.events(run.id, 0, 100).await.unwrap(), all);
-    assert_eq!(db.events(run.id, 1, 2).await.unwrap(), all[1..3]);
-    assert_eq!(db.events(run.id, 0, 1).await.unwrap()[0].event.to_string(), r#"{"z":"a","a":"x\u0000y"}"#);
-    assert_eq!(db.last_event(run.id).await.unwrap(), 4);
+    assert!(!db.system.append_events(stale, run.id, &all[2..]).await.unwrap());
+    assert_eq!(db.system.last_event(run.id).await.unwrap(), 2);
+    assert!(db.system.append_events(fence, run.id, &all[2..]).await.unwrap());
+    assert!(db.system.append_events(fence, run.id, &[]).await.unwrap());
+    assert_eq!(db.system.events(run.id, 0, 100).await.unwrap(), all);
+    assert_eq!(db.system.events(run.id, 1, 2).await.unwrap(), all[1..3]);
+    assert_eq!(db.system.events(run.id, 0, 1).await.unwrap()[0].event.to_string(), r#"{"z":"a","a":"x\u0000y"}"#);
+    assert_eq!(db.system.last_event(run.id).await.unwrap(), 4);
     // A number means one event for ever.
-    let twice = db.append_events(fence, run.id, &events(4, &["other", "e"])).await;
+    let twice = db.system.append_events(fence, run.id, &events(4, &["other", "e"])).await;
     assert!(matches!(twice, Err(StoreError::Conflict(_))), "{twice:?}");
-    assert_eq!(db.events(run.id, 0, 100).await.unwrap(), all);
+    assert_eq!(db.system.events(run.id, 0, 100).await.unwrap(), all);
     // For a run that was deleted meanwhile nothing is written: whoever drives it is told as if it were fenced.
     db.delete_run(run.id).await.unwrap();
-    assert!(!db.append_events(fence, run.id, &events(5, &["late"])).await.unwrap());
-    assert_eq!(db.last_event(run.id).await.unwrap(), 0);
+    assert!(!db.system.append_events(fence, run.id, &events(5, &["late"])).await.unwrap());
+    assert_eq!(db.system.last_event(run.id).await.unwrap(), 0);
     db.drop_database().await;
 }
 
@@ -51,14 +51,14 @@ async fn a_commit_and_its_events_are_one() {
     let run = new_run(agent.id, conversation, 0);
     accept(&db, &run).await;
     let stale = claim(&db, conversation).await;
-    db.release(stale).await.unwrap();
+    db.system.release(stale).await.unwrap();
     let fence = claim(&db, conversation).await;
     let mut commit = appending(agent.id, conversation, 1, &["hello"]);
     commit.run = Some(run_start(run.id));
     commit.events = events(1, &["a", "b"]);
-    assert_eq!(db.commit(stale, &commit).await.unwrap(), CommitOutcome::Fenced);
-    assert_eq!(db.last_event(run.id).await.unwrap(), 0);
-    assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+    assert_eq!(db.system.commit(stale, &commit).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.system.last_event(run.id).await.unwrap(), 0);
+    assert!(matches!(db.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
     // The long form, which fails for the sake of a block, and then does not.
     let human = db.load_snapshot(agent.id).await.unwrap().unwrap().blocks[0].clone();
     let set = |version| engram_core::ports::store::BlockWrite::Set {
@@ -77,25 +77,25 @@ async fn a_commit_and_its_events_are_one() {
     long.run = Some(end);
     long.events = events(3, &["c"]);
     long.blocks = vec![set(7)];
-    assert_eq!(db.commit(fence, &long).await.unwrap(), CommitOutcome::BlockConflict);
-    assert_eq!(db.last_event(run.id).await.unwrap(), 2);
+    assert_eq!(db.system.commit(fence, &long).await.unwrap(), CommitOutcome::BlockConflict);
+    assert_eq!(db.system.last_event(run.id).await.unwrap(), 2);
     // A number that is taken stops the whole commit.
     let mut taken = appending(agent.id, conversation, 2, &["more"]);
     taken.run = Some(run_start(run.id));
     taken.events = events(2, &["other"]);
-    assert!(matches!(db.commit(fence, &taken).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(db.system.commit(fence, &taken).await, Err(StoreError::Conflict(_))));
     long.blocks = vec![set(human.version)];
-    assert!(matches!(db.commit(fence, &long).await.unwrap(), CommitOutcome::Done { .. }));
-    assert_eq!(db.events(run.id, 0, 9).await.unwrap(), events(1, &["a", "b", "c"]));
+    assert!(matches!(db.system.commit(fence, &long).await.unwrap(), CommitOutcome::Done { .. }));
+    assert_eq!(db.system.events(run.id, 0, 9).await.unwrap(), events(1, &["a", "b", "c"]));
     let ended = db.run(run.id).await.unwrap().unwrap();
     assert_eq!((ended.error.as_deref(), ended.error_kind), (Some("no"), Some(RunErrorKind::LlmTimeout)));
     // For a run that is over nothing is written; events without a run are nobody's.
     let mut again = appending(agent.id, conversation, 3, &["more"]);
     again.run = Some(run_start(run.id));
     again.events = events(4, &["other"]);
-    assert_eq!(db.commit(fence, &again).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(db.system.commit(fence, &again).await.unwrap(), CommitOutcome::Fenced);
     again.run = None;
-    assert!(matches!(db.commit(fence, &again).await, Err(StoreError::Invalid(_))));
+    assert!(matches!(db.system.commit(fence, &again).await, Err(StoreError::Invalid(_))));
     assert_eq!(db.load(conversation).await.unwrap().unwrap().context.len(), 3);
     db.drop_database().await;
 }
@@ -110,18 +110,18 @@ async fn events_go_a_day_after_the_end() {
     for ended in [Some(at(0)), Some(at(10)), None] {
         let run = new_run(agent.id, conversation, 0);
         accept(&db, &run).await;
-        db.append_events(fence, run.id, &events(1, &["a", "b"])).await.unwrap();
+        db.system.append_events(fence, run.id, &events(1, &["a", "b"])).await.unwrap();
         if let Some(ended) = ended {
-            db.end_run(run.id, StopReason::EndTurn, None, ended).await.unwrap();
+            db.system.end_run(run.id, StopReason::EndTurn, None, ended).await.unwrap();
         }
         runs.push(run.id);
     }
     let day: fn(i64) -> Time = |seconds| at(24 * 3600 + seconds);
-    assert_eq!(db.prune_events(day(0)).await.unwrap(), 0);
-    assert_eq!(db.prune_events(day(5)).await.unwrap(), 2);
+    assert_eq!(db.system.prune_events(day(0)).await.unwrap(), 0);
+    assert_eq!(db.system.prune_events(day(5)).await.unwrap(), 2);
     let mut left = vec![];
     for run in runs {
-        left.push(db.last_event(run).await.unwrap());
+        left.push(db.system.last_event(run).await.unwrap());
     }
     assert_eq!(left, [0, 2, 2]);
     db.drop_database().await;
@@ -135,34 +135,34 @@ async fn a_revoked_run_is_over_and_whoever_drove_it_is_fenced() {
     let (run, over) = (new_run(agent.id, conversation, 0), new_run(agent.id, conversation, 1));
     accept(&db, &run).await;
     accept(&db, &over).await;
-    db.end_run(over.id, StopReason::EndTurn, None, at(2)).await.unwrap();
+    db.system.end_run(over.id, StopReason::EndTurn, None, at(2)).await.unwrap();
     let fence = claim(&db, conversation).await;
     let mut begin = appending(agent.id, conversation, 1, &["hello"]);
     begin.run = Some(run_start(run.id));
-    db.commit(fence, &begin).await.unwrap();
+    db.system.commit(fence, &begin).await.unwrap();
 
-    assert!(!db.revoke(over.id, StopReason::Cancelled, at(3)).await.unwrap());
-    assert!(!db.revoke(new_run(agent.id, conversation, 0).id, StopReason::Cancelled, at(3)).await.unwrap());
+    assert!(!db.system.revoke(over.id, StopReason::Cancelled, at(3)).await.unwrap());
+    assert!(!db.system.revoke(new_run(agent.id, conversation, 0).id, StopReason::Cancelled, at(3)).await.unwrap());
     assert!(matches!(
-        db.commit(fence, &appending(agent.id, conversation, 2, &["on"])).await.unwrap(),
+        db.system.commit(fence, &appending(agent.id, conversation, 2, &["on"])).await.unwrap(),
         CommitOutcome::Done { .. }
     ));
-    assert!(db.revoke(run.id, StopReason::Cancelled, at(4)).await.unwrap());
-    assert!(!db.revoke(run.id, StopReason::Cancelled, at(5)).await.unwrap(), "only once");
+    assert!(db.system.revoke(run.id, StopReason::Cancelled, at(4)).await.unwrap());
+    assert!(!db.system.revoke(run.id, StopReason::Cancelled, at(5)).await.unwrap(), "only once");
     let stored = db.run(run.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.completed_at), (RunStatus::Cancelled, Some(at(4))));
     let late = appending(agent.id, conversation, 3, &["late"]);
-    assert_eq!(db.commit(fence, &late).await.unwrap(), CommitOutcome::Fenced);
-    assert!(!db.append_events(fence, run.id, &events(1, &["late"])).await.unwrap());
+    assert_eq!(db.system.commit(fence, &late).await.unwrap(), CommitOutcome::Fenced);
+    assert!(!db.system.append_events(fence, run.id, &events(1, &["late"])).await.unwrap());
     assert_eq!(db.agent(agent.id).await.unwrap().unwrap().last_stop_reason, Some(StopReason::Cancelled));
     let next = claim(&db, conversation).await;
-    assert!(matches!(db.commit(next, &late).await.unwrap(), CommitOutcome::Done { .. }));
+    assert!(matches!(db.system.commit(next, &late).await.unwrap(), CommitOutcome::Done { .. }));
     // One whose conversation is gone can be ended as well.
     let orphan = new_run(agent.id, conversation, 0);
     accept(&db, &orphan).await;
     let mut raw = db.raw().await;
     sqlx::query("DELETE FROM conversations WHERE id = $1").bind(conversation.0).execute(&mut raw).await.unwrap();
-    assert!(db.revoke(orphan.id, StopReason::Cancelled, at(6)).await.unwrap());
+    assert!(db.system.revoke(orphan.id, StopReason::Cancelled, at(6)).await.unwrap());
     drop(raw);
     db.drop_database().await;
 }
@@ -181,8 +181,8 @@ async fn a_commit_and_a_seizure_at_the_same_time_leave_one_end() {
         end.run = Some(run_end(run.id, StopReason::EndTurn));
         let (revoking, committing) = ((*db).clone(), (*db).clone());
         let (revoked, committed) = tokio::join!(
-            tokio::spawn(async move { revoking.revoke(run.id, StopReason::Cancelled, at(3)).await.unwrap() }),
-            tokio::spawn(async move { committing.commit(fence, &end).await.unwrap() }),
+            tokio::spawn(async move { revoking.system.revoke(run.id, StopReason::Cancelled, at(3)).await.unwrap() }),
+            tokio::spawn(async move { committing.system.commit(fence, &end).await.unwrap() }),
         );
         let (revoked, committed) = (revoked.unwrap(), committed.unwrap());
         let stored = db.run(run.id).await.unwrap().unwrap().status;
@@ -191,7 +191,7 @@ async fn a_commit_and_a_seizure_at_the_same_time_leave_one_end() {
         } else {
             assert!(matches!(committed, CommitOutcome::Done { .. }) && stored == RunStatus::Completed);
             seq += 1;
-            db.release(fence).await.unwrap();
+            db.system.release(fence).await.unwrap();
         }
     }
     db.drop_database().await;

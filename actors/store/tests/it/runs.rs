@@ -18,7 +18,7 @@ async fn they_are_filtered_paged_and_deleted() {
         accept(&db, &run).await;
         ids.push(run.id);
     }
-    db.end_run(ids[0], StopReason::LlmApiError, Some("refused"), at(9)).await.unwrap();
+    db.system.end_run(ids[0], StopReason::LlmApiError, Some("refused"), at(9)).await.unwrap();
     let list = |filter: RunFilter, page: Page| {
         let store = (*db).clone();
         async move { store.runs(&filter, page).await.unwrap().iter().map(|r| r.id).collect::<Vec<_>>() }

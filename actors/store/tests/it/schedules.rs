@@ -7,7 +7,7 @@ use engram_core::ports::{Runs, Schedules};
 use engram_domain::{
     AgentId, Part, Role, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, run::InputMessage, schedule::When,
 };
-use engram_store::{Page, Store, StoreError};
+use engram_store::{Page, StoreError};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -40,9 +40,9 @@ fn once(agent: AgentId, seconds: i64) -> Schedule {
     schedule(agent, When::OneTime { at: at(seconds) }, at(seconds))
 }
 
-async fn end(store: &Store, s: &Schedule, reason: StopReason) -> Schedule {
+async fn end(store: &Db, s: &Schedule, reason: StopReason) -> Schedule {
     let run = store.schedule(s.agent_id, s.id).await.unwrap().unwrap().last_run_id.unwrap();
-    assert!(store.end_run(run, reason, None, at(1)).await.unwrap());
+    assert!(store.system.end_run(run, reason, None, at(1)).await.unwrap());
     store.schedule(s.agent_id, s.id).await.unwrap().unwrap()
 }
 
@@ -70,7 +70,7 @@ async fn every_kind_is_read_as_it_was_stored() {
     assert!(db.delete_schedule(agent, ids[0]).await.unwrap());
     assert!(!db.delete_schedule(agent, ids[0]).await.unwrap());
     assert!(db.delete_agent(agent).await.unwrap(), "schedules go with their agent");
-    assert!(db.begin_scheduled(at(99), 9, &RandomIds).await.unwrap().is_empty());
+    assert!(db.system.begin_scheduled(at(99), 9, &RandomIds).await.unwrap().is_empty());
     db.drop_database().await;
 }
 
@@ -80,8 +80,8 @@ async fn a_time_becomes_an_open_run() {
     let agent = store_agent(&db, vec![]).await.id;
     let s = once(agent, 10);
     db.create_schedule(&s).await.unwrap();
-    assert!(db.begin_scheduled(at(9), 9, &RandomIds).await.unwrap().is_empty(), "not yet");
-    let due = db.begin_scheduled(at(11), 9, &RandomIds).await.unwrap().pop().unwrap();
+    assert!(db.system.begin_scheduled(at(9), 9, &RandomIds).await.unwrap().is_empty(), "not yet");
+    let due = db.system.begin_scheduled(at(11), 9, &RandomIds).await.unwrap().pop().unwrap();
     assert_eq!((due.schedule_id, due.agent_id, due.due_at, due.next_at), (s.id, agent, at(10), None));
     let run = db.run(due.run_id).await.unwrap().unwrap();
     assert_eq!((run.status, run.background, run.interrupts), (RunStatus::Created, true, false));
@@ -89,7 +89,7 @@ async fn a_time_becomes_an_open_run() {
     assert_eq!((run.run_type.as_str(), run.created_at), ("scheduled_message", at(11)));
     assert_eq!(run.metadata, serde_json::json!({"schedule_id": s.id}));
     assert_eq!(run.conversation_id, agent.default_conversation());
-    assert_eq!(db.open_runs(agent.default_conversation()).await.unwrap(), [run.id]);
+    assert_eq!(db.system.open_runs(agent.default_conversation()).await.unwrap(), [run.id]);
     let mut raw = db.raw().await;
     let key: String = sqlx::query_scalar("SELECT key FROM run_keys WHERE run_id = $1 AND conversation_id = $2")
         .bind(run.id.0)
@@ -106,7 +106,7 @@ async fn a_time_becomes_an_open_run() {
     db.delete_run(run.id).await.unwrap();
     let after = db.schedule(agent, s.id).await.unwrap().unwrap();
     assert_eq!((after.last_run_id, after.last_run_status), (Some(run.id), None));
-    assert!(db.begin_scheduled(at(1_000_000), 9, &RandomIds).await.unwrap().is_empty(), "once is once");
+    assert!(db.system.begin_scheduled(at(1_000_000), 9, &RandomIds).await.unwrap().is_empty(), "once is once");
     drop(raw);
     db.drop_database().await;
 }
@@ -118,11 +118,11 @@ async fn what_was_missed_is_made_up_for_once_and_no_run_piles_up_behind_another(
     let beat = schedule(agent, When::Interval { every_seconds: 60 }, at(60));
     db.create_schedule(&beat).await.unwrap();
     // The server was away for an hour and a half.
-    let due = db.begin_scheduled(at(5_430), 9, &RandomIds).await.unwrap();
+    let due = db.system.begin_scheduled(at(5_430), 9, &RandomIds).await.unwrap();
     assert_eq!(due.iter().map(|d| (d.due_at, d.next_at)).collect::<Vec<_>>(), [(at(60), Some(at(5_460)))]);
-    assert!(db.begin_scheduled(at(5_500), 9, &RandomIds).await.unwrap().is_empty(), "the run goes on");
+    assert!(db.system.begin_scheduled(at(5_500), 9, &RandomIds).await.unwrap().is_empty(), "the run goes on");
     assert_eq!(end(&db, &beat, StopReason::EndTurn).await.next_at, Some(at(5_460)), "it waits");
-    let due = db.begin_scheduled(at(5_600), 9, &RandomIds).await.unwrap();
+    let due = db.system.begin_scheduled(at(5_600), 9, &RandomIds).await.unwrap();
     assert_eq!(due.iter().map(|d| (d.due_at, d.next_at)).collect::<Vec<_>>(), [(at(5_460), Some(at(5_640)))]);
     assert_eq!(db.schedule(agent, beat.id).await.unwrap().unwrap().runs, 2);
     db.drop_database().await;
@@ -136,7 +136,7 @@ async fn one_that_cannot_be_read_does_not_keep_the_others_waiting() {
     let (bad, good) = (schedule(agent, zone, at(1)), once(agent, 2));
     db.create_schedule(&bad).await.unwrap();
     db.create_schedule(&good).await.unwrap();
-    let due = db.begin_scheduled(at(5), 9, &RandomIds).await.unwrap();
+    let due = db.system.begin_scheduled(at(5), 9, &RandomIds).await.unwrap();
     assert_eq!(due.iter().map(|d| (d.schedule_id, d.next_at)).collect::<Vec<_>>(), [(bad.id, None), (good.id, None)]);
     db.drop_database().await;
 }
@@ -158,7 +158,7 @@ async fn of_eight_that_ask_exactly_one_begins_each() {
         async move {
             let mut mine = vec![];
             loop {
-                let due = store.begin_scheduled(at(100), 7, &RandomIds).await.unwrap();
+                let due = store.system.begin_scheduled(at(100), 7, &RandomIds).await.unwrap();
                 if due.is_empty() {
                     return mine;
                 }
@@ -188,8 +188,8 @@ async fn claims_and_deletions_of_agents_do_not_wait_for_each_other() {
     let claiming = async {
         for n in 0..20 {
             let now = at(0) + Duration::minutes(n);
-            for due in db.begin_scheduled(now, 5, &RandomIds).await.unwrap() {
-                db.end_run(due.run_id, StopReason::EndTurn, None, now).await.unwrap();
+            for due in db.system.begin_scheduled(now, 5, &RandomIds).await.unwrap() {
+                db.system.end_run(due.run_id, StopReason::EndTurn, None, now).await.unwrap();
             }
         }
     };
@@ -199,7 +199,7 @@ async fn claims_and_deletions_of_agents_do_not_wait_for_each_other() {
         }
     };
     futures::future::join(claiming, deleting).await;
-    assert!(db.begin_scheduled(at(1_000_000), 99, &RandomIds).await.unwrap().is_empty());
+    assert!(db.system.begin_scheduled(at(1_000_000), 99, &RandomIds).await.unwrap().is_empty());
     db.drop_database().await;
 }
 
@@ -210,7 +210,7 @@ async fn the_embedded_database_claims_too() {
     let (store, embedded) = engram_store::embedded::Embedded::start(&dir).await.unwrap();
     let agent = store_agent(&store, vec![]).await.id;
     store.create_schedule(&once(agent, 1)).await.unwrap();
-    let claims = futures::future::join_all((0..4).map(|_| store.begin_scheduled(at(2), 9, &RandomIds))).await;
+    let claims = futures::future::join_all((0..4).map(|_| store.system.begin_scheduled(at(2), 9, &RandomIds))).await;
     let due: Vec<_> = claims.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(due.len(), 1);
     assert!(store.run(due[0].run_id).await.unwrap().is_some());

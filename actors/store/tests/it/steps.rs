@@ -23,7 +23,7 @@ async fn they_are_filtered_and_take_feedback() {
         step.model_handle = Some(format!("engram/{model}"));
         ids.push(step.id);
         commit.step = Some(Box::new(step));
-        db.commit(fence, &commit).await.unwrap();
+        db.system.commit(fence, &commit).await.unwrap();
     }
     let tags = vec!["good".to_owned()];
     let liked = db.set_feedback(ids[0], Some("positive"), Some(&tags)).await.unwrap().unwrap();

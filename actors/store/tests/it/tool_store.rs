@@ -33,13 +33,14 @@ async fn passages_are_ranked_by_nearness_or_by_age() {
             updated_at: at(seconds),
         };
         let writes = vec![Write::InsertPassage(Box::new(passage), agent.id)];
-        db.commit(fence, &Commit { expect_seq: 1, writes, ..Commit::default() }).await.unwrap();
+        db.system.commit(fence, &Commit { expect_seq: 1, writes, ..Commit::default() }).await.unwrap();
     }
-    let archives: Vec<ArchiveId> = ToolStore::archives(&*db, agent.id).await.unwrap().iter().map(|a| a.id).collect();
+    let archives: Vec<ArchiveId> =
+        ToolStore::archives(&db.system, agent.id).await.unwrap().iter().map(|a| a.id).collect();
     let find = |query: PassageQuery| {
         let (store, archives) = ((*db).clone(), archives.clone());
         async move {
-            let found = ToolStore::search_passages(&store, &archives, &query).await.unwrap();
+            let found = ToolStore::search_passages(&store.system, &archives, &query).await.unwrap();
             found.into_iter().map(|(p, score)| format!("{} {score:.1}", p.text)).collect::<Vec<_>>()
         }
     };
@@ -89,13 +90,13 @@ async fn conversation_search_ranks_phrase_then_words_then_age_and_never_finds_it
     let run = engram_domain::RunId(Uuid::new_v4());
     current.run_id = Some(run);
     commit.append.push(Arc::new(current));
-    db.commit(fence, &commit).await.unwrap();
+    db.system.commit(fence, &commit).await.unwrap();
 
     let find = |query: MessageQuery, everywhere: bool| {
         let store = (*db).clone();
         let place = (!everywhere).then_some(conversation);
         async move {
-            let found = ToolStore::search_messages(&store, agent.id, place, &query).await.unwrap();
+            let found = ToolStore::search_messages(&store.system, agent.id, place, &query).await.unwrap();
             found.iter().map(|m| m.seq).collect::<Vec<_>>()
         }
     };

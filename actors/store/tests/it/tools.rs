@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_core::{builtin, ports::Snapshots};
+use engram_core::builtin;
 use engram_store::{
     Page,
     tools::{ToolFilter, ToolPatch},

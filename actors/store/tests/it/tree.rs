@@ -57,7 +57,7 @@ async fn names_and_groups() {
         key: None,
         created_at: at(3),
     };
-    assert_eq!(db.insert_group_run(&run, 100, node()).await.unwrap(), GroupAccepted::Stored);
+    assert_eq!(db.system.insert_group_run(&run, 100, node()).await.unwrap(), GroupAccepted::Stored);
     assert_eq!(lively(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
     db.drop_database().await;
 }

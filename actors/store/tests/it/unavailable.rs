@@ -1,7 +1,7 @@
 //! A database that takes no writes, or goes away: an error that says so, nothing half-written, and work
 //! goes on over the same pool when it is back.
 
-use engram_core::ports::{AcceptRuns, CommitOutcome, Commits, Leases, Nodes, RunLog, Snapshots};
+use engram_core::ports::{AcceptRuns, CommitOutcome, Commits, Leases, Nodes, RunLog};
 use engram_domain::{RequestKey, StopReason};
 use engram_store::StoreError;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -53,11 +53,11 @@ async fn a_database_that_takes_no_writes_is_unavailable_and_then_available_again
     run.keys = vec![RequestKey::otid("a")];
     for _ in 0..8 {
         for error in [
-            db.accept_run(&run, node()).await.err(),
-            db.commit(fence, &commit).await.err(),
-            db.commit(fence, &long).await.err(),
-            db.revoke(run.id, StopReason::Cancelled, at(1)).await.err(),
-            db.append_events(fence, run.id, &[]).await.err(),
+            db.system.accept_run(&run, node()).await.err(),
+            db.system.commit(fence, &commit).await.err(),
+            db.system.commit(fence, &long).await.err(),
+            db.system.revoke(run.id, StopReason::Cancelled, at(1)).await.err(),
+            db.system.append_events(fence, run.id, &[]).await.err(),
         ] {
             assert!(matches!(error, Some(StoreError::Unavailable(_))), "{error:?}");
         }
@@ -70,7 +70,7 @@ async fn a_database_that_takes_no_writes_is_unavailable_and_then_available_again
     // takes those with it that are older.
     let mut refused = 0;
     for _ in 0..12 {
-        match db.retire(node()).await {
+        match db.system.retire(node()).await {
             Ok(()) => {}
             Err(StoreError::Unavailable(_)) => refused += 1,
             Err(error) => panic!("{error}"),
@@ -78,8 +78,8 @@ async fn a_database_that_takes_no_writes_is_unavailable_and_then_available_again
     }
     assert!(refused <= 2, "{refused} calls failed");
     accept(&db, &run).await;
-    assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
-    assert!(db.revoke(run.id, StopReason::Cancelled, at(1)).await.unwrap());
+    assert!(matches!(db.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+    assert!(db.system.revoke(run.id, StopReason::Cancelled, at(1)).await.unwrap());
     drop(raw);
     db.drop_database().await;
 }

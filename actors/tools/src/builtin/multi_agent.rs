@@ -24,7 +24,7 @@ const MOST: i64 = 1_000;
 /// `send_message_to_agent_async`: the message goes out with the commit that holds the result.
 pub(super) async fn send(tools: &BuiltinRunner, context: &ToolContext, args: &JsonMap) -> Result<ToolOutcome, Failure> {
     let to = receiver(args)?;
-    if !tools.store.has_agent(to).await? {
+    if !tools.store.has_agent(context.agent.id, to).await? {
         return Err(Failure(AskError::NotFound(to).to_string()));
     }
     let mut message = message(context, to, text(args)?);
@@ -48,6 +48,9 @@ pub(super) async fn ask(
 ) -> Result<ToolOutcome, Failure> {
     let to = receiver(args)?;
     let agents = tools.agents()?;
+    if !tools.store.has_agent(context.agent.id, to).await? {
+        return Err(Failure(AskError::NotFound(to).to_string()));
+    }
     match agents.ask(message(context, to, text(args)?), agents.patience(), cancel.clone()).await {
         Ok(said) => Ok(ToolOutcome::ok(answer(to, Ok(said)).to_string())),
         Err(error) => Err(Failure(error.to_string())),
@@ -66,7 +69,7 @@ pub(super) async fn broadcast(
     if all.is_empty() && some.is_empty() {
         return Err(Failure("match_all and match_some are both empty: name at least one tag".into()));
     }
-    let mut receivers = tools.store.agents_by_tags(&all, &some, MOST).await?;
+    let mut receivers = tools.store.agents_by_tags(context.agent.id, &all, &some, MOST).await?;
     receivers.retain(|id| *id != context.agent.id);
     if receivers.is_empty() {
         return Err(Failure("no other agent has these tags".into()));

@@ -45,11 +45,11 @@ pub struct World {
 
 #[async_trait]
 impl ToolStore for World {
-    async fn has_agent(&self, agent: AgentId) -> Result<bool, StoreError> {
+    async fn has_agent(&self, _: AgentId, agent: AgentId) -> Result<bool, StoreError> {
         Ok(self.others.contains(&agent))
     }
 
-    async fn agents_by_tags(&self, _: &[String], _: &[String], _: i64) -> Result<Vec<AgentId>, StoreError> {
+    async fn agents_by_tags(&self, _: AgentId, _: &[String], _: &[String], _: i64) -> Result<Vec<AgentId>, StoreError> {
         Ok(self.others.clone())
     }
 

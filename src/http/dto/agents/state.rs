@@ -1,7 +1,8 @@
 //! The state of an agent: the superset of what both server generations answered.
 
 use engram_domain::{
-    Agent, AgentId, CompactionSettings, DEFAULT_ORG, DEFAULT_USER, EnvVar, Json, JsonMap, Message, MessageId, ToolRule,
+    Agent, AgentId, CompactionSettings, DEFAULT_ORGANIZATION, DEFAULT_USER, EnvVar, Json, JsonMap, Message, MessageId,
+    ToolRule,
 };
 use engram_store::agents::Relations;
 use serde::Serialize;
@@ -57,7 +58,7 @@ impl EnvVarDto {
             key: v.key.clone(),
             value: v.value.clone(),
             description: v.description.clone(),
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             value_enc: None,
             agent_id: agent.id,
         }
@@ -199,7 +200,7 @@ impl AgentStateDto {
             model_settings: model_settings(&agent.llm, agent.model_settings.as_ref()),
             compaction_settings: agent.compaction.unwrap_or_default(),
             response_format: agent.response_format,
-            organization_id: DEFAULT_ORG.to_string(),
+            organization_id: DEFAULT_ORGANIZATION.to_string(),
             memory: MemoryDto {
                 agent_type: agent.agent_type.as_str(),
                 git_enabled: false,

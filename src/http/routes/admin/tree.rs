@@ -42,7 +42,7 @@ pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json
     let mut nodes = nodes(&app.store.nodes().await?, &activity);
     let (live, not_shown) = busiest(activity, limit);
     let ids: Vec<_> = live.iter().map(|(_, live)| live.conversation).collect();
-    let owners: HashMap<_, _> = app.store.agents_of(&ids).await?.into_iter().collect();
+    let owners: HashMap<_, _> = app.tenants.agents_of(&ids).await?.into_iter().collect();
     let mut known = Known::default();
     for (node, live) in &live {
         if let Some(agent) = owners.get(&live.conversation) {
@@ -53,15 +53,15 @@ pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json
             node.live = node.live.map(|live| live.saturating_sub(1));
         }
     }
-    for schedule in app.store.coming_schedules(rows).await? {
+    for schedule in app.tenants.coming_schedules(rows).await? {
         known.schedules.entry(schedule.agent_id).or_default().push((&schedule).into());
     }
     let lively: Vec<AgentId> =
         known.conversations.keys().chain(known.schedules.keys()).copied().collect::<HashSet<_>>().into_iter().collect();
-    let groups = app.store.lively_groups(&lively, rows).await?;
+    let groups = app.tenants.lively_groups(&lively, rows).await?;
     let named: HashSet<AgentId> =
         lively.iter().copied().chain(groups.iter().flat_map(|(group, _)| everybody(group))).collect();
-    known.cards = app.store.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
+    known.cards = app.tenants.agent_cards(&named.into_iter().collect::<Vec<_>>()).await?;
     Ok(Json(known.tree(nodes, &groups, not_shown)))
 }
 

@@ -2,10 +2,7 @@
 
 use axum::Json;
 use engram_core::{
-    ports::{
-        Snapshots,
-        store::{Loaded, PromptMeta},
-    },
+    ports::store::{Loaded, PromptMeta},
     prompt, tokens,
 };
 use engram_domain::{AgentId, Content, ConversationId, Role};

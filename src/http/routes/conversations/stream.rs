@@ -1,7 +1,6 @@
 //! `POST /v1/conversations/{conversation_id}/stream`
 
 use axum::response::Response;
-use engram_core::ports::Runs;
 use engram_domain::RunId;
 use engram_store::{Page, runs::RunFilter};
 use serde_json::json;

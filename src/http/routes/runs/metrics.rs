@@ -1,7 +1,7 @@
 //! `GET /v1/runs/{run_id}/metrics`
 
 use axum::Json;
-use engram_domain::{DEFAULT_ORG, RunId};
+use engram_domain::{DEFAULT_ORGANIZATION, RunId};
 
 use crate::app::{App, runs::find};
 use crate::http::{ApiError, PathId, dto::runs::RunMetricsDto};
@@ -15,7 +15,7 @@ pub async fn retrieve_run_metrics(app: App, PathId(id): PathId<RunId>) -> Result
     let run = find(&app, id).await?;
     Ok(Json(RunMetricsDto {
         id: run.id.to_string(),
-        organization_id: DEFAULT_ORG.to_string(),
+        organization_id: DEFAULT_ORGANIZATION.to_string(),
         agent_id: run.agent_id.to_string(),
         project_id: None,
         run_start_ns: run.created_at.timestamp_nanos_opt(),

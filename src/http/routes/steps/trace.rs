@@ -2,7 +2,7 @@
 
 use axum::Json as AxumJson;
 use engram_domain::{
-    Content, DEFAULT_ORG, DEFAULT_USER, Json, Message, Role, Step, StepId, TraceId, message::parts_text,
+    Content, DEFAULT_ORGANIZATION, DEFAULT_USER, Json, Message, Role, Step, StepId, TraceId, message::parts_text,
 };
 use engram_store::{Page, messages::MessageFilter};
 use serde::Serialize;
@@ -99,8 +99,8 @@ async fn provider_trace(app: &App, id: StepId) -> Result<ProviderTraceDto, ApiEr
         agent_tags: Vec::new(),
         call_type: "agent_step",
         source: None,
-        organization_id: DEFAULT_ORG.to_string(),
-        org_id: DEFAULT_ORG.to_string(),
+        organization_id: DEFAULT_ORGANIZATION.to_string(),
+        org_id: DEFAULT_ORGANIZATION.to_string(),
         user_id: user.clone(),
         compaction_settings: None,
         llm_config: json!({

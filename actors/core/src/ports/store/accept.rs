@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use engram_domain::{
-    AgentId, ConversationId, Json, NodeId, RequestKey, Run, RunId, RunInput, RunType, Time, run::BusyPolicy,
+    AgentId, ConversationId, Json, NodeId, RequestKey, Run, RunId, RunInput, RunType, Scope, Time, run::BusyPolicy,
 };
 
 use super::{Peer, StoreError};
@@ -34,6 +34,8 @@ pub struct NewRun {
     pub max_queue: i64,
     /// Now.
     pub created_at: Time,
+    /// For whom: an agent of another organization is not found.
+    pub scope: Scope,
 }
 
 /// What became of a run that was to be stored.

@@ -22,24 +22,24 @@ fn reader(main: AgentId, block: &engram_domain::Block, fresh: bool, told: i64) -
     NewEphemeral { main, block: block.clone(), fresh, agent, runs }
 }
 
-async fn has(db: &Store, agent: AgentId, label: &str) -> Option<BlockId> {
+async fn has(db: &Db, agent: AgentId, label: &str) -> Option<BlockId> {
     let blocks = db.relations(&[agent], Wanted::default()).await.unwrap().remove(&agent).unwrap_or_default().blocks;
     blocks.into_iter().find(|b| b.label == label).map(|b| b.id)
 }
 
 /// Every run of an agent ends so.
-async fn end(db: &Store, agent: AgentId, end: StopReason) {
+async fn end(db: &Db, agent: AgentId, end: StopReason) {
     let fence = claim(db, agent.default_conversation()).await;
     for run in runs(db, agent).await {
         for update in [run_start(run.id), run_end(run.id, end)] {
             let commit = Commit { now: at(100), expect_seq: 1, run: Some(update), ..Commit::default() };
-            assert!(matches!(db.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+            assert!(matches!(db.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
         }
     }
 }
 
-async fn sweep(db: &Store, now: Time) -> u64 {
-    db.sweep_ephemeral(now, 100).await.unwrap()
+async fn sweep(db: &Db, now: Time) -> u64 {
+    db.system.sweep_ephemeral(now, 100).await.unwrap()
 }
 
 #[tokio::test]

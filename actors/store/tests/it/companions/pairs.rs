@@ -1,9 +1,9 @@
 //! An agent and its companion: created, shared with, and deleted together.
 
-use engram_core::ports::{Runs, SleepTime};
+use engram_core::ports::SleepTime;
 use engram_domain::{Agent, AgentId, AgentType, Block, BlockId, Role};
 use engram_store::{
-    Store, StoreError,
+    StoreError,
     agents::{AgentPatch, Attached, CompanionChange, NewAgent, NewCompanion, Wanted},
     groups::GroupFilter,
 };
@@ -31,7 +31,7 @@ fn for_agent(main: AgentId, shared: &[Block]) -> NewCompanion {
     NewCompanion { agent, group }
 }
 
-async fn labels(db: &Store, agent: AgentId) -> Vec<String> {
+async fn labels(db: &Db, agent: AgentId) -> Vec<String> {
     let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
     found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
 }
@@ -97,7 +97,7 @@ async fn of_two_requests_one_gives_the_companion() {
     }
     assert_eq!(given, 1);
     main.turns(&db, &["1", "2", "3", "4", "5"]).await;
-    let begun = db.begin_sleep_time(at(9), 9, &RandomIds).await.unwrap();
+    let begun = db.system.begin_sleep_time(at(9), 9, &RandomIds).await.unwrap();
     assert_eq!(begun.len(), 1);
     assert!(db.delete_agent(main.id).await.unwrap());
     assert_eq!(db.run(begun[0].1).await.unwrap(), None, "the companion's runs go with it");

@@ -6,7 +6,7 @@ use engram_domain::{Time, schedule::When};
 use super::*;
 
 async fn group_with(
-    db: &Store,
+    db: &Db,
     main: AgentId,
     companion: AgentId,
     frequency: Option<i32>,
@@ -28,8 +28,8 @@ fn every(seconds: i64) -> SleepTriggers {
     SleepTriggers { idle_ms: None, when: Some(When::Interval { every_seconds: seconds }) }
 }
 
-async fn begin_at(db: &Store, now: Time) -> usize {
-    db.begin_sleep_time(now, 100, &RandomIds).await.unwrap().len()
+async fn begin_at(db: &Db, now: Time) -> usize {
+    db.system.begin_sleep_time(now, 100, &RandomIds).await.unwrap().len()
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn of_many_that_look_one_begins() {
     }
     let looks = (0..8).map(|_| {
         let store = (*db).clone();
-        async move { store.begin_sleep_time(at(1_000), 100, &RandomIds).await.unwrap().len() }
+        async move { store.system.begin_sleep_time(at(1_000), 100, &RandomIds).await.unwrap().len() }
     });
     assert_eq!(futures::future::join_all(looks).await.into_iter().sum::<usize>(), 6);
     for mate in mains {

@@ -18,21 +18,21 @@ fn voice_manager(main: AgentId, lengths: Option<(i32, i32)>) -> ManagerConfig {
     }
 }
 
-async fn voice_group(db: &Store, main: AgentId, companions: &[AgentId]) -> GroupId {
+async fn voice_group(db: &Db, main: AgentId, companions: &[AgentId]) -> GroupId {
     let group = Group { manager: voice_manager(main, None), turns_counter: None, ..new_group(main, companions, 1) };
     db.create_group(&group).await.unwrap();
     group.id
 }
 
 /// Everything before `from` leaves the context.
-async fn evict(db: &Store, main: &Main, from: i64) {
+async fn evict(db: &Db, main: &Main, from: i64) {
     let context = Some(ContextMark { summary_message_id: None, context_from: from });
     let commit = Commit { now: at(main.runs), expect_seq: main.seq, context, ..Commit::default() };
-    assert!(matches!(db.commit(main.fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
+    assert!(matches!(db.system.commit(main.fence, &commit).await.unwrap(), CommitOutcome::Done { .. }));
 }
 
 /// What each run of a companion was told, sorted: here all of them are begun at the same time.
-async fn lines(db: &Store, companion: AgentId) -> Vec<String> {
+async fn lines(db: &Db, companion: AgentId) -> Vec<String> {
     let told = |run: &Run| numbered_lines(&parts_text(&run.input.messages[0].content)).join(" | ");
     let mut all: Vec<String> = runs(db, companion).await.iter().map(told).collect();
     all.sort();
@@ -58,7 +58,7 @@ async fn what_leaves_the_context_is_told_once_in_numbered_lines() {
     );
     let last = db.group(group).await.unwrap().unwrap().last_processed_message_id.unwrap();
     assert_eq!(run.metadata["last_processed_message_id"], last.to_string());
-    let told = db.told(run.id).await.unwrap().unwrap();
+    let told = db.system.told(run.id).await.unwrap().unwrap();
     assert_eq!((told.main, told.embedding.embedding_dim), (main.id, 3));
     assert_eq!(numbered_lines(&told.text).len(), 4);
     evict(&db, &main, 7).await;
@@ -72,8 +72,8 @@ async fn a_run_of_nobodys_companion_was_told_nothing() {
     let Some(db) = test_db().await else { return };
     let mut main = Main::new(&db).await;
     let run = main.run(&db, "\n\nMessages:\n0. user: no", StopReason::EndTurn).await;
-    assert_eq!(db.told(run.id).await.unwrap(), None);
-    assert_eq!(db.told(engram_domain::RunId(Uuid::new_v4())).await.unwrap(), None);
+    assert_eq!(db.system.told(run.id).await.unwrap(), None);
+    assert_eq!(db.system.told(engram_domain::RunId(Uuid::new_v4())).await.unwrap(), None);
     db.drop_database().await;
 }
 
@@ -88,13 +88,13 @@ async fn of_a_turn_that_is_on_nothing_is_told() {
     let expect_seq = main.seq;
     let append = vec![main.message(&run, Role::User, "two".into())];
     let commit = Commit { now: at(50), expect_seq, append, run: Some(run_start(run.id)), ..Commit::default() };
-    db.commit(main.fence, &commit).await.unwrap();
+    db.system.commit(main.fence, &commit).await.unwrap();
     // A compaction in the middle of it.
     evict(&db, &main, 4).await;
     assert_eq!(begin(&db).await.len(), 1);
     assert_eq!(begin(&db).await, []);
     assert_eq!(lines(&db, mate).await, ["user: one | assistant: re: one"]);
-    assert!(db.end_run(run.id, StopReason::Cancelled, None, at(51)).await.unwrap());
+    assert!(db.system.end_run(run.id, StopReason::Cancelled, None, at(51)).await.unwrap());
     begin(&db).await;
     assert_eq!(lines(&db, mate).await[1..], ["user: two"]);
     db.drop_database().await;
@@ -160,7 +160,7 @@ async fn every_message_is_told_once_however_many_ask_and_whatever_crashes() {
     let stop = Arc::new(AtomicBool::new(false));
     let mut sleepers = vec![];
     for _ in 0..3 {
-        let store = Store::connect(&db.uri(), &settings()).await.unwrap();
+        let store = Db::new(Store::connect(&db.uri(), &settings()).await.unwrap());
         sleepers.push(tokio::spawn(sleeper(store, stop.clone())));
     }
     let mut raw = db.raw().await;

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use engram_store::{PoolSettings, Store};
+use engram_domain::{DEFAULT_ORGANIZATION, Scope};
+use engram_store::{PoolSettings, ScopedStore, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -22,16 +23,39 @@ const TEMPLATE_LOCK: i64 = 0x7465_6d70;
 
 /// A store over a database that goes away with [`TestDb::drop_database`].
 pub struct TestDb {
-    store: Store,
+    db: Db,
     base: String,
     name: String,
 }
 
-impl Deref for TestDb {
-    type Target = Store;
+/// A store, as the engine uses it and as the default organization does.
+#[derive(Clone)]
+pub struct Db {
+    /// For all organizations.
+    pub system: Store,
+    scoped: ScopedStore,
+}
 
-    fn deref(&self) -> &Store {
-        &self.store
+impl Db {
+    /// Over a store.
+    pub fn new(system: Store) -> Self {
+        Self { scoped: system.scoped(Scope::Organization(DEFAULT_ORGANIZATION)), system }
+    }
+}
+
+impl Deref for Db {
+    type Target = ScopedStore;
+
+    fn deref(&self) -> &ScopedStore {
+        &self.scoped
+    }
+}
+
+impl Deref for TestDb {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
     }
 }
 
@@ -48,7 +72,7 @@ impl TestDb {
 
     /// Closes and drops it. A test that fails leaves its database for whoever wants to look.
     pub async fn drop_database(self) {
-        self.store.close().await;
+        self.system.close().await;
         let mut admin = PgConnection::connect(&self.base).await.unwrap();
         let sql = format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name);
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
@@ -66,8 +90,8 @@ pub async fn test_db() -> Option<TestDb> {
     let name = format!("engram_test_{}", Uuid::new_v4().simple());
     let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template}\"");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
-    let store = Store::connect(&with_database(&base, &name), &settings()).await.unwrap();
-    Some(TestDb { store, base, name })
+    let system = Store::connect(&with_database(&base, &name), &settings()).await.unwrap();
+    Some(TestDb { db: Db::new(system), base, name })
 }
 
 /// Few connections, because many tests share the server.

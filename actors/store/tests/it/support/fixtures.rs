@@ -8,10 +8,13 @@ use engram_core::ports::{
 };
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BlockId, Content, ConversationId, EmbeddingConfig, JsonMap, LlmConfig, Message,
-    MessageId, NodeId, Role, RunId, RunInput, RunStatus, RunType, Step, StepId, StepStatus, StopReason, Time, Usage,
+    MessageId, NodeId, Role, RunId, RunInput, RunStatus, RunType, Scope, Step, StepId, StepStatus, StopReason, Time,
+    Usage,
 };
-use engram_store::{Store, agents::NewAgent};
+use engram_store::agents::NewAgent;
 use uuid::Uuid;
+
+use super::Db;
 
 /// A fixed moment, plus so many seconds.
 pub fn at(seconds: i64) -> Time {
@@ -114,7 +117,7 @@ pub fn prompt_meta() -> PromptMeta {
 }
 
 /// Stores a new agent with these blocks; its conversation holds the prompt alone.
-pub async fn store_agent(store: &Store, blocks: Vec<Block>) -> Agent {
+pub async fn store_agent(store: &Db, blocks: Vec<Block>) -> Agent {
     let agent = agent();
     let conversation = agent.id.default_conversation();
     let new = NewAgent {
@@ -144,6 +147,7 @@ pub fn new_run(agent: AgentId, conversation: ConversationId, seconds: i64) -> Ne
         busy_policy: None,
         max_queue: i64::MAX,
         created_at: at(seconds),
+        scope: Scope::System,
     }
 }
 
@@ -214,10 +218,10 @@ pub fn run_start(run: RunId) -> RunUpdate {
 }
 
 /// A live node that owns the agent's default conversation.
-pub async fn claim(store: &Store, conversation: ConversationId) -> Fence {
+pub async fn claim(store: &Db, conversation: ConversationId) -> Fence {
     let node = node();
     beat(store, node, &format!("http://{node}")).await;
-    store.claim(conversation, node).await.unwrap().unwrap()
+    store.system.claim(conversation, node).await.unwrap().unwrap()
 }
 
 /// A node's id.
@@ -231,13 +235,13 @@ pub fn card(id: NodeId, url: &str) -> NodeInfo {
 }
 
 /// A heartbeat with nothing special about it.
-pub async fn beat(store: &Store, id: NodeId, url: &str) {
-    store.heartbeat(&card(id, url), NodeStatus::default()).await.unwrap();
+pub async fn beat(store: &Db, id: NodeId, url: &str) {
+    store.system.heartbeat(&card(id, url), NodeStatus::default()).await.unwrap();
 }
 
 /// Stores a run that must be accepted. Returns the agent's revision.
-pub async fn accept(store: &Store, run: &NewRun) -> i64 {
-    match store.accept_run(run, node()).await.unwrap() {
+pub async fn accept(store: &Db, run: &NewRun) -> i64 {
+    match store.system.accept_run(run, node()).await.unwrap() {
         Accepted::Stored { rev, .. } => rev,
         other => panic!("not stored: {other:?}"),
     }

@@ -3,5 +3,5 @@
 mod database;
 mod fixtures;
 
-pub use database::{settings, test_db};
+pub use database::{Db, settings, test_db};
 pub use fixtures::*;

@@ -6,10 +6,7 @@ use axum::{Json, http::StatusCode};
 use engram_core::{
     builtin::{self, BuiltinTool, RunBy},
     memory::{self, Edit, EditContext, EditFn},
-    ports::{
-        ToolContext, ToolOutcome,
-        store::{AgentSnapshot, Snapshots},
-    },
+    ports::{ToolContext, ToolOutcome, store::AgentSnapshot},
 };
 use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolStatus};
 

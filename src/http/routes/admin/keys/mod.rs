@@ -1,0 +1,5 @@
+//! `/v1/admin/keys`
+
+pub mod create;
+pub mod delete;
+pub mod list;

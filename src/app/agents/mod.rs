@@ -19,6 +19,7 @@ pub mod models;
 mod names;
 pub mod plan;
 pub mod reader;
+mod run_tool;
 mod settings;
 mod spec;
 pub mod tools;
@@ -29,6 +30,7 @@ use engram_store::agents::{Relations, Wanted};
 pub use self::{
     change::change,
     create::create,
+    run_tool::run_tool,
     settings::fold_settings,
     spec::{AgentChange, AgentSpec, ToolWish},
 };

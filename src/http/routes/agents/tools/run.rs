@@ -1,24 +1,14 @@
 //! `POST /v1/agents/{agent_id}/tools/{tool_name}/run`
 
-use std::{collections::BTreeMap, sync::Arc};
+use axum::Json;
+use engram_domain::{AgentId, ToolStatus};
 
-use axum::{Json, http::StatusCode};
-use engram_core::{
-    builtin::{self, BuiltinTool, RunBy},
-    memory::{self, Edit, EditContext, EditFn},
-    ports::{ToolContext, ToolOutcome, store::AgentSnapshot},
-};
-use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool, ToolStatus};
-
-use crate::app::App;
+use crate::app::{App, agents};
 use crate::http::{
     dto::tools::{ToolExecuteRequest, ToolExecutionResult},
     error::ApiError,
     extract::{OptionalJson, PathId},
 };
-
-/// How often an edit of memory is tried anew when somebody else changed the same block.
-const TRIES: usize = 5;
 
 /// Runs a tool of the agent as the agent would, without its model. What goes wrong in the tool is an
 /// answer with `status` `error`.
@@ -30,23 +20,7 @@ pub async fn run(
     PathId((id, name)): PathId<(AgentId, String)>,
     OptionalJson(request): OptionalJson<ToolExecuteRequest>,
 ) -> Result<Json<ToolExecutionResult>, ApiError> {
-    let snapshot = snapshot(&app, id).await?;
-    let Some(tool) = snapshot.tools.get(&name).cloned() else {
-        let detail = format!("Tool with name '{name}' not found in agent {id}");
-        return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
-    };
-    if !tool.kind.comes_with_server() {
-        return Err(ApiError::not_built(format!(
-            "running {} tools is not built yet in this server",
-            tool.kind.as_str()
-        )));
-    }
-    let mut args = request.args;
-    let outcome = match (builtin::prepare(&tool, &mut args), BuiltinTool::of(&tool).map(|t| t.run)) {
-        (Err(text), _) => ToolOutcome::error(text),
-        (Ok(()), Some(RunBy::InStep(function))) => edit_memory(&app, id, function, &args, snapshot).await?,
-        (Ok(()), _) => execute(&app, id, tool, args, &snapshot).await?,
-    };
+    let outcome = agents::run_tool(&app, id, &name, request.args).await?;
     Ok(Json(ToolExecutionResult {
         status: match outcome.status {
             ToolStatus::Success => "success",
@@ -58,61 +32,4 @@ pub async fn run(
         stderr: outcome.stderr,
         sandbox_config_fingerprint: None,
     }))
-}
-
-async fn snapshot(app: &App, id: AgentId) -> Result<AgentSnapshot, ApiError> {
-    app.store.load_snapshot(id).await?.ok_or_else(|| ApiError::not_found("Agent", id))
-}
-
-/// An edit of blocks: compare and set, so it is tried anew on the blocks as they are then.
-async fn edit_memory(
-    app: &App,
-    id: AgentId,
-    function: EditFn,
-    args: &JsonMap,
-    mut snapshot: AgentSnapshot,
-) -> Result<ToolOutcome, ApiError> {
-    for _ in 0..TRIES {
-        let now = app.clock.now();
-        let edit = match edit_once(app, function, args, &snapshot, now) {
-            Ok(edit) => edit,
-            Err(text) => return Ok(ToolOutcome::error(text)),
-        };
-        if edit.writes.is_empty() || app.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
-            return Ok(ToolOutcome::ok(edit.text));
-        }
-        snapshot = self::snapshot(app, id).await?;
-    }
-    Err(ApiError::conflict("the agent's memory is being changed by somebody else; try again"))
-}
-
-/// A function of its own, because the context must not live across the commit.
-fn edit_once(app: &App, function: EditFn, args: &JsonMap, snapshot: &AgentSnapshot, now: Time) -> Result<Edit, String> {
-    let mut new_block = || BlockId(app.ids.uuid());
-    memory::apply(function, args, &snapshot.blocks, &mut EditContext { now, new_block: &mut new_block })
-}
-
-async fn execute(
-    app: &App,
-    id: AgentId,
-    tool: Arc<Tool>,
-    args: JsonMap,
-    snapshot: &AgentSnapshot,
-) -> Result<ToolOutcome, ApiError> {
-    let env: BTreeMap<String, String> = snapshot.agent.env.iter().map(|v| (v.key.clone(), v.value.clone())).collect();
-    let context = ToolContext {
-        agent: snapshot.agent.clone(),
-        conversation_id: id.default_conversation(),
-        run_id: None,
-        // Nobody sends this very call again.
-        call_id: app.ids.uuid().to_string(),
-        chain: Vec::new(),
-        env,
-    };
-    // A caller that goes away takes its call with it: this future is dropped then.
-    let outcome = app.engine.run_tool(context, tool, args).await;
-    if !outcome.writes.is_empty() {
-        app.store.apply_tool_writes(id, &[], &outcome.writes, app.clock.now()).await?;
-    }
-    Ok(outcome)
 }

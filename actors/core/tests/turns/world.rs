@@ -1,4 +1,4 @@
-//! A database in memory: one agent, one conversation. Used by the engine's tests as well.
+//! A database in memory: one agent, one conversation. Agents have numbers, so that there may be several worlds. Used by the engine's tests as well.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -84,16 +84,16 @@ impl World {
     /// An agent with the tools and the prompt that it would have in life.
     pub fn new(agent_type: AgentType, window: i32) -> Self {
         let names = builtin::defaults_for(agent_type, builtin::DefaultsRequest::default());
-        Self::with(agent_type, window, names, prompts::system(agent_type))
+        Self::with(1, agent_type, window, names, prompts::system(agent_type))
     }
 
     /// One with few words and few tools, that costs little.
-    pub fn small(agent_type: AgentType) -> Self {
+    pub fn small(number: u128, agent_type: AgentType) -> Self {
         let mut names = vec!["core_memory_append", "memory_insert"];
         if agent_type.has_heartbeats() {
             names.push("send_message");
         }
-        let mut small = Self::with(agent_type, 32_000, names, "Be.");
+        let mut small = Self::with(number, agent_type, 32_000, names, "Be.");
         let bare = |(name, known): (&String, &Arc<Tool>)| {
             let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
             tool(name, known.kind, known.effect, schema)
@@ -102,8 +102,8 @@ impl World {
         small
     }
 
-    fn with(agent_type: AgentType, window: i32, mut names: Vec<&'static str>, system: &str) -> Self {
-        let id = AgentId(Uuid::from_u128(1));
+    fn with(number: u128, agent_type: AgentType, window: i32, mut names: Vec<&'static str>, system: &str) -> Self {
+        let id = AgentId(Uuid::from_u128(number));
         names.sort_unstable();
         let rules = builtin::base_rules(&names, agent_type, None);
         let known = names.iter().filter_map(|n| builtin::find(n));
@@ -115,7 +115,7 @@ impl World {
         }
         let agent = Agent {
             id,
-            name: "test".into(),
+            name: format!("agent {number}"),
             description: None,
             agent_type,
             system: system.into(),
@@ -147,7 +147,7 @@ impl World {
             rev: 1,
         };
         let block = Block {
-            id: BlockId(Uuid::from_u128(2)),
+            id: BlockId(Uuid::from_u128(0x800 + number)),
             label: "human".into(),
             value: "Name: Chad".into(),
             limit: 2_000,

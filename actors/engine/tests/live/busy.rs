@@ -40,7 +40,7 @@ async fn the_same_request_is_the_same_run_while_it_runs_and_after() {
     assert_eq!(late.run_id(), id);
     assert_eq!(listen(late).await.0, ["heard once only"]);
     assert_eq!(house.brain.asked.load(Ordering::SeqCst), 1);
-    assert_eq!(house.db.with(|t| t.world.runs.len()), 1);
+    assert_eq!(house.db.with(|t| t.main.world.runs.len()), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn whoever_does_not_want_to_wait_is_told_who_is_on() {
     listen(first).await;
     assert_eq!(listen(send(&b, impatient()).await).await.0, ["heard now!"]);
     // A refused request leaves nothing behind.
-    assert_eq!(house.db.with(|t| t.world.runs.len()), 2);
+    assert_eq!(house.db.with(|t| t.main.world.runs.len()), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,10 +117,10 @@ async fn an_interruption_denies_what_waits_for_approval() {
     let house = House::new();
     let a = house.node("a").await;
     house.db.with(|t| {
-        let mut agent = (*t.world.snapshot.agent).clone();
+        let mut agent = (*t.main.world.snapshot.agent).clone();
         agent.tool_rules.push(ToolRule::new(ONCE, RuleKind::RequiresApproval));
         agent.busy_policy = BusyPolicy::Interrupt;
-        t.world.snapshot.agent = std::sync::Arc::new(agent);
+        t.main.world.snapshot.agent = std::sync::Arc::new(agent);
     });
     let (_, _, end) = listen(send(&a, house.say(&format!("call {ONCE}"))).await).await;
     assert_eq!(end.stop_reason, StopReason::RequiresApproval);

@@ -63,7 +63,7 @@ async fn a_command_reaches_the_owner() {
     let command = Command::Reset { add_default_initial_messages: false };
     let done = b.engine.command(house.conversation(), command).await.unwrap();
     assert!(matches!(done, CommandOutcome::Done));
-    assert_eq!(house.db.with(|t| t.world.messages.len()), 1);
+    assert_eq!(house.db.with(|t| t.main.world.messages.len()), 1);
     assert_eq!((a.engine.live(), b.engine.live()), (1, 0));
     let deny = Command::DenyPending(Pending::Group("nobody's".into()));
     assert!(matches!(b.engine.command(house.conversation(), deny).await, Err(CommandError::NotFound)));

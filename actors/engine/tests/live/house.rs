@@ -257,7 +257,7 @@ impl House {
     }
 
     pub fn conversation(&self) -> ConversationId {
-        self.db.with(|t| t.world.conversation.id)
+        self.db.with(|t| t.main.world.conversation.id)
     }
 
     /// A run that says `text`.
@@ -272,7 +272,7 @@ impl House {
         };
         NewRun {
             id: RunId(self.db.uuid()),
-            agent_id: self.db.with(|t| t.world.conversation.agent_id),
+            agent_id: self.db.with(|t| t.main.world.conversation.agent_id),
             conversation_id: self.conversation(),
             input: RunInput { messages: vec![message], ..RunInput::default() },
             background: false,
@@ -300,7 +300,7 @@ impl House {
     }
 
     pub fn run(&self, id: RunId) -> Run {
-        self.db.with(|t| t.world.runs[&id].clone())
+        self.db.with(|t| t.main.world.runs[&id].clone())
     }
 
     /// Waits until something is so.
@@ -320,7 +320,7 @@ impl House {
     }
 
     pub fn check(&self) {
-        self.db.with(|t| t.world.check());
+        self.db.with(|t| t.main.world.check());
     }
 }
 

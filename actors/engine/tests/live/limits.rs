@@ -20,7 +20,7 @@ async fn node(house: &House) -> Node {
 
 fn results(house: &House) -> Vec<String> {
     let is_result = |m: &&std::sync::Arc<Message>| m.role == Role::Tool;
-    house.db.with(|t| t.world.messages.values().filter(is_result).map(|m| format!("{:?}", m.content)).collect())
+    house.db.with(|t| t.main.world.messages.values().filter(is_result).map(|m| format!("{:?}", m.content)).collect())
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,7 +41,7 @@ async fn a_tool_has_the_time_that_is_set_and_no_more() {
 async fn a_tool_that_the_api_runs_has_the_same_time() {
     let house = House::new();
     let node = node(&house).await;
-    let snapshot = house.db.with(|t| t.world.snapshot.clone());
+    let snapshot = house.db.with(|t| t.main.world.snapshot.clone());
     let context = || ToolContext {
         agent: snapshot.agent.clone(),
         conversation_id: house.conversation(),

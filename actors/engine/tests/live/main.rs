@@ -2,6 +2,7 @@
 
 mod busy;
 mod cluster;
+#[expect(dead_code, reason = "other tests use it too, and not the same of it")]
 #[path = "../shared/db.rs"]
 mod db;
 mod durable;

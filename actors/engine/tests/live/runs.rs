@@ -133,7 +133,7 @@ async fn a_stale_owner_is_fenced_and_its_run_taken_up_again() {
     let stream = send(&a, house.say("mine")).await;
     house.asked(1).await;
     // Another node claims it while the model thinks.
-    house.db.with(|t| t.epoch += 1);
+    house.db.with(|t| t.main.epoch += 1);
     house.brain.hangs.store(false, Ordering::SeqCst);
     assert_eq!(listen(stream).await.0, ["heard mine"]);
     assert!(house.db.with(|t| t.fenced) > 0);
@@ -164,7 +164,7 @@ async fn a_command_waits_for_the_run_before_it() {
     let reset = a.engine.command(house.conversation(), command).await.unwrap();
     assert!(matches!(reset, CommandOutcome::Done));
     listen(stream).await;
-    assert_eq!(house.db.with(|t| t.world.messages.len()), 1, "the system message is left");
+    assert_eq!(house.db.with(|t| t.main.world.messages.len()), 1, "the system message is left");
     assert_eq!(listen(send(&a, house.say("two")).await).await.0, ["heard two"]);
     house.check();
 }

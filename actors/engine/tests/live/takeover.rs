@@ -38,7 +38,7 @@ async fn a_listener_survives_the_owner() {
                 .filter_map(|(_, e)| if let StreamEvent::Message(m) = e { Some(m.id.to_string()) } else { None })
                 .collect();
             let kept: Vec<String> = house.db.with(|t| {
-                t.world.messages.values().filter(|m| m.run_id == Some(id)).map(|m| m.id.to_string()).collect()
+                t.main.world.messages.values().filter(|m| m.run_id == Some(id)).map(|m| m.id.to_string()).collect()
             });
             assert_eq!(messages, kept, "background {background}, killed after {heard} events");
             assert_eq!(events.iter().filter(|(_, e)| matches!(e, StreamEvent::Ended(_))).count(), 1);

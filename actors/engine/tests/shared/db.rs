@@ -1,16 +1,17 @@
-//! What the database does, in memory: one conversation, its runs with their keys and events, the nodes.
+//! What the database does, in memory: agents, each with its conversation and its runs; keys, events, nodes, and what is due.
 //! The rules are those of `engram-store`; leases go by tokio's clock, so tests may stop it.
+
+#[path = "due.rs"]
+mod due;
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub use due::{Alarm, SleepGroup};
 use engram_core::ports::{
     Accepted, Commit, CommitOutcome, Fence, Ids, LoggedEvent, NewRun, NodeInfo, NodeStatus, Owner, Peer, StoreError,
-    Wakeup, Wakeups,
-    store::{BlockWrite, ScheduledRun},
+    Wakeup, Wakeups, store::BlockWrite,
 };
-use engram_domain::{
-    AgentId, BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunStatus, ScheduleId, StopReason, Time,
-};
+use engram_domain::{AgentId, BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunStatus, StopReason, Time};
 use futures::{StreamExt, channel::mpsc};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -39,17 +40,44 @@ impl Node {
     }
 }
 
-/// The tables.
-pub struct Tables {
+/// An agent's conversation, and who owns it.
+pub struct Place {
     pub world: World,
     pub owner: Option<NodeId>,
     pub epoch: i64,
+}
+
+impl Place {
+    pub fn new(world: World) -> Self {
+        Self { world, owner: None, epoch: 0 }
+    }
+    fn id(&self) -> ConversationId {
+        self.world.conversation.id
+    }
+    /// Runs that are not over: one that was begun first, the others oldest first.
+    pub fn open(&self) -> Vec<RunId> {
+        let mut open: Vec<&Run> = self.world.runs.values().filter(|r| !r.status.is_terminal()).collect();
+        open.sort_by_key(|r| (r.status != RunStatus::Running, r.created_at, r.id));
+        open.into_iter().map(|r| r.id).collect()
+    }
+}
+
+/// The tables.
+pub struct Tables {
+    /// The agent that clients speak to.
+    pub main: Place,
+    /// The other agents.
+    pub others: BTreeMap<ConversationId, Place>,
     nodes: BTreeMap<NodeId, Node>,
     pub keys: BTreeMap<String, RunId>,
     pub events: BTreeMap<RunId, BTreeMap<i64, Json>>,
     ears: Vec<(NodeId, mpsc::UnboundedSender<Result<Wakeup, StoreError>>)>,
+    /// Times at which the agent is told something.
+    pub alarms: Vec<Alarm>,
     /// Schedules that are due, of agents that are gone.
     pub due_schedules: usize,
+    /// The agent's companions.
+    pub sleep: Option<SleepGroup>,
     /// Commits that were refused because another owner had the conversation.
     pub fenced: usize,
 }
@@ -61,24 +89,34 @@ pub struct Db {
 }
 
 impl Tables {
-    fn conversation(&self) -> ConversationId {
-        self.world.conversation.id
+    /// All agents.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.main).chain(self.others.values())
     }
-    /// Runs that are not over: one that was begun first, the others oldest first.
+    pub fn place(&self, id: ConversationId) -> Option<&Place> {
+        if self.main.id() == id { Some(&self.main) } else { self.others.get(&id) }
+    }
+    fn place_mut(&mut self, id: ConversationId) -> Option<&mut Place> {
+        if self.main.id() == id { Some(&mut self.main) } else { self.others.get_mut(&id) }
+    }
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.places().find_map(|place| place.world.runs.get(&id))
+    }
+    /// Runs that are not over, of all agents.
     pub fn open(&self) -> Vec<RunId> {
-        let mut open: Vec<&Run> = self.world.runs.values().filter(|r| !r.status.is_terminal()).collect();
-        open.sort_by_key(|r| (r.status != RunStatus::Running, r.created_at, r.id));
-        open.into_iter().map(|r| r.id).collect()
+        self.places().flat_map(Place::open).collect()
     }
     fn alive(&self, node: NodeId) -> Option<&Node> {
         self.nodes.get(&node).filter(|n| n.alive())
     }
-    fn other_owner(&self, node: NodeId) -> Option<Peer> {
-        let owner = self.owner.filter(|owner| *owner != node)?;
+    fn other_owner(&self, place: &Place, node: NodeId) -> Option<Peer> {
+        let owner = place.owner.filter(|owner| *owner != node)?;
         self.alive(owner).map(Node::peer)
     }
     fn end(&mut self, id: RunId, reason: StopReason, error: Option<&str>) -> bool {
-        let Some(run) = self.world.runs.get_mut(&id).filter(|r| !r.status.is_terminal()) else { return false };
+        let Some(place) = self.run(id).map(|run| run.conversation_id) else { return false };
+        let run = self.place_mut(place).and_then(|place| place.world.runs.get_mut(&id));
+        let Some(run) = run.filter(|r| !r.status.is_terminal()) else { return false };
         run.status = reason.status();
         run.stop_reason = Some(reason);
         run.error = error.map(str::to_owned);
@@ -92,19 +130,46 @@ impl Tables {
         log.extend(events.iter().map(|e| (e.seq, e.event.clone())));
         Ok(())
     }
+    fn accept(&mut self, new: &NewRun, node: NodeId) -> Accepted {
+        let Some(place) = self.place(new.conversation_id) else { return Accepted::NotFound };
+        let mut keys: Vec<String> = new.keys.iter().map(ToString::to_string).collect();
+        keys.sort();
+        if let Some(known) = keys.iter().find_map(|key| self.keys.get(key)).and_then(|id| self.run(*id)) {
+            return Accepted::Known(Box::new(known.clone()));
+        }
+        let agent = &place.world.snapshot.agent;
+        let (rev, policy) = (agent.rev, new.busy_policy.unwrap_or(agent.busy_policy));
+        let open = place.open();
+        if policy == BusyPolicy::Reject
+            && let Some(busy) = open.first()
+        {
+            return Accepted::Busy(*busy);
+        }
+        if i64::try_from(open.len()).unwrap_or(i64::MAX) >= new.max_queue {
+            return Accepted::Full;
+        }
+        let owner = self.other_owner(place, node);
+        let interrupts = policy == BusyPolicy::Interrupt;
+        if let Some(place) = self.place_mut(new.conversation_id) {
+            place.world.runs.insert(new.id, row(new, interrupts));
+        }
+        self.keys.extend(keys.into_iter().map(|key| (key, new.id)));
+        Accepted::Stored { rev, owner, policy: if interrupts { policy } else { BusyPolicy::Queue } }
+    }
 }
 
 impl Db {
     pub fn new(world: World) -> Self {
         let tables = Tables {
-            world,
-            owner: None,
-            epoch: 0,
+            main: Place::new(world),
+            others: BTreeMap::new(),
             nodes: BTreeMap::new(),
             keys: BTreeMap::new(),
             events: BTreeMap::new(),
             ears: Vec::new(),
+            alarms: Vec::new(),
             due_schedules: 0,
+            sleep: None,
             fenced: 0,
         };
         Self { tables: Mutex::new(tables), started: Instant::now() }
@@ -121,7 +186,7 @@ impl Db {
     }
 
     pub fn uuid(&self) -> Uuid {
-        self.with(|t| t.world.ids.uuid())
+        self.with(|t| t.main.world.ids.uuid())
     }
 
     pub fn heartbeat(&self, info: &NodeInfo, status: NodeStatus) {
@@ -149,60 +214,14 @@ impl Db {
     }
 
     pub fn accept_run(&self, new: &NewRun, node: NodeId) -> Accepted {
-        self.with(|t| {
-            if new.conversation_id != t.conversation() {
-                return Accepted::NotFound;
-            }
-            let mut keys: Vec<String> = new.keys.iter().map(ToString::to_string).collect();
-            keys.sort();
-            if let Some(known) = keys.iter().find_map(|key| t.keys.get(key)) {
-                return Accepted::Known(Box::new(t.world.runs[known].clone()));
-            }
-            let policy = new.busy_policy.unwrap_or(t.world.snapshot.agent.busy_policy);
-            let open = t.open();
-            if policy == BusyPolicy::Reject
-                && let Some(busy) = open.first()
-            {
-                return Accepted::Busy(*busy);
-            }
-            if i64::try_from(open.len()).unwrap_or(i64::MAX) >= new.max_queue {
-                return Accepted::Full;
-            }
-            let interrupts = policy == BusyPolicy::Interrupt;
-            t.world.runs.insert(new.id, row(new, interrupts));
-            t.keys.extend(keys.into_iter().map(|key| (key, new.id)));
-            Accepted::Stored {
-                rev: t.world.snapshot.agent.rev,
-                owner: t.other_owner(node),
-                policy: if interrupts { policy } else { BusyPolicy::Queue },
-            }
-        })
-    }
-
-    pub fn begin_scheduled(&self, limit: i64) -> Vec<ScheduledRun> {
-        self.with(|t| {
-            let begun = t.due_schedules.min(usize::try_from(limit).unwrap_or(0));
-            t.due_schedules -= begun;
-            let run = |_| ScheduledRun {
-                schedule_id: ScheduleId(t.world.ids.uuid()),
-                agent_id: AgentId(t.world.ids.uuid()),
-                run_id: RunId(t.world.ids.uuid()),
-                due_at: Time::UNIX_EPOCH,
-                next_at: None,
-            };
-            (0..begun).map(run).collect()
-        })
+        self.with(|t| t.accept(new, node))
     }
 
     pub fn owner(&self, conversation: ConversationId, node: NodeId) -> Owner {
-        self.with(|t| {
-            if conversation != t.conversation() {
-                Owner::Gone
-            } else if t.owner == Some(node) {
-                Owner::Me
-            } else {
-                t.other_owner(node).map_or(Owner::Nobody, Owner::Peer)
-            }
+        self.with(|t| match t.place(conversation) {
+            None => Owner::Gone,
+            Some(place) if place.owner == Some(node) => Owner::Me,
+            Some(place) => t.other_owner(place, node).map_or(Owner::Nobody, Owner::Peer),
         })
     }
 
@@ -222,27 +241,34 @@ impl Db {
 
     pub fn claim(&self, conversation_id: ConversationId, node: NodeId) -> Option<Fence> {
         self.with(|t| {
-            if conversation_id != t.conversation() || t.other_owner(node).is_some() {
+            if t.place(conversation_id).is_none_or(|place| t.other_owner(place, node).is_some()) {
                 return None;
             }
-            t.owner = Some(node);
-            t.epoch += 1;
-            Some(Fence { conversation_id, epoch: t.epoch })
+            let place = t.place_mut(conversation_id)?;
+            place.owner = Some(node);
+            place.epoch += 1;
+            Some(Fence { conversation_id, epoch: place.epoch })
         })
+    }
+
+    pub fn holds(&self, fence: Fence) -> bool {
+        self.with(|t| t.place(fence.conversation_id).is_some_and(|place| place.epoch == fence.epoch))
     }
 
     pub fn release(&self, fence: Fence) {
         self.with(|t| {
-            if t.epoch == fence.epoch {
-                t.owner = None;
+            if let Some(place) = t.place_mut(fence.conversation_id).filter(|place| place.epoch == fence.epoch) {
+                place.owner = None;
             }
         });
     }
 
     pub fn orphaned(&self, node: NodeId) -> Vec<ConversationId> {
         self.with(|t| {
-            let owned = t.owner == Some(node) || t.other_owner(node).is_some();
-            if owned || t.open().is_empty() { Vec::new() } else { vec![t.conversation()] }
+            let orphaned = |place: &&Place| {
+                place.owner != Some(node) && t.other_owner(place, node).is_none() && !place.open().is_empty()
+            };
+            t.places().filter(orphaned).map(Place::id).collect()
         })
     }
 
@@ -250,16 +276,24 @@ impl Db {
         let before = self.now() - chrono::Duration::from_std(WAITS).expect("it is short");
         self.with(|t| {
             let waits = |r: &&Run| r.status == RunStatus::Created && r.created_at < before;
-            let runs = t.world.runs.values().filter(|_| t.owner == Some(node)).filter(waits);
-            let mut runs: Vec<_> = runs.map(|r| (r.created_at, r.id)).collect();
+            let owned = t.places().filter(|place| place.owner == Some(node));
+            let mut runs: Vec<_> = owned
+                .flat_map(|place| place.world.runs.values().filter(waits))
+                .map(|r| (r.created_at, r.id, r.conversation_id))
+                .collect();
             runs.sort();
-            runs.into_iter().map(|(_, run)| (t.conversation(), run)).collect()
+            runs.into_iter().map(|(_, run, conversation)| (conversation, run)).collect()
         })
+    }
+
+    pub fn snapshot(&self, agent: AgentId) -> Option<engram_core::ports::AgentSnapshot> {
+        self.with(|t| t.place(agent.default_conversation()).map(|place| place.world.snapshot.clone()))
     }
 
     pub fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool, StoreError> {
         self.with(|t| {
-            if t.epoch != fence.epoch || t.world.runs[&run].status.is_terminal() {
+            let holds = t.place(fence.conversation_id).is_some_and(|place| place.epoch == fence.epoch);
+            if !holds || t.run(run).is_none_or(|run| run.status.is_terminal()) {
                 t.fenced += 1;
                 return Ok(false);
             }
@@ -284,9 +318,10 @@ impl Db {
     pub fn revoke(&self, id: RunId, reason: StopReason) -> bool {
         self.with(|t| {
             let ended = t.end(id, reason, None);
-            if ended {
-                t.owner = None;
-                t.epoch += 1;
+            let conversation = t.run(id).map(|run| run.conversation_id);
+            if let Some(place) = conversation.filter(|_| ended).and_then(|id| t.place_mut(id)) {
+                place.owner = None;
+                place.epoch += 1;
             }
             ended
         })
@@ -298,18 +333,19 @@ impl Db {
 
     pub fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome, StoreError> {
         self.with(|t| {
-            let over = |run: RunId| t.world.runs[&run].status.is_terminal();
-            if fence.epoch != t.epoch
-                || commit.expect_seq != t.world.conversation.next_seq
-                || commit.run.as_ref().is_some_and(|update| over(update.id))
+            let Some(place) = t.place(fence.conversation_id) else { return Ok(CommitOutcome::Fenced) };
+            let world = &place.world;
+            if fence.epoch != place.epoch
+                || commit.expect_seq != world.conversation.next_seq
+                || commit.run.as_ref().is_some_and(|update| world.runs[&update.id].status.is_terminal())
             {
                 t.fenced += 1;
                 return Ok(CommitOutcome::Fenced);
             }
-            if commit.step.as_ref().is_some_and(|step| t.world.steps.contains(&step.id)) {
+            if commit.step.as_ref().is_some_and(|step| world.steps.contains(&step.id)) {
                 return Err(StoreError::Conflict("the step exists".into()));
             }
-            let mut versions: BTreeMap<_, _> = t.world.snapshot.blocks.iter().map(|b| (b.id, b.version)).collect();
+            let mut versions: BTreeMap<_, _> = world.snapshot.blocks.iter().map(|b| (b.id, b.version)).collect();
             for write in &commit.blocks {
                 let BlockWrite::Set { id, version, .. } = write else { continue };
                 let known = versions.entry(*id).or_default();
@@ -320,10 +356,14 @@ impl Db {
             }
             if let Some(update) = &commit.run {
                 t.append(update.id, &commit.events)?;
-                t.world.move_run(update);
+                t.count_turn(fence.conversation_id, update);
             }
-            t.world.write(commit);
-            Ok(CommitOutcome::Done { agent_rev: t.world.snapshot.agent.rev })
+            let place = t.place_mut(fence.conversation_id).expect("it was there");
+            if let Some(update) = &commit.run {
+                place.world.move_run(update);
+            }
+            place.world.write(commit);
+            Ok(CommitOutcome::Done { agent_rev: place.world.snapshot.agent.rev })
         })
     }
 }

@@ -13,7 +13,7 @@ use engram_core::ports::{
 use engram_domain::{AgentId, ConversationId, GroupId, Message, NodeId, Run, RunId, StopReason, Time};
 use uuid::Uuid;
 
-use crate::db::Db;
+use crate::db::{Db, Place};
 
 /// What becomes of a call.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ impl Leases for Port {
         self.write("claim", |db| db.claim(conversation, node)).await
     }
     async fn holds(&self, fence: Fence) -> Result<bool, StoreError> {
-        self.read("holds", |db| db.with(|t| t.epoch == fence.epoch)).await
+        self.read("holds", |db| db.holds(fence)).await
     }
     async fn release(&self, fence: Fence) -> Result<(), StoreError> {
         self.write("release", |db| db.release(fence)).await
@@ -139,26 +139,29 @@ impl Leases for Port {
 #[async_trait]
 impl Snapshots for Port {
     async fn load(&self, conversation: ConversationId) -> Result<Option<Loaded>, StoreError> {
-        self.read("load", |db| db.with(|t| (t.world.conversation.id == conversation).then(|| t.world.loaded()))).await
+        self.read("load", |db| db.with(|t| t.place(conversation).map(|place| place.world.loaded()))).await
     }
-    async fn load_snapshot(&self, _: AgentId) -> Result<Option<AgentSnapshot>, StoreError> {
-        self.read("load_snapshot", |db| Some(db.with(|t| t.world.snapshot.clone()))).await
+    async fn load_snapshot(&self, agent: AgentId) -> Result<Option<AgentSnapshot>, StoreError> {
+        self.read("load_snapshot", |db| db.snapshot(agent)).await
     }
 }
 
 #[async_trait]
 impl Runs for Port {
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        self.read("run", |db| db.with(|t| t.world.runs.get(&id).cloned())).await
+        self.read("run", |db| db.with(|t| t.run(id).cloned())).await
     }
     async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError> {
         self.read("messages_of", |db| {
-            db.with(|t| t.world.messages.values().filter(|m| m.run_id == Some(run)).map(|m| (**m).clone()).collect())
+            db.with(|t| {
+                let all = t.places().flat_map(|place| place.world.messages.values());
+                all.filter(|m| m.run_id == Some(run)).map(|m| (**m).clone()).collect()
+            })
         })
         .await
     }
-    async fn open_runs(&self, _: ConversationId) -> Result<Vec<RunId>, StoreError> {
-        self.read("open_runs", |db| db.with(|t| t.open())).await
+    async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>, StoreError> {
+        self.read("open_runs", |db| db.with(|t| t.place(conversation).map(Place::open).unwrap_or_default())).await
     }
     async fn end_run(&self, id: RunId, reason: StopReason, error: Option<&str>, _: Time) -> Result<bool, StoreError> {
         self.write("end_run", |db| db.end_run(id, reason, error)).await
@@ -190,15 +193,17 @@ impl Commits for Port {
 
 #[async_trait]
 impl Schedules for Port {
-    async fn begin_scheduled(&self, _: Time, limit: i64, _: &dyn Ids) -> Result<Vec<ScheduledRun>, StoreError> {
-        self.read("begin_scheduled", |db| db.begin_scheduled(limit)).await
+    async fn begin_scheduled(&self, now: Time, limit: i64, _: &dyn Ids) -> Result<Vec<ScheduledRun>, StoreError> {
+        let changes = self.db.schedules_are_due();
+        self.call("begin_scheduled", changes, |db| Ok(db.begin_scheduled(now, limit))).await
     }
 }
 
 #[async_trait]
 impl SleepTime for Port {
-    async fn begin_sleep_time(&self, _: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
-        self.read("begin_sleep_time", |_| Vec::new()).await
+    async fn begin_sleep_time(&self, now: Time, _: i64, _: &dyn Ids) -> Result<Vec<Begun>, StoreError> {
+        let changes = self.db.sleep_is_due();
+        self.call("begin_sleep_time", changes, |db| Ok(db.begin_sleep_time(now))).await
     }
 }
 

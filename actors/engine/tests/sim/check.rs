@@ -4,30 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engram_domain::{Content, Message, MessageId, Run, RunErrorKind, RunId, RunStatus, ToolStatus};
 
-use crate::{db::Tables, sim::Sim, views::is_shown, world::ONCE};
+use crate::{
+    db::Tables,
+    sim::Sim,
+    views::is_shown,
+    world::{ONCE, World},
+};
 
 /// Says what is wrong.
 pub fn check(sim: &Sim) {
     sim.db.with(|t| {
-        // A run that was ended while nobody drove it may leave calls open, which the next one closes.
-        if let Some(run) = t.world.open_calls().and_then(|m| m.run_id)
-            && t.world.runs[&run].status != RunStatus::Cancelled
-        {
-            sim.wrong(format!("{run} has left calls open"));
-        }
-        for run in t.world.runs.values() {
-            end(sim, run);
-            log(sim, t, run);
+        for place in t.places() {
+            let world = &place.world;
+            // A run that was ended while nobody drove it may leave calls open, which the next one closes.
+            if let Some(run) = world.open_calls().and_then(|m| m.run_id)
+                && world.runs[&run].status != RunStatus::Cancelled
+            {
+                sim.wrong(format!("{run} has left calls open"));
+            }
+            for run in world.runs.values() {
+                end(sim, run);
+                log(sim, t, run);
+            }
+            turns(sim, world);
         }
         for (key, run) in &*sim.accepted.lock() {
             if t.keys.get(key) != Some(run) {
                 sim.wrong(format!("{key} was accepted as {run}, which is lost"));
             }
         }
-        turns(sim, t);
         outside(sim, t);
         memory(sim, t);
         views(sim, t);
+        alarms(sim, t);
+        companions(sim, t);
     });
 }
 
@@ -53,9 +63,9 @@ fn log(sim: &Sim, t: &Tables, run: &Run) {
 }
 
 /// Runs have their turns one after the other.
-fn turns(sim: &Sim, t: &Tables) {
+fn turns(sim: &Sim, world: &World) {
     let (mut over, mut on) = (BTreeSet::new(), None);
-    for run in t.world.messages.values().filter_map(|m| m.run_id) {
+    for run in world.messages.values().filter_map(|m| m.run_id) {
         if on != Some(run) {
             over.extend(on.replace(run));
             if over.contains(&run) {
@@ -66,7 +76,7 @@ fn turns(sim: &Sim, t: &Tables) {
 }
 
 fn results(t: &Tables) -> impl Iterator<Item = (&Message, &engram_domain::ToolReturn)> {
-    t.world.messages.values().filter_map(|m| match &m.content {
+    t.main.world.messages.values().filter_map(|m| match &m.content {
         Content::ToolReturn(r) => Some((&**m, r)),
         _ => None,
     })
@@ -90,7 +100,7 @@ fn outside(sim: &Sim, t: &Tables) {
 
 /// A line is in memory exactly when the call that wrote it has a result that says so.
 fn memory(sim: &Sim, t: &Tables) {
-    let value = &t.world.snapshot.blocks[0].value;
+    let value = &t.main.world.snapshot.blocks[0].value;
     let mut lines: Vec<&str> = value.lines().skip(1).collect();
     lines.sort_unstable();
     let edits = results(t).filter(|(_, r)| r.name.contains("memory") && r.status == ToolStatus::Success);
@@ -104,7 +114,7 @@ fn memory(sim: &Sim, t: &Tables) {
 /// Everybody was told what is in the database.
 fn views(sim: &Sim, t: &Tables) {
     let mut shown: BTreeMap<RunId, Vec<MessageId>> = BTreeMap::new();
-    for message in t.world.messages.values().filter(|m| is_shown(m.role, &m.content)) {
+    for message in t.main.world.messages.values().filter(|m| is_shown(m.role, &m.content)) {
         if let Some(run) = message.run_id {
             shown.entry(run).or_default().push(message.id);
         }
@@ -116,7 +126,7 @@ fn views(sim: &Sim, t: &Tables) {
         if let Err(why) = view.check() {
             sim.wrong(why);
         }
-        let run = &t.world.runs[&view.run];
+        let run = &t.main.world.runs[&view.run];
         if let Some((_, engram_engine::StreamEvent::Ended(end))) = view.events.last()
             && (end.status, Some(end.stop_reason)) != (run.status, run.stop_reason)
         {
@@ -130,6 +140,39 @@ fn views(sim: &Sim, t: &Tables) {
                 run.id,
                 if view.durable { "kept" } else { "live" }
             ));
+        }
+    }
+}
+
+/// Every time of an alarm has become a run, or one that came later has made up for it; and no time has become two.
+fn alarms(sim: &Sim, t: &Tables) {
+    for (alarm, (name, times)) in t.alarms.iter().zip(&sim.plan.alarms) {
+        let runs: BTreeSet<RunId> = alarm.begun.iter().map(|(_, run)| *run).collect();
+        let in_order = alarm.begun.is_sorted_by(|(a, _), (b, _)| a < b);
+        if alarm.begun.is_empty() || alarm.begun.len() > times.len() || runs.len() != alarm.begun.len() || !in_order {
+            sim.wrong(format!("{name} at {times:?} became {:?}", alarm.begun));
+        }
+        let named = |run: &&Run| run.metadata["request"] == name.as_str();
+        let there = t.main.world.runs.values().filter(named).map(|run| run.id).collect::<BTreeSet<RunId>>();
+        if there != runs {
+            sim.wrong(format!("{name} began {runs:?}, and there are {there:?}"));
+        }
+    }
+}
+
+/// For every full number of turns each companion has had one run.
+fn companions(sim: &Sim, t: &Tables) {
+    let Some(group) = &t.sleep else { return };
+    let completed = |run: &&Run| {
+        run.status == RunStatus::Completed && run.stop_reason != Some(engram_domain::StopReason::RequiresApproval)
+    };
+    let turns = t.main.world.runs.values().filter(completed).count();
+    let full = turns / usize::try_from(group.frequency).expect("it is small");
+    for companion in &group.companions {
+        let world = &t.others[&companion.default_conversation()].world;
+        let done = world.runs.values().filter(completed).count();
+        if done != full || world.runs.len() != full {
+            sim.wrong(format!("after {turns} turns, {} of {} runs of {companion} are done", done, world.runs.len()));
         }
     }
 }

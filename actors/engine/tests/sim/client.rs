@@ -110,7 +110,8 @@ impl Parcel {
     }
 
     fn run(&self, sim: &Sim) -> NewRun {
-        let (agent_id, conversation_id) = sim.db.with(|t| (t.world.conversation.agent_id, t.world.conversation.id));
+        let (agent_id, conversation_id) =
+            sim.db.with(|t| (t.main.world.conversation.agent_id, t.main.world.conversation.id));
         let mut input = self.input.clone();
         input.stream_tokens = self.request.tokens;
         NewRun {
@@ -189,7 +190,7 @@ fn drained(sim: &Sim) -> usize {
 }
 
 fn row(sim: &Sim, run: RunId) -> Run {
-    sim.db.with(|t| t.world.runs[&run].clone())
+    sim.db.with(|t| t.main.world.runs[&run].clone())
 }
 
 /// Starts those who listen to a run or want its end.
@@ -250,7 +251,7 @@ async fn listen_on(sim: &Sim, first: Option<(Arc<Node>, RunStream)>, mut view: V
 }
 
 async fn cancel(sim: &Sim, run: RunId) {
-    let conversation = sim.db.with(|t| t.world.conversation.id);
+    let conversation = sim.db.with(|t| t.main.world.conversation.id);
     loop {
         let node = some_node(sim).await;
         let started = Instant::now();
@@ -280,7 +281,7 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
         Word::Deny => vec![all(false)],
         Word::Return => sim.db.with(|t| {
             let asked =
-                t.world.messages.values().rev().find(|m| m.role == Role::Approval && m.run_id == Some(asked_by));
+                t.main.world.messages.values().rev().find(|m| m.role == Role::Approval && m.run_id == Some(asked_by));
             let calls = asked.map(|m| m.content.calls().to_vec()).unwrap_or_default();
             let own = calls.into_iter().filter(|call| call.name == ONCE);
             own.map(|call| Decision::Return {
@@ -293,7 +294,7 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
             .collect()
         }),
         Word::Command => {
-            let conversation = sim.db.with(|t| t.world.conversation.id);
+            let conversation = sim.db.with(|t| t.main.world.conversation.id);
             // Whether an answer that never came was its own, it must see for itself: the command has no name.
             while let Some(request) = waits(sim, asked_by) {
                 let node = some_node(sim).await;
@@ -313,7 +314,7 @@ async fn decide(sim: &Sim, request: &Request, asked_by: RunId) -> Option<RunInpu
 /// A run's request for approval, as long as it has no answer.
 fn waits(sim: &Sim, run: RunId) -> Option<MessageId> {
     sim.db.with(|t| {
-        let last = t.world.messages.values().next_back()?;
+        let last = t.main.world.messages.values().next_back()?;
         let asks = last.role == Role::Approval && last.run_id == Some(run) && !last.content.calls().is_empty();
         asks.then_some(last.id)
     })

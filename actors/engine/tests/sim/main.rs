@@ -1,7 +1,7 @@
 //! The simulator: the real engine over a world in memory, with the clock stopped and every choice drawn from a seed.
 //!
 //! For each seed a plan is drawn ([`plan`]): nodes, clients, what they send, what the model does with it, who cancels,
-//! who listens. It is played once without a crash, which counts the effects: calls that change the world. Then it is
+//! who listens, what the agent is told by the clock, and what companions it has. It is played once without a crash, which counts the effects: calls that change the world. Then it is
 //! played again with a fault ([`fault`]) at each of them, the node is started again, and what is left must be the
 //! same story ([`check`]).
 //!

@@ -55,6 +55,10 @@ pub struct Plan {
     pub drains: Vec<(usize, Duration)>,
     /// Memory is short all the time: agents sleep whenever they can.
     pub sleepy: bool,
+    /// When the agent is told something by the clock, under which names.
+    pub alarms: Vec<(String, Vec<Duration>)>,
+    /// How many companions the agent has, and after how many turns they work.
+    pub sleep: Option<(u128, i64)>,
     /// The longest that the database takes to answer, in milliseconds.
     pub store_ms: u64,
     /// The longest that the model takes for a piece of its answer.
@@ -81,6 +85,8 @@ impl Plan {
             approvals,
             drains: vec![],
             sleepy: rng.chance(20),
+            alarms: vec![],
+            sleep: None,
             store_ms: *rng.pick(&[0, 1, 3, 3, 40]),
             model_ms: *rng.pick(&[5, 30, 30, 900]),
         };
@@ -91,6 +97,20 @@ impl Plan {
             let requests = (0..=rng.below(2)).map(|n| plan.request(format!("c{client}r{n}"), disturbed, rng));
             let requests = requests.collect();
             plan.clients.push(requests);
+        }
+        // From numbers of their own, so that what was drawn before is drawn again.
+        let rng = &mut Rng::new(seed ^ 0x000A_1A63);
+        // What comes while an approval is pending waits or fails, as it comes: that is no story to compare.
+        if !approvals && rng.chance(40) {
+            for n in 0..=rng.below(2) {
+                let mut times: Vec<Duration> = (0..*rng.pick(&[1, 1, 2, 4])).map(|_| rng.millis(0, 4_000)).collect();
+                times.sort_unstable();
+                times.dedup();
+                plan.alarms.push((format!("alarm{n}"), times));
+            }
+        }
+        if !approvals && rng.chance(40) {
+            plan.sleep = Some((*rng.pick(&[1, 1, 2]), *rng.pick(&[1, 1, 2, 3])));
         }
         plan
     }

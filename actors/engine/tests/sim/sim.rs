@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use engram_domain::{AgentType, RunId, ToolRule, rule::RuleKind};
+use engram_domain::{AgentType, RunId, Time, ToolRule, rule::RuleKind};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
     client,
-    db::Db,
+    db::{Alarm, Db, Place, SleepGroup},
     fault::{Fault, Kind},
     net::Net,
     node::{self, Node},
@@ -58,7 +58,7 @@ fn world(agent_type: AgentType) -> World {
     WORLDS.with_borrow_mut(|worlds| {
         let known = worlds.iter().find(|world| world.snapshot.agent.agent_type == agent_type);
         known.cloned().unwrap_or_else(|| {
-            worlds.push(World::small(agent_type));
+            worlds.push(World::small(1, agent_type));
             worlds.last().expect("just pushed").clone()
         })
     })
@@ -73,10 +73,21 @@ impl Sim {
             agent.tool_rules.push(ToolRule::new(ONCE, RuleKind::RequiresApproval));
             world.snapshot.agent = Arc::new(agent);
         }
+        let db = Db::new(world);
+        db.with(|t| {
+            let time = |at: &Duration| Time::UNIX_EPOCH + *at;
+            t.alarms = plan.alarms.iter().map(|(name, at)| Alarm::new(name, at.iter().map(time).collect())).collect();
+            let Some((companions, frequency)) = plan.sleep else { return };
+            let companions = (0..companions).map(|n| World::small(10 + n, AgentType::LettaV1Agent));
+            let companions: Vec<Place> = companions.map(Place::new).collect();
+            let ids = companions.iter().map(|place| place.world.conversation.agent_id).collect();
+            t.sleep = Some(SleepGroup { frequency, companions: ids, turns: 0, worked: 0 });
+            t.others = companions.into_iter().map(|place| (place.world.conversation.id, place)).collect();
+        });
         Self {
             places: (0..plan.nodes).map(|_| Mutex::default()).collect(),
             plan,
-            db: Arc::new(Db::new(world)),
+            db: Arc::new(db),
             net: Arc::default(),
             rng: Mutex::new(Rng::new(seed ^ 0x005E_ED00)),
             effects: AtomicU64::new(0),
@@ -139,7 +150,9 @@ pub fn play(seed: u64, fault: Option<Fault>, tell: bool) -> Result<Outcome, Stri
         let played = tokio::time::timeout(PATIENCE, async {
             clients.await;
             // What nobody waits for any more comes to its end too.
-            while sim.db.with(|t| !t.open().is_empty()) {
+            while sim.db.with(|t| !t.open().is_empty() || t.alarms.iter().any(|alarm| !alarm.times.is_empty()))
+                || sim.db.sleep_is_due()
+            {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             client::read_again(&sim).await;

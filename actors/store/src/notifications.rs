@@ -30,7 +30,7 @@ fn channel(node: NodeId) -> String {
 }
 
 /// Between two wake-ups.
-struct Listener {
+struct Subscription {
     node: NodeId,
     options: PgConnectOptions,
     /// None while the connection is lost.
@@ -50,7 +50,7 @@ impl Notifications for Store {
         }
         let options = (*self.pool.connect_options()).clone();
         let listener = connect(&options, node).await.map_err(db)?;
-        let state = Listener { node, options, listener: Some(listener), pausing: false };
+        let state = Subscription { node, options, listener: Some(listener), pausing: false };
         Ok(Some(stream::unfold(state, |state| async { Some(next(state).await) }).boxed()))
     }
 
@@ -68,7 +68,7 @@ impl Notifications for Store {
     }
 }
 
-async fn next(mut state: Listener) -> (Result<Wakeup>, Listener) {
+async fn next(mut state: Subscription) -> (Result<Wakeup>, Subscription) {
     loop {
         let Some(listener) = &mut state.listener else {
             if state.pausing {

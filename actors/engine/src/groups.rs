@@ -16,7 +16,7 @@ use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Durati
 
 use dashmap::Entry;
 use engram_core::{
-    group::{self, Next, Play, Policy},
+    group::{Discussion, Next, Policy},
     ports::{
         GroupRun, GroupScene, StoreError,
         store::{Claim, GroupAccepted},
@@ -211,7 +211,7 @@ fn stopping() -> StoreError {
 async fn play(inner: &Arc<Inner>, scene: &GroupScene) -> Result<(), StoreError> {
     let id = scene.run.id;
     let mut tally = Tally::default();
-    let outcome = match policy(scene) {
+    let outcome = match Policy::of(&scene.group.manager, scene.manager.as_ref()) {
         Some(policy) => perform(inner, scene, policy, &mut tally).await?,
         None => Some(RunError::new(RunErrorKind::Internal, "The group's agents do not speak in turns.")),
     };
@@ -242,19 +242,6 @@ fn over(inner: &Inner, run: RunId, end: RunEnd) {
     inner.hub.publish(run, None, StreamEvent::Ended(Box::new(end)));
 }
 
-fn policy(scene: &GroupScene) -> Option<Policy> {
-    let turns = |n: Option<i32>| n.and_then(|n| usize::try_from(n).ok());
-    match &scene.group.manager {
-        ManagerConfig::RoundRobin { max_turns } => Some(Policy::RoundRobin { max_turns: turns(*max_turns) }),
-        ManagerConfig::Dynamic { termination_token, max_turns, .. } => Some(Policy::Dynamic {
-            manager: scene.manager.clone()?,
-            termination_token: termination_token.clone(),
-            max_turns: turns(*max_turns),
-        }),
-        _ => None,
-    }
-}
-
 /// Plays to the end. The error that ended it: when nobody could speak at all, or the group is gone.
 async fn perform(
     inner: &Arc<Inner>,
@@ -262,34 +249,26 @@ async fn perform(
     policy: Policy,
     tally: &mut Tally,
 ) -> Result<Option<RunError>, StoreError> {
-    let mut members = scene.members.clone();
-    if let Policy::Dynamic { manager, .. } = &policy {
-        // It leads, and does not speak.
-        members.retain(|member| member.id != manager.id);
-    }
-    let manager = scene.manager.as_ref().map(|manager| manager.id);
     let input = scene.run.input.messages.clone();
-    let mut play = Play { group: scene.group.id, policy, members, input, turns: Vec::new() };
+    let mut discussion = Discussion::new(scene.group.id, policy, scene.members.clone(), input);
     let mut outcome = None;
-    while let Next::Ask { to, messages, decisions, tools, aloud } = play.next() {
+    while let Next::Ask { to, messages, decisions, tools, shown } = discussion.next() {
         // Deleting the group is how its conversation is stopped.
         if !inner.ports.store.group_run_is_open(scene.run.id).await? {
             outcome = Some(RunError::new(RunErrorKind::NotFound, GONE));
             break;
         }
         let input = RunInput { messages, decisions, client_tools: tools, ..member_input(scene) };
-        let turn = turn(inner, scene, play.turns.len(), to, input, aloud, tally).await?;
-        play.turns.push(turn);
+        let turn = turn(inner, scene, discussion.turns.len(), to, input, shown, tally).await?;
+        discussion.turns.push(turn);
     }
-    let nobody_spoke = play.turns.iter().filter(|turn| Some(turn.agent) != manager).all(|turn| turn.error.is_some());
-    if nobody_spoke {
+    if discussion.nobody_spoke() {
         outcome = outcome.or_else(|| tally.errors.last().map(|(_, error)| error.clone()));
     }
-    if let Some(decision) = manager.and_then(|manager| group::farewell(&play, manager)) {
-        // So that the manager's conversation is in order. What it makes of the end is its own.
+    if let Some((to, decision)) = discussion.open_call() {
+        // So that its conversation is in order. What it makes of the end is its own.
         let input = RunInput { decisions: vec![decision], ..member_input(scene) };
-        let to = manager.unwrap_or(AgentId(scene.run.id.0));
-        turn(inner, scene, play.turns.len(), to, input, false, tally).await?;
+        turn(inner, scene, discussion.turns.len(), to, input, false, tally).await?;
     }
     Ok(outcome)
 }

@@ -1,6 +1,6 @@
 //! A manager chooses who speaks, by calling a tool that the group carries out: the chosen member speaks, and what it said
-//! is the call's result. A manager that names somebody in plain words is understood as well; one that names nobody has the
-//! group go on in order.
+//! is the call's result. A manager that calls nothing and names somebody in its text has chosen as well; where it names nobody,
+//! the next member in order speaks.
 
 use engram_domain::{
     AgentId,
@@ -8,65 +8,65 @@ use engram_domain::{
 };
 use serde_json::{Value, json};
 
-use super::{Member, Next, Play, Turn, note};
+use super::{Discussion, Member, Next, Turn, note};
 
 /// What the manager calls.
 pub const CHOOSE: &str = "choose_next_participant";
-/// What the manager hears last, so that it chooses nobody any more.
+/// The end of the last result that the manager gets, so that it chooses nobody any more.
 const OVER: &str = "The conversation is over.";
 
-pub(super) fn next(play: &Play, manager: &Member, token: Option<&str>, max_turns: Option<usize>) -> Next {
-    let ended = play
+pub(super) fn next(discussion: &Discussion, manager: &Member, token: Option<&str>, max_turns: Option<usize>) -> Next {
+    let ended = discussion
         .spoken()
         .last()
         .is_some_and(|turn| turn.said.iter().any(|words| token.is_some_and(|token| words.contains(token))));
-    let over = ended || play.spoken().count() >= play.turns_allowed(max_turns);
-    match play.turns.last() {
+    let over = ended || discussion.spoken().count() >= discussion.turns_allowed(max_turns);
+    match discussion.turns.last() {
         // It has chosen.
-        Some(turn) if turn.agent == manager.id && !over => match choice(play, turn) {
-            Some(chosen) => play.ask_member(chosen),
+        Some(turn) if turn.agent == manager.id && !over => match choice(discussion, turn) {
+            Some(chosen) => discussion.ask_member(chosen),
             None => Next::Over,
         },
-        // The manager's last call gets its result, and with it the manager hears the end.
+        // The manager's last call gets its result, which tells it of the end: see [`last_result`].
         _ if over => Next::Over,
-        _ => ask_manager(play, manager),
+        _ => ask_manager(discussion, manager),
     }
 }
 
-/// The result of the manager's open call when the play is over, so that its conversation is in order.
-pub fn farewell(play: &Play, manager: AgentId) -> Option<Decision> {
-    let turn = play.turns.iter().rev().find(|turn| turn.agent == manager)?;
+/// The result of the manager's open call when the discussion is over.
+pub(super) fn last_result(discussion: &Discussion, manager: AgentId) -> Option<Decision> {
+    let turn = discussion.turns.iter().rev().find(|turn| turn.agent == manager)?;
     let call = turn.call.as_ref()?;
-    let since = told(play, manager);
+    let since = told(discussion, manager);
     let text = if since.is_empty() { OVER.to_owned() } else { format!("{since}\n{OVER}") };
     Some(result(call.id.clone(), text))
 }
 
-fn ask_manager(play: &Play, manager: &Member) -> Next {
-    let asked_before = play.turns.iter().rev().find(|turn| turn.agent == manager.id);
-    let tools = vec![choose_tool(play)];
+fn ask_manager(discussion: &Discussion, manager: &Member) -> Next {
+    let asked_before = discussion.turns.iter().rev().find(|turn| turn.agent == manager.id);
+    let tools = vec![choose_tool(discussion)];
     if let Some(call) = asked_before.and_then(|turn| turn.call.as_ref()) {
-        let decisions = vec![result(call.id.clone(), told(play, manager.id))];
-        return Next::Ask { to: manager.id, messages: Vec::new(), decisions, tools, aloud: false };
+        let decisions = vec![result(call.id.clone(), told(discussion, manager.id))];
+        return Next::Ask { to: manager.id, messages: Vec::new(), decisions, tools, shown: false };
     }
-    let mut messages = play.unheard(manager.id);
-    let participants: Vec<String> = play
+    let mut messages = discussion.untold(manager.id);
+    let participants: Vec<String> = discussion
         .members
         .iter()
         .map(|member| format!("- {} ({}): {}", member.name, member.id, member.description))
         .collect();
     messages.push(note(
-        play,
+        discussion,
         format!(
             "You lead this conversation. Choose who speaks next by calling {CHOOSE} with the ID of a participant:\n{}",
             participants.join("\n")
         ),
     ));
-    Next::Ask { to: manager.id, messages, decisions: Vec::new(), tools, aloud: false }
+    Next::Ask { to: manager.id, messages, decisions: Vec::new(), tools, shown: false }
 }
 
-fn choose_tool(play: &Play) -> ClientTool {
-    let ids: Vec<String> = play.members.iter().map(|member| member.id.to_string()).collect();
+fn choose_tool(discussion: &Discussion) -> ClientTool {
+    let ids: Vec<String> = discussion.members.iter().map(|member| member.id.to_string()).collect();
     ClientTool {
         name: CHOOSE.into(),
         description: Some("Choose the participant that speaks next. Returns what it said.".into()),
@@ -79,15 +79,15 @@ fn choose_tool(play: &Play) -> ClientTool {
 }
 
 /// What was said since the manager chose.
-fn told(play: &Play, manager: AgentId) -> String {
-    let since = play.turns.iter().rposition(|turn| turn.agent == manager).map_or(0, |at| at + 1);
-    let lines: Vec<String> = play
+fn told(discussion: &Discussion, manager: AgentId) -> String {
+    let since = discussion.turns.iter().rposition(|turn| turn.agent == manager).map_or(0, |at| at + 1);
+    let lines: Vec<String> = discussion
         .turns
         .iter()
         .skip(since)
         .map(|turn| match &turn.error {
-            Some(error) => format!("{} could not speak: {error}", play.name_of(turn.agent)),
-            None => format!("{} said: {}", play.name_of(turn.agent), turn.said.join("\n")),
+            Some(error) => format!("{} could not speak: {error}", discussion.name_of(turn.agent)),
+            None => format!("{} said: {}", discussion.name_of(turn.agent), turn.said.join("\n")),
         })
         .collect();
     lines.join("\n")
@@ -98,7 +98,7 @@ fn result(tool_call_id: String, text: String) -> Decision {
 }
 
 /// Whom the manager chose: by its call, else by what it said, else whoever is next in order.
-fn choice(play: &Play, turn: &Turn) -> Option<AgentId> {
+fn choice(discussion: &Discussion, turn: &Turn) -> Option<AgentId> {
     if turn.error.is_some() {
         return None;
     }
@@ -109,8 +109,8 @@ fn choice(play: &Play, turn: &Turn) -> Option<AgentId> {
     });
     let named = || {
         let words = turn.said.join("\n");
-        play.members.iter().find(|m| words.contains(&m.id.to_string()) || words.contains(&m.name)).map(|m| m.id)
+        discussion.members.iter().find(|m| words.contains(&m.id.to_string()) || words.contains(&m.name)).map(|m| m.id)
     };
-    let in_order = || play.members.get(play.spoken().count() % play.members.len()).map(|m| m.id);
-    called.filter(|id| play.is_member(*id)).or_else(named).or_else(in_order)
+    let in_order = || discussion.members.get(discussion.spoken().count() % discussion.members.len()).map(|m| m.id);
+    called.filter(|id| discussion.is_member(*id)).or_else(named).or_else(in_order)
 }

@@ -1,25 +1,31 @@
 //! Who speaks next in a group, and what it is told.
 //!
-//! A conversation in a group is a play: members speak one after the other, and each of them hears first what was said
-//! since it spoke last. [`Play`] is pure: the same members, input and turns give the same next move, so whoever drives it
-//! may crash and begin again from the first turn, as long as every turn is known by its number.
+//! The agents of a group speak one after the other, and each of them is told first what was said since its last turn.
+//! [`Discussion`] is pure: the same members, input and turns give the same next turn. So a driver that begins again after a
+//! crash repeats the turns from the first one on, and finds each of them by its number.
 //!
-//! To add a manager type: a variant of [`Policy`], its file here, its arm in [`Play::next`].
+//! To add a policy (`manager_type`) whose agents speak in turns:
+//! 1. `engram_domain::group`: a variant of `ManagerType` and one of `ManagerConfig` with its settings;
+//! 2. here: its file with a function that gives the [`Next`] turn, a variant of [`Policy`], its arms in [`Policy::of`]
+//!    and [`Discussion::next`], and a test;
+//! 3. `src/http/dto/groups.rs`: its settings on the wire.
+//!
+//! Neither the engine's driver nor the store knows single policies, unless a setting wants a column of its own.
 
 mod dynamic;
 mod round_robin;
 
-pub use dynamic::{CHOOSE, farewell};
+pub use dynamic::CHOOSE;
 use engram_domain::{
-    AgentId, GroupId, ToolCall,
+    AgentId, GroupId, ManagerConfig, ToolCall,
     run::{ClientTool, Decision, InputMessage},
 };
 use serde::{Deserialize, Serialize};
 
-/// Turns of a group whose configuration does not say how many, for each member.
+/// Turns for each member, in a group whose configuration does not say how many turns there are.
 const ROUNDS: usize = 1;
-/// Turns of a play at most.
-pub const MOST_TURNS: usize = 200;
+/// Turns of a discussion at most.
+pub const MAX_TURNS: usize = 200;
 
 /// How the next speaker is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +39,37 @@ pub enum Policy {
     Dynamic {
         /// Who.
         manager: Member,
-        /// What a member says to end the play; nothing does when there is none.
+        /// A member that says this ends the discussion; no text does when there is none.
         termination_token: Option<String>,
         /// Turns of members.
         max_turns: Option<usize>,
     },
+}
+
+impl Policy {
+    /// The policy of a group. None where its agents do not speak in turns, or where its manager is missing.
+    pub fn of(config: &ManagerConfig, manager: Option<&Member>) -> Option<Self> {
+        let turns = |n: Option<i32>| n.and_then(|n| usize::try_from(n).ok());
+        match config {
+            ManagerConfig::RoundRobin { max_turns } => Some(Self::RoundRobin { max_turns: turns(*max_turns) }),
+            ManagerConfig::Dynamic { termination_token, max_turns, .. } => Some(Self::Dynamic {
+                manager: manager?.clone(),
+                termination_token: termination_token.clone(),
+                max_turns: turns(*max_turns),
+            }),
+            ManagerConfig::Supervisor { .. }
+            | ManagerConfig::Sleeptime { .. }
+            | ManagerConfig::VoiceSleeptime { .. } => None,
+        }
+    }
+
+    /// Who chooses, where somebody does. It is no member in such a group: it does not answer the message itself.
+    fn manager(&self) -> Option<AgentId> {
+        match self {
+            Self::RoundRobin { .. } => None,
+            Self::Dynamic { manager, .. } => Some(manager.id),
+        }
+    }
 }
 
 /// Somebody in the group.
@@ -58,7 +90,7 @@ pub struct Turn {
     pub agent: AgentId,
     /// What it said.
     pub said: Vec<String>,
-    /// The call that it left to the group.
+    /// The tool call that the group has to answer.
     pub call: Option<ToolCall>,
     /// Why it could not speak.
     pub error: Option<String>,
@@ -73,36 +105,42 @@ pub enum Next {
         to: AgentId,
         /// What it is told.
         messages: Vec<InputMessage>,
-        /// The answer to the call that it left in its last turn.
+        /// The result of the tool call of its last turn.
         decisions: Vec<Decision>,
-        /// Tools that the group carries out itself.
+        /// Tools whose calls the group answers itself.
         tools: Vec<ClientTool>,
-        /// Whether what it says is for everybody's ears; a manager's choice is not.
-        aloud: bool,
+        /// Whether what it says belongs to the group's answer; a manager's choice does not.
+        shown: bool,
     },
-    /// The play is over.
+    /// The discussion is over.
     Over,
 }
 
-/// A play in the middle of its turns.
+/// What the agents of a group say to one message, as far as they have come.
 #[derive(Debug, Clone)]
-pub struct Play {
+pub struct Discussion {
     /// The group.
     pub group: GroupId,
     /// How the next speaker is found.
-    pub policy: Policy,
+    policy: Policy,
     /// Who speaks, in the group's order.
-    pub members: Vec<Member>,
-    /// What began it.
-    pub input: Vec<InputMessage>,
+    members: Vec<Member>,
+    /// The messages that began it.
+    input: Vec<InputMessage>,
     /// What happened so far.
     pub turns: Vec<Turn>,
 }
 
-impl Play {
+impl Discussion {
+    /// One in which nobody has spoken yet.
+    pub fn new(group: GroupId, policy: Policy, mut members: Vec<Member>, input: Vec<InputMessage>) -> Self {
+        members.retain(|member| Some(member.id) != policy.manager());
+        Self { group, policy, members, input, turns: Vec::new() }
+    }
+
     /// What comes next.
     pub fn next(&self) -> Next {
-        if self.members.is_empty() || self.turns.len() >= MOST_TURNS {
+        if self.members.is_empty() || self.turns.len() >= MAX_TURNS {
             return Next::Over;
         }
         match &self.policy {
@@ -111,6 +149,18 @@ impl Play {
                 dynamic::next(self, manager, termination_token.as_deref(), *max_turns)
             }
         }
+    }
+
+    /// The result of a tool call that is still open when the discussion is over, and whose call it is: an agent's
+    /// conversation must not wait for ever.
+    pub fn open_call(&self) -> Option<(AgentId, Decision)> {
+        let manager = self.policy.manager()?;
+        Some((manager, dynamic::last_result(self, manager)?))
+    }
+
+    /// Whether no member has spoken: each of those that had a turn failed.
+    pub fn nobody_spoke(&self) -> bool {
+        self.spoken().all(|turn| turn.error.is_some())
     }
 
     /// Turns of members, as opposed to a manager's.
@@ -123,22 +173,22 @@ impl Play {
     }
 
     fn turns_allowed(&self, max_turns: Option<usize>) -> usize {
-        max_turns.unwrap_or(self.members.len() * ROUNDS).min(MOST_TURNS)
+        max_turns.unwrap_or(self.members.len() * ROUNDS).min(MAX_TURNS)
     }
 
     fn name_of(&self, agent: AgentId) -> &str {
         self.members.iter().find(|member| member.id == agent).map_or("somebody", |member| &member.name)
     }
 
-    /// What `listener` has not heard yet: what began the play, and what others said since its last turn.
-    fn unheard(&self, listener: AgentId) -> Vec<InputMessage> {
-        let last = self.turns.iter().rposition(|turn| turn.agent == listener);
+    /// What an agent was not told yet: the input, and what others said since its last turn.
+    fn untold(&self, agent: AgentId) -> Vec<InputMessage> {
+        let last = self.turns.iter().rposition(|turn| turn.agent == agent);
         let mut out = if last.is_none() { self.input.clone() } else { Vec::new() };
         for turn in self.turns.iter().skip(last.map_or(0, |at| at + 1)).filter(|turn| self.is_member(turn.agent)) {
-            out.extend(turn.said.iter().map(|words| InputMessage {
+            out.extend(turn.said.iter().map(|text| InputMessage {
                 name: Some(self.name_of(turn.agent).to_owned()),
                 sender_id: Some(turn.agent.to_string()),
-                ..InputMessage::user(words.clone())
+                ..InputMessage::user(text.clone())
             }));
         }
         for message in &mut out {
@@ -147,19 +197,19 @@ impl Play {
         out
     }
 
-    /// A turn of a member: it hears what it has not heard, or is simply asked to go on.
+    /// A turn of a member: it is told what is new to it, or simply asked to go on.
     fn ask_member(&self, to: AgentId) -> Next {
-        let mut messages = self.unheard(to);
+        let mut messages = self.untold(to);
         if messages.is_empty() {
             messages.push(note(self, "Nobody else has said anything since you spoke. It is your turn again."));
         }
-        Next::Ask { to, messages, decisions: Vec::new(), tools: Vec::new(), aloud: true }
+        Next::Ask { to, messages, decisions: Vec::new(), tools: Vec::new(), shown: true }
     }
 }
 
-/// A word of the group itself.
-fn note(play: &Play, text: impl Into<String>) -> InputMessage {
-    InputMessage { group_id: Some(play.group.to_string()), ..InputMessage::user(text) }
+/// A message of the group itself, of nobody in particular.
+fn note(discussion: &Discussion, text: impl Into<String>) -> InputMessage {
+    InputMessage { group_id: Some(discussion.group.to_string()), ..InputMessage::user(text) }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! One after the other.
 
-use super::{Next, Play};
+use super::{Discussion, Next};
 
-pub(super) fn next(play: &Play, max_turns: Option<usize>) -> Next {
-    let done = play.turns.len();
-    match play.members.get(done % play.members.len()) {
-        Some(member) if done < play.turns_allowed(max_turns) => play.ask_member(member.id),
+pub(super) fn next(discussion: &Discussion, max_turns: Option<usize>) -> Next {
+    let done = discussion.turns.len();
+    match discussion.members.get(done % discussion.members.len()) {
+        Some(member) if done < discussion.turns_allowed(max_turns) => discussion.ask_member(member.id),
         _ => Next::Over,
     }
 }

@@ -74,14 +74,14 @@ impl Tally {
     }
 }
 
-/// One agent's turn, shown to whoever listens to the group when it is for everybody's ears.
+/// One agent's turn, shown to whoever listens to the group when it is part of the answer.
 pub(super) async fn turn(
     inner: &Arc<Inner>,
     scene: &GroupScene,
     number: usize,
     to: AgentId,
     input: RunInput,
-    aloud: bool,
+    shown: bool,
     tally: &mut Tally,
 ) -> Result<Turn, StoreError> {
     let mut turn = Turn { agent: to, said: Vec::new(), call: None, error: None };
@@ -102,7 +102,7 @@ pub(super) async fn turn(
                 {
                     turn.call = Some(call.clone());
                 }
-                if aloud && shown(&message) {
+                if shown && is_shown(&message) {
                     let message = Message { name: Some(name.clone()), ..(*message).clone() };
                     inner.hub.publish(scene.run.id, None, StreamEvent::Message(Arc::new(message)));
                 }
@@ -160,6 +160,6 @@ fn name_of(scene: &GroupScene, agent: AgentId) -> String {
 }
 
 /// What the group's listeners see: what members say and do, not what they are told.
-fn shown(message: &Message) -> bool {
+fn is_shown(message: &Message) -> bool {
     matches!(message.content, Content::Assistant { .. } | Content::ToolReturn(_))
 }

@@ -66,8 +66,15 @@ CREATE INDEX messages_group ON messages (group_id, created_at, seq, id) WHERE gr
 CREATE TABLE runs (
     id                 uuid PRIMARY KEY,
     organization_id    uuid NOT NULL,
-    agent_id           uuid NOT NULL REFERENCES agents ON DELETE CASCADE,
-    conversation_id    uuid NOT NULL,
+    -- What it belongs to is a conversation of an agent, or a group (0004_groups.sql). A group's run has no agent of its
+    -- own: it outlives members that are deleted.
+    agent_id           uuid REFERENCES agents ON DELETE CASCADE,
+    conversation_id    uuid,
+    group_id           uuid,
+    -- The group's run that it is a turn of. No foreign key: that one may be deleted alone.
+    parent_run_id      uuid,
+    -- Who takes part in a group's run, settled when it begins.
+    participants       json,
     status             text NOT NULL,
     stop_reason        text,
     input              json NOT NULL,
@@ -94,11 +101,17 @@ CREATE TABLE runs (
     end_seq            bigint,
     created_at         timestamptz NOT NULL,
     updated_at         timestamptz NOT NULL,
-    completed_at       timestamptz
+    completed_at       timestamptz,
+    CHECK ((group_id IS NULL) = (conversation_id IS NOT NULL AND agent_id IS NOT NULL))
 ) WITH (fillfactor = 80);
 CREATE INDEX runs_open ON runs (conversation_id, created_at) WHERE status IN ('created', 'running');
 CREATE INDEX runs_agent ON runs (agent_id, created_at);
 CREATE INDEX runs_created ON runs (organization_id, created_at);
+-- Runs of agents that are nobody's turns are in none of these.
+CREATE INDEX runs_group ON runs (group_id, created_at) WHERE group_id IS NOT NULL;
+CREATE INDEX runs_group_open ON runs (group_id, created_at, id)
+    WHERE group_id IS NOT NULL AND status IN ('created', 'running');
+CREATE INDEX runs_parent ON runs (parent_run_id) WHERE parent_run_id IS NOT NULL;
 
 CREATE TABLE steps (
     id                 uuid PRIMARY KEY,
@@ -136,13 +149,14 @@ CREATE INDEX steps_created ON steps (organization_id, created_at);
 
 -- ---------------------------------------------------------------------------------- requests
 
--- Names that callers give to their requests, so that one sent twice is carried out once.
+-- Keys of requests, so that one sent twice is carried out once.
 CREATE TABLE run_keys (
-    conversation_id uuid NOT NULL,
+    -- The conversation or the group.
+    owner_id uuid NOT NULL,
     -- 'otid:…' of a message, 'key:…' of the header Idempotency-Key.
-    key             text NOT NULL,
-    run_id          uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
-    PRIMARY KEY (conversation_id, key)
+    key      text NOT NULL,
+    run_id   uuid NOT NULL REFERENCES runs ON DELETE CASCADE,
+    PRIMARY KEY (owner_id, key)
 );
 CREATE INDEX run_keys_run ON run_keys (run_id);
 

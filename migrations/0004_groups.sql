@@ -15,6 +15,9 @@ CREATE TABLE groups (
     template_id       text,
     base_template_id  text,
     hidden            boolean,
+    -- The fence, as in `conversations`: which node drives its runs.
+    epoch             bigint NOT NULL DEFAULT 0,
+    owner             uuid,
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 );
@@ -93,26 +96,7 @@ CREATE TABLE ephemeral_agents (
     created_at    timestamptz NOT NULL
 );
 
--- ---------------------------------------------------------------------------------- messages to groups
+-- ---------------------------------------------------------------------------------- runs of groups
 
--- One row a message to a group. What its agents do for it are runs of theirs, each named in
--- `run_keys` by this id and the turn; so whoever drives this may crash, or be two.
-CREATE TABLE group_runs (
-    id           uuid PRIMARY KEY,
-    group_id     uuid NOT NULL REFERENCES groups ON DELETE CASCADE,
-    status       text NOT NULL,
-    stop_reason  text,
-    input        json NOT NULL,
-    -- Who takes part, and where the policy is.
-    state        json NOT NULL,
-    error        text,
-    -- A message that is sent again under the same name is the same message.
-    key          text,
-    owner        uuid,
-    created_at   timestamptz NOT NULL,
-    updated_at   timestamptz NOT NULL,
-    completed_at timestamptz
-) WITH (fillfactor = 80);
-CREATE INDEX group_runs_group ON group_runs (group_id, created_at);
-CREATE INDEX group_runs_open ON group_runs (group_id, created_at, id) WHERE status IN ('created', 'running');
-CREATE UNIQUE INDEX group_runs_key ON group_runs (group_id, key) WHERE key IS NOT NULL;
+-- A message to a group is a run as every other. Its turns are runs of the group's agents: its children.
+ALTER TABLE runs ADD FOREIGN KEY (group_id) REFERENCES groups ON DELETE CASCADE;

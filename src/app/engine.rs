@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engram_core::ports::{GroupRun, NewRun, StoreError, ToolContext, ToolOutcome};
-use engram_domain::{ConversationId, JsonMap, Run, RunId, Scope, Tool};
+use engram_core::ports::{NewRun, StoreError, ToolContext, ToolOutcome};
+use engram_domain::{ConversationId, Group, JsonMap, Run, RunId, RunOwner, Scope, Tool};
 use engram_engine::{Command, CommandError, CommandOutcome, Engine, NodeActivity, RunStream, SubmitError};
 use engram_store::ScopedStore;
 
@@ -20,7 +20,7 @@ impl ScopedEngine {
         Self { engine, store }
     }
 
-    /// See [`Engine::submit`]. The statement that stores the run checks whose agent it is.
+    /// See [`Engine::submit`]. The statement that stores the run checks whose agent or group it is.
     ///
     /// # Errors
     /// Those of [`Engine::submit`].
@@ -28,15 +28,12 @@ impl ScopedEngine {
         self.engine.submit(NewRun { scope: self.store.scope(), ..run }).await
     }
 
-    /// See [`Engine::submit_to_group`].
+    /// See [`Engine::end_group_runs`]. Whoever has the group was shown it by the store of its organization.
     ///
     /// # Errors
-    /// Those of [`Engine::submit_to_group`].
-    pub async fn submit_to_group(&self, run: GroupRun, max_queue: i64) -> Result<RunStream, SubmitError> {
-        if self.store.group(run.group_id).await?.is_none() {
-            return Err(SubmitError::NotFound);
-        }
-        self.engine.submit_to_group(run, max_queue).await
+    /// Those of [`Engine::end_group_runs`].
+    pub async fn end_group_runs(&self, group: &Group) -> Result<(), StoreError> {
+        self.engine.end_group_runs(group.id).await
     }
 
     /// See [`Engine::command`].
@@ -54,16 +51,16 @@ impl ScopedEngine {
         self.engine.command(conversation, command).await
     }
 
-    /// See [`Engine::cancel`]. False for a conversation of somebody else.
+    /// See [`Engine::cancel`]. False for a run of somebody else.
     ///
     /// # Errors
     /// Those of [`Engine::cancel`].
-    pub async fn cancel(&self, conversation: ConversationId, run: RunId) -> Result<bool, StoreError> {
+    pub async fn cancel(&self, owner: RunOwner, run: RunId) -> Result<bool, StoreError> {
         // The run may be left of a conversation that was deleted.
-        if self.store.run(run).await?.is_none_or(|run| run.conversation_id != conversation) {
+        if self.store.run(run).await?.is_none_or(|run| run.owner != owner) {
             return Ok(false);
         }
-        self.engine.cancel(conversation, run).await
+        self.engine.cancel(owner, run).await
     }
 
     /// See [`Engine::follow`]. Whoever has the run was shown it by the store of its organization.

@@ -1,7 +1,9 @@
 //! Runs: what agents are asked to do.
 
 use engram_core::ports::NewRun;
-use engram_domain::{AgentId, BusyPolicy, ConversationId, RequestKey, Run, RunId, RunInput, RunType};
+use engram_domain::{
+    AgentId, BusyPolicy, ConversationId, GroupId, RequestKey, Run, RunId, RunInput, RunOwner, RunType,
+};
 use engram_engine::{RunStream, SubmitError};
 use serde_json::json;
 
@@ -9,17 +11,17 @@ use crate::app::{App, Error, Result};
 
 /// Whom a run is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
-    /// The agent.
-    pub agent_id: AgentId,
-    /// Its conversation.
-    pub conversation_id: ConversationId,
+pub enum Target {
+    /// An agent, in one of its conversations.
+    Conversation(AgentId, ConversationId),
+    /// The agents of a group.
+    Group(GroupId),
 }
 
 impl Target {
     /// The agent's own history.
-    pub fn default_of(agent_id: AgentId) -> Self {
-        Self { agent_id, conversation_id: agent_id.default_conversation() }
+    pub fn default_of(agent: AgentId) -> Self {
+        Self::Conversation(agent, agent.default_conversation())
     }
 }
 
@@ -36,7 +38,7 @@ pub struct RunSpec {
     pub keys: Vec<RequestKey>,
     /// Where to report its end.
     pub callback_url: Option<String>,
-    /// What becomes of it while the agent is busy; what the agent's own policy says when absent.
+    /// What becomes of it while the agent or group is busy; what the agent's own policy says when absent.
     pub busy_policy: Option<BusyPolicy>,
 }
 
@@ -46,10 +48,15 @@ pub fn new_run(app: &App, target: Target, spec: RunSpec) -> NewRun {
     // it.
     let decides = (!spec.input.decisions.is_empty()).then_some(BusyPolicy::Queue);
     let max_queue = if decides.is_some() { i64::MAX } else { app.settings.limits.queue };
+    let (agent_id, owner) = match target {
+        Target::Conversation(agent, conversation) => (Some(agent), conversation.into()),
+        Target::Group(group) => (None, group.into()),
+    };
     NewRun {
         id: RunId(app.ids.uuid()),
-        agent_id: target.agent_id,
-        conversation_id: target.conversation_id,
+        agent_id,
+        owner,
+        parent: None,
         input: spec.input,
         background: spec.background,
         run_type: spec.run_type,
@@ -64,13 +71,16 @@ pub fn new_run(app: &App, target: Target, spec: RunSpec) -> NewRun {
 }
 
 /// Has a run accepted. The stream is that of an earlier run when one was accepted under the same key. The error says
-/// which agent or conversation there is not.
+/// which agent, conversation or group there is not.
 pub async fn submit(app: &App, run: NewRun) -> Result<RunStream> {
-    let (agent, conversation) = (run.agent_id, run.conversation_id);
-    app.engine.submit(run).await.map_err(|error| match error {
-        SubmitError::NotFound if conversation == agent.default_conversation() => Error::not_found("Agent", agent),
-        SubmitError::NotFound => Error::not_found("Conversation", conversation),
-        other => other.into(),
+    let (agent, owner) = (run.agent_id, run.owner);
+    app.engine.submit(run).await.map_err(|error| match (error, owner, agent) {
+        (SubmitError::NotFound, RunOwner::Group(group), _) => Error::not_found("Group", group),
+        (SubmitError::NotFound, RunOwner::Conversation(id), Some(agent)) if id == agent.default_conversation() => {
+            Error::not_found("Agent", agent)
+        }
+        (SubmitError::NotFound, RunOwner::Conversation(id), _) => Error::not_found("Conversation", id),
+        (other, ..) => other.into(),
     })
 }
 

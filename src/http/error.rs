@@ -109,16 +109,6 @@ impl ApiError {
         Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
     }
 
-    /// 409: a group was told this before, and the answer is not here.
-    pub fn heard_before(run: engram_domain::RunId) -> Self {
-        let body = json!({ "detail": {
-            "code": "ACCEPTED_BEFORE",
-            "message": "CONFLICT: This message was accepted before, and is not sent again: list the group's messages.",
-            "run_id": run,
-        }});
-        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
-    }
-
     /// 429: as many runs wait in the conversation as may.
     pub fn queue_full() -> Self {
         let detail = "Too many runs are waiting in this conversation. Try again when some of them are over.";
@@ -241,7 +231,7 @@ impl From<StoreError> for ApiError {
 impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
-            SubmitError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent or conversation not found"),
+            SubmitError::NotFound => Self::new(StatusCode::NOT_FOUND, "Agent, conversation or group not found"),
             SubmitError::ShuttingDown => Self::unavailable("The server is shutting down. Try again."),
             SubmitError::Busy(run) => Self::conversation_busy(run),
             SubmitError::Full => Self::queue_full(),
@@ -249,7 +239,6 @@ impl From<SubmitError> for ApiError {
                 let message = "this idempotency key was used for another request";
                 Self::invalid(&["header", "Idempotency-Key"], message, Json::Null)
             }
-            SubmitError::HeardBefore(run) => Self::heard_before(run),
             SubmitError::Store(error) => error.into(),
         }
     }

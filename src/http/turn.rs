@@ -91,7 +91,7 @@ pub async fn resume(app: &App, id: RunId, caller: Caller, request: &ResumeReques
     let starting_after = request.starting_after.unwrap_or_default().max(0);
     let run = runs::find(app, id).await?;
     let mut converter = Converter::new(id, caller, Options::of_run(&run.input.request_config)).numbered(starting_after);
-    if !run.background && run.input.stream_tokens && run.status.is_terminal() {
+    if !run.keeps_events() && run.input.stream_tokens && run.status.is_terminal() {
         // Its pieces were not kept, and with them their numbers are gone: whole messages follow what was seen.
         converter = converter.counting_from(starting_after);
     }

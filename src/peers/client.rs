@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn cancel() -> PeerRequest {
-        PeerRequest::Cancel { conversation: ConversationId(Uuid::nil()), run: RunId(Uuid::nil()) }
+        PeerRequest::Cancel { owner: ConversationId(Uuid::nil()).into(), run: RunId(Uuid::nil()) }
     }
 
     #[tokio::test]

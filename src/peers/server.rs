@@ -39,12 +39,12 @@ async fn answer(State(state): State<AppState>, headers: HeaderMap, request: Requ
     let request: PeerRequest =
         serde_json::from_slice(&body).map_err(|error| ApiError::bad_request(error.to_string()))?;
     match request {
-        PeerRequest::Follow { conversation, run, after } => {
-            let events = state.engine.follow_here(conversation, run, after);
+        PeerRequest::Follow { owner, run, after } => {
+            let events = state.engine.follow_here(owner, run, after);
             Ok(Body::from_stream(frames(events)).into_response())
         }
-        PeerRequest::Cancel { conversation, run } => {
-            let reply = match state.engine.cancel_here(conversation, run).await {
+        PeerRequest::Cancel { owner, run } => {
+            let reply = match state.engine.cancel_here(owner, run).await {
                 Some(ended) => PeerReply::Cancelled(ended?),
                 None => PeerReply::NotHere,
             };

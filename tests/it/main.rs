@@ -14,5 +14,7 @@ mod errors;
 mod groups;
 mod insight;
 mod memory;
+mod model;
+mod node;
 mod server;
 mod tenants;

@@ -63,11 +63,7 @@ fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
 
 impl Server {
     async fn start(&mut self) {
-        let environment: Environment = [("LETTA_PG_URI", self.uri.as_str()), ("ENGRAM_DATA_DIR", "/nonexistent")]
-            .into_iter()
-            .chain(self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-            .collect();
-        let settings = Settings::resolve(&ServerArgs::default(), &environment).unwrap();
+        let settings = self.settings();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.base = format!("http://{}", listener.local_addr().unwrap());
         let (state, database) = boot::boot(settings, &self.base).await.unwrap();
@@ -75,6 +71,14 @@ impl Server {
         let served = axum::serve(listener, service::service(state.clone()));
         let task = tokio::spawn(served.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
         self.running = Some(Running { state, database, stop, task });
+    }
+
+    /// The settings of every server on this data.
+    pub fn settings(&self) -> Settings {
+        let own = [("LETTA_PG_URI", self.uri.as_str()), ("ENGRAM_DATA_DIR", "/nonexistent")];
+        let more = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let environment: Environment = own.into_iter().chain(more).collect();
+        Settings::resolve(&ServerArgs::default(), &environment).unwrap()
     }
 
     /// What the handlers use.

@@ -70,8 +70,8 @@ def read(cluster) -> Database:
     tables = {r["t"] for r in cluster.rows("SELECT tablename AS t FROM pg_tables WHERE schemaname = 'public'")}
     if "run_keys" in tables:
         db.keys = [
-            (r["conversation_id"], r["key"], r["run_id"])
-            for r in cluster.rows("SELECT conversation_id, key, run_id FROM run_keys")
+            (r["owner_id"], r["key"], r["run_id"])
+            for r in cluster.rows("SELECT owner_id, key, run_id FROM run_keys")
         ]
     if "run_events" in tables:
         db.events = {r["run_id"]: (r["lowest"], r["highest"], r["count"]) for r in cluster.rows(EVENTS)}

@@ -42,7 +42,7 @@ pub use ids::*;
 pub use message::{Content, Message, Part, Role, ToolCall, ToolReturn, ToolStatus};
 pub use request_key::{KeyKind, RequestKey};
 pub use rule::ToolRule;
-pub use run::{BusyPolicy, Run, RunInput, RunStatus, StopReason, Usage};
+pub use run::{BusyPolicy, NewRun, Run, RunInput, RunOwner, RunStatus, StopReason, Usage};
 pub use run_error::RunErrorKind;
 pub use run_type::RunType;
 pub use schedule::{Schedule, When};

@@ -1,8 +1,12 @@
-//! A run: one request to an agent, from its acknowledgement to its terminal state.
+//! A run: one request to an agent or to a group, from its acknowledgement to its terminal state.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, ConversationId, Json, Part, Role, RunErrorKind, RunId, RunType, Time};
+use crate::{
+    AgentId, ConversationId, GroupId, Json, Part, RequestKey, Role, RunErrorKind, RunId, RunType, Scope, Time,
+};
 
 /// Where a run is. Spelled as the API spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -292,15 +296,128 @@ impl Default for RunInput {
 /// Model calls that a run makes at most when the caller does not say.
 pub const DEFAULT_MAX_STEPS: i32 = 50;
 
+/// What a run belongs to. One node at a time owns it and drives its runs, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOwner {
+    /// The run writes to this conversation.
+    Conversation(ConversationId),
+    /// The run consists of runs of this group's agents: its children.
+    Group(GroupId),
+}
+
+impl RunOwner {
+    /// The conversation, unless it is a group.
+    pub fn conversation(self) -> Option<ConversationId> {
+        match self {
+            Self::Conversation(id) => Some(id),
+            Self::Group(_) => None,
+        }
+    }
+
+    /// The group, unless it is a conversation.
+    pub fn group(self) -> Option<GroupId> {
+        match self {
+            Self::Conversation(_) => None,
+            Self::Group(id) => Some(id),
+        }
+    }
+}
+
+impl From<ConversationId> for RunOwner {
+    fn from(id: ConversationId) -> Self {
+        Self::Conversation(id)
+    }
+}
+
+impl From<GroupId> for RunOwner {
+    fn from(id: GroupId) -> Self {
+        Self::Group(id)
+    }
+}
+
+impl fmt::Display for RunOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conversation(id) => id.fmt(f),
+            Self::Group(id) => id.fmt(f),
+        }
+    }
+}
+
+/// A run that is about to be acknowledged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// The agent whose conversation it is; none for a group.
+    pub agent_id: Option<AgentId>,
+    /// What it belongs to.
+    pub owner: RunOwner,
+    /// The group's run that it is a turn of.
+    pub parent: Option<RunId>,
+    /// What is asked.
+    pub input: RunInput,
+    /// Whether nobody waits.
+    pub background: bool,
+    /// What began it.
+    pub run_type: RunType,
+    /// Free-form data of the caller.
+    pub metadata: Json,
+    /// Where to report its end.
+    pub callback_url: Option<String>,
+    /// Keys of this request: one that is sent twice is carried out once.
+    pub keys: Vec<RequestKey>,
+    /// What becomes of it while its owner is busy; where none is given, the agent's own setting holds.
+    pub busy_policy: Option<BusyPolicy>,
+    /// Open runs that its owner may have, this one not counted.
+    pub max_queue: i64,
+    /// Now.
+    pub created_at: Time,
+    /// For whom: an agent or a group of another organization is not found.
+    pub scope: Scope,
+}
+
+impl NewRun {
+    /// The run as it is right after its acceptance. `interrupts`: see [`Run::interrupts`].
+    pub fn into_run(self, interrupts: bool) -> Run {
+        Run {
+            id: self.id,
+            agent_id: self.agent_id,
+            owner: self.owner,
+            parent: self.parent,
+            status: RunStatus::Created,
+            stop_reason: None,
+            input: self.input,
+            background: self.background,
+            run_type: self.run_type,
+            metadata: self.metadata,
+            callback_url: self.callback_url,
+            interrupts,
+            error: None,
+            error_kind: None,
+            attempts: 0,
+            step_count: 0,
+            usage: Usage::default(),
+            ttft_ns: None,
+            created_at: self.created_at,
+            updated_at: self.created_at,
+            completed_at: None,
+        }
+    }
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Its id.
     pub id: RunId,
-    /// The agent it was sent to.
-    pub agent_id: AgentId,
-    /// The conversation it writes to.
-    pub conversation_id: ConversationId,
+    /// The agent it was sent to; of a group's run the group's manager, else its first member, if it has any.
+    pub agent_id: Option<AgentId>,
+    /// What it belongs to.
+    pub owner: RunOwner,
+    /// The group's run that it is a turn of.
+    pub parent: Option<RunId>,
     /// Where it is.
     pub status: RunStatus,
     /// Why it ended.
@@ -336,6 +453,14 @@ pub struct Run {
     pub updated_at: Time,
     /// When it ended.
     pub completed_at: Option<Time>,
+}
+
+impl Run {
+    /// Whether its events are kept in the database under their numbers. Those of a group's run always are: what members
+    /// say lies in several conversations, in no order of its own.
+    pub fn keeps_events(&self) -> bool {
+        self.background || self.owner.group().is_some()
+    }
 }
 
 /// Times that a run is begun without a step's coming to its end before it is given up as poisonous.

@@ -27,9 +27,6 @@ pub enum SubmitError {
     /// The name of this request was given to another request before.
     #[error("this idempotency key was used for another request")]
     KeyReused,
-    /// A message to a group that was accepted before, and whose answer is not in this node's memory.
-    #[error("this message was accepted before as {0}; list the group's messages")]
-    HeardBefore(RunId),
     /// The database said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -102,6 +99,8 @@ pub enum Pending {
     Request(MessageId),
     /// What was asked for in this group.
     Group(String),
+    /// What was asked for in one of these runs.
+    Runs(Vec<RunId>),
 }
 
 impl Pending {
@@ -110,6 +109,7 @@ impl Pending {
         match self {
             Self::Request(id) => request.id == *id,
             Self::Group(id) => request.group_id.as_deref() == Some(id),
+            Self::Runs(ids) => request.run_id.is_some_and(|run| ids.contains(&run)),
         }
     }
 }

@@ -12,17 +12,17 @@ use std::{
 };
 
 use engram_core::{
-    ports::{GroupRun, LoggedEvent, Owner, Peer, StoreError},
-    step::{RunEnd, RunError},
+    ports::{LoggedEvent, Owner, Peer, StoreError},
+    step::RunEnd,
 };
-use engram_domain::{AgentId, ConversationId, MessageId, Run, RunErrorKind, RunId, RunStatus, StopReason};
+use engram_domain::{MessageId, Run, RunId, RunOwner, RunStatus};
 use futures::StreamExt;
 use tokio::time::timeout;
 
 use crate::{
     Inner,
     api::StreamEvent,
-    metrics,
+    drivers, metrics,
     peer::{PeerEvents, PeerRequest},
     stream::{Next, Reader},
 };
@@ -46,9 +46,7 @@ const PAUSES: [Duration; 5] = [
 pub struct RunStream {
     inner: Arc<Inner>,
     run: RunId,
-    conversation: ConversationId,
-    /// Whether it is a group's: then it ends where it began, and silence says nothing.
-    group: bool,
+    owner: RunOwner,
     /// Whether the run's events are kept under their numbers.
     durable: bool,
     /// The number of the last event that was told, of a durable run.
@@ -58,8 +56,8 @@ pub struct RunStream {
     /// Pieces of messages that are not whole yet, of one that is not.
     pieces: HashMap<MessageId, Pieces>,
     place: Place,
-    /// Who had the conversation when the run was accepted, as long as nobody has asked there.
-    owner: Option<Peer>,
+    /// Which node owned the conversation or group when the run was accepted, as long as that one was not asked.
+    owned_by: Option<Peer>,
     /// What it said before it came to where it is now; told first.
     backlog: VecDeque<StreamEvent>,
     failures: usize,
@@ -93,34 +91,14 @@ impl RunStream {
         Self {
             inner,
             run: run.id,
-            conversation: run.conversation_id,
-            group: false,
-            durable: run.background,
+            owner: run.owner,
+            durable: run.keeps_events(),
             position: after,
             told: HashSet::new(),
             pieces: HashMap::new(),
             place: Place::Unknown,
-            owner: None,
+            owned_by: None,
             backlog: VecDeque::new(),
-            failures: 0,
-            done: false,
-        }
-    }
-
-    /// Of a message to a group, which this node drives.
-    pub(crate) fn of_group(inner: Arc<Inner>, run: &GroupRun) -> Self {
-        Self {
-            inner,
-            run: run.id,
-            conversation: ConversationId(run.id.0),
-            group: true,
-            durable: false,
-            position: 0,
-            told: HashSet::new(),
-            pieces: HashMap::new(),
-            place: Place::Unknown,
-            backlog: VecDeque::new(),
-            owner: None,
             failures: 0,
             done: false,
         }
@@ -134,7 +112,7 @@ impl RunStream {
 
     /// Of a run that was just accepted for another node.
     pub(crate) fn there(mut self, owner: Option<Peer>) -> Self {
-        self.owner = owner;
+        self.owned_by = owner;
         self
     }
 
@@ -171,7 +149,6 @@ impl RunStream {
                         self.done = true;
                         return None;
                     }
-                    Err(_) if self.group => continue,
                     Ok(Next::Moved) | Err(_) => None,
                 },
                 // It ends when the other node falls silent.
@@ -239,7 +216,7 @@ impl RunStream {
     }
 
     async fn look(&mut self) -> Result<Place, StoreError> {
-        if let Some(peer) = self.owner.take() {
+        if let Some(peer) = self.owned_by.take() {
             return Ok(self.ask(&peer).await);
         }
         let (place, row) = self.place().await?;
@@ -267,10 +244,10 @@ impl RunStream {
         if row.status.is_terminal() {
             return Ok((self.kept(&row).await?, None));
         }
-        if inner.registry.contains(self.conversation) {
+        if drivers::is_here(&inner, self.owner) {
             return Ok((self.listen_here(), Some(row)));
         }
-        let place = match inner.ports.store.owner(self.conversation, inner.settings.node.id).await? {
+        let place = match inner.ports.store.owner(self.owner, inner.settings.node.id).await? {
             Owner::Gone => self.deleted(),
             Owner::Nobody | Owner::Me if inner.closing.is_cancelled() => Place::Unknown,
             Owner::Nobody | Owner::Me => self.listen_here(),
@@ -283,13 +260,13 @@ impl RunStream {
     fn listen_here(&self) -> Place {
         // Opened before the actor is asked: should the run be over, the actor closes what is open.
         let reader = self.inner.hub.open(self.run, self.from());
-        self.inner.registry.look(self.conversation, self.run);
+        drivers::look(&self.inner, self.owner, self.run);
         Place::Here(reader)
     }
 
     /// Listens at another node.
     async fn ask(&mut self, peer: &Peer) -> Place {
-        let request = PeerRequest::Follow { conversation: self.conversation, run: self.run, after: self.from() };
+        let request = PeerRequest::Follow { owner: self.owner, run: self.run, after: self.from() };
         let events = timeout(PEER_SILENCE, self.inner.ports.peers.follow(peer, request)).await;
         metrics::forwarded("follow", if matches!(events, Ok(Ok(_))) { "ok" } else { "failed" });
         match events {
@@ -334,7 +311,8 @@ impl RunStream {
             // Nothing was kept but what it said.
             let said = store.messages_of(self.run).await?;
             events.extend((1..).zip(said).map(|(number, m)| (number, StreamEvent::Message(Arc::new(m)))));
-            events.push_back((i64::try_from(events.len()).unwrap_or(0) + 1, ended(row)));
+            let number = i64::try_from(events.len()).unwrap_or(0) + 1;
+            events.push_back((number, StreamEvent::Ended(Box::new(RunEnd::stored(row)))));
             return Ok(Place::Kept { events, over: true });
         }
         // From the last event at least: it says whether the end is among them.
@@ -347,25 +325,14 @@ impl RunStream {
         }
         if !matches!(events.back(), Some((_, StreamEvent::Ended(_)))) {
             // It was ended while no actor drove it.
-            events.push_back((logged + 1, ended(row)));
+            events.push_back((logged + 1, StreamEvent::Ended(Box::new(RunEnd::stored(row)))));
         }
         Ok(Place::Kept { events, over: true })
     }
 
     fn deleted(&self) -> Place {
-        let error = RunError::new(RunErrorKind::NotFound, "The agent was deleted during the run.");
-        let end = RunEnd {
-            run_id: self.run,
-            agent_id: AgentId(self.conversation.0),
-            status: StopReason::Error.status(),
-            stop_reason: StopReason::Error,
-            usage: engram_domain::Usage::default(),
-            step_count: 0,
-            context_tokens: 0,
-            error: Some(error),
-        };
-        let events = VecDeque::from([(self.position + 1, StreamEvent::Ended(Box::new(end)))]);
-        Place::Kept { events, over: true }
+        let end = StreamEvent::Ended(Box::new(RunEnd::deleted(self.run, self.owner)));
+        Place::Kept { events: VecDeque::from([(self.position + 1, end)]), over: true }
     }
 }
 
@@ -378,24 +345,6 @@ fn read(kept: LoggedEvent) -> Option<(i64, StreamEvent)> {
             None
         }
     }
-}
-
-/// The end of a run as its row tells it.
-fn ended(row: &Run) -> StreamEvent {
-    let error = row
-        .error
-        .as_ref()
-        .map(|message| RunError::new(row.error_kind.clone().unwrap_or(RunErrorKind::Internal), message.clone()));
-    StreamEvent::Ended(Box::new(RunEnd {
-        run_id: row.id,
-        agent_id: row.agent_id,
-        status: row.status,
-        stop_reason: row.stop_reason.unwrap_or(StopReason::Error),
-        usage: row.usage,
-        step_count: row.step_count,
-        context_tokens: 0,
-        error,
-    }))
 }
 
 impl std::fmt::Debug for RunStream {

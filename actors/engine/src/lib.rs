@@ -23,6 +23,7 @@ mod activity;
 mod agent;
 mod api;
 mod calls;
+mod drivers;
 mod duties;
 mod follow;
 pub mod groups;
@@ -55,7 +56,7 @@ use dashmap::{DashMap, DashSet};
 pub use duties::Duty;
 use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, StoreError, ToolRunner};
 pub use engram_core::step::{RunEnd, RunError};
-use engram_domain::{ConversationId, GroupId, RunId};
+use engram_domain::{ConversationId, RunId};
 pub use follow::RunStream;
 use limiter::{LlmLimiter, LlmLimits};
 use peer::Peers;
@@ -161,7 +162,7 @@ pub(crate) struct Inner {
     /// Agents of this node that wait for answers, and for whose.
     pub(crate) waits: messaging::Waits,
     /// Groups that this node drives.
-    pub(crate) stages: DashMap<GroupId, groups::Stage>,
+    pub(crate) groups: groups::Groups,
     /// Fires when nothing new is begun here.
     pub(crate) closing: CancellationToken,
     /// Whether other nodes go on with what this one gives back.
@@ -207,7 +208,7 @@ impl Engine {
             duties: duties::Running::default(),
             reconcile_soon: Notify::new(),
             waits: messaging::Waits::default(),
-            stages: DashMap::new(),
+            groups: groups::Groups::default(),
             closing: CancellationToken::new(),
             draining: AtomicBool::new(false),
             closed: CancellationToken::new(),

@@ -11,13 +11,14 @@ use engram_core::ports::{
     AgentMessage, Agents, AskError, Owner, StoreError, Write,
     agents::{MAX_HOPS, said},
 };
-use engram_domain::{AgentId, ConversationId, RunId, StopReason};
+use engram_domain::{AgentId, RunId, RunOwner, StopReason};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Engine, Inner,
     api::{StreamEvent, SubmitError},
+    drivers,
 };
 
 /// Who waits for whom. Only of this node: two that ask each other from two nodes find out by their patience.
@@ -127,7 +128,7 @@ pub(crate) fn deliver(inner: &Arc<Inner>, writes: &[Write]) {
         if let Write::Send(run) = write {
             let (inner, run) = (inner.clone(), run.clone());
             inner.tasks.clone().spawn(async move {
-                if let Err(error) = announce(&inner, run.conversation_id, run.id).await {
+                if let Err(error) = announce(&inner, run.owner, run.id).await {
                     tracing::debug!(%error, run = %run.id, "a message to another agent will be found later");
                 }
             });
@@ -135,20 +136,20 @@ pub(crate) fn deliver(inner: &Arc<Inner>, writes: &[Write]) {
     }
 }
 
-/// Sees to it that a run that was stored is worked on, here or wherever its conversation lives.
-pub(crate) async fn announce(inner: &Arc<Inner>, conversation: ConversationId, run: RunId) -> Result<(), StoreError> {
-    if inner.registry.contains(conversation) {
-        inner.registry.look(conversation, run);
+/// Sees to it that a run that was stored is worked on, here or wherever its conversation is owned.
+pub(crate) async fn announce(inner: &Arc<Inner>, owner: RunOwner, run: RunId) -> Result<(), StoreError> {
+    if drivers::is_here(inner, owner) {
+        drivers::look(inner, owner, run);
         return Ok(());
     }
-    match inner.ports.store.owner(conversation, inner.settings.node.id).await? {
+    match inner.ports.store.owner(owner, inner.settings.node.id).await? {
         Owner::Gone => Ok(()),
         Owner::Nobody | Owner::Me if !inner.closing.is_cancelled() => {
-            inner.registry.look(conversation, run);
+            drivers::look(inner, owner, run);
             Ok(())
         }
-        Owner::Nobody | Owner::Me => inner.ports.store.notify(None, conversation).await,
-        Owner::Peer(peer) => inner.ports.store.notify(Some(peer.id), conversation).await,
+        Owner::Nobody | Owner::Me => inner.ports.store.notify(None, owner).await,
+        Owner::Peer(peer) => inner.ports.store.notify(Some(peer.id), owner).await,
     }
 }
 

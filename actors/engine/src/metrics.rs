@@ -205,16 +205,17 @@ impl Drop for QueueDepth {
 /// found. A caller that waits has both in one trace; a request that does not wait is only linked, since its own span
 /// would otherwise last as long as the run.
 pub fn turn_span(run: &Run, cause: &Span) -> Span {
-    let (run_id, agent_id, conversation_id) = (run.id, run.agent_id, run.conversation_id);
+    let (run_id, agent_id) = (run.id, run.agent_id.map(display));
+    let conversation_id = run.owner;
     if run.background || cause.is_none() {
         let span = info_span!(
-            parent: None, "turn", %run_id, %agent_id, %conversation_id, status = Empty, stop_reason = Empty
+            parent: None, "turn", %run_id, agent_id, %conversation_id, status = Empty, stop_reason = Empty
         );
         span.follows_from(cause);
         span
     } else {
         info_span!(
-            parent: cause, "turn", %run_id, %agent_id, %conversation_id, status = Empty, stop_reason = Empty
+            parent: cause, "turn", %run_id, agent_id, %conversation_id, status = Empty, stop_reason = Empty
         )
     }
 }

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use engram_core::ports::Wakeup;
-use engram_domain::ConversationId;
+use engram_domain::{ConversationId, RunOwner};
 use futures::StreamExt;
 
-use crate::Inner;
+use crate::{Inner, groups};
 
 /// How long a lost connection for notifications stays lost before it is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -30,7 +30,8 @@ pub(crate) async fn listen(inner: Arc<Inner>) {
                     wakeup = wakeups.next() => wakeup,
                 };
                 match wakeup {
-                    Some(Ok(Wakeup::Work(conversation))) => look(&inner, conversation).await,
+                    Some(Ok(Wakeup::Work(RunOwner::Conversation(conversation)))) => look(&inner, conversation).await,
+                    Some(Ok(Wakeup::Work(RunOwner::Group(group)))) => groups::drive(&inner, group, None),
                     Some(Ok(Wakeup::Missed)) => inner.reconcile_soon.notify_one(),
                     Some(Err(_)) | None => break,
                 }
@@ -48,7 +49,7 @@ async fn look(inner: &Arc<Inner>, conversation: ConversationId) {
     if !inner.registry.contains(conversation) {
         return inner.registry.ensure(conversation);
     }
-    match inner.ports.store.open_runs(conversation).await {
+    match inner.ports.store.open_runs(conversation.into()).await {
         Ok(open) => open.into_iter().for_each(|run| inner.registry.look(conversation, run)),
         Err(error) => tracing::debug!(%error, %conversation, "work that was announced could not be read"),
     }

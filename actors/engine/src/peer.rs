@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engram_core::ports::Peer;
-use engram_domain::{ConversationId, RunId};
+use engram_domain::{ConversationId, RunId, RunOwner};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ use crate::{
 pub enum PeerRequest {
     /// The run's events with a number above `after`, as they come. Answered by lines of [`PeerFrame`].
     Follow {
-        /// The conversation it belongs to.
-        conversation: ConversationId,
+        /// What it belongs to.
+        owner: RunOwner,
         /// The run.
         run: RunId,
         /// The number of the last event that is known.
@@ -32,8 +32,8 @@ pub enum PeerRequest {
     },
     /// End a run. Answered by [`PeerReply::Cancelled`].
     Cancel {
-        /// The conversation it belongs to.
-        conversation: ConversationId,
+        /// What it belongs to.
+        owner: RunOwner,
         /// The run.
         run: RunId,
     },

@@ -74,12 +74,6 @@ impl Hub {
         Reader::new(channel, after)
     }
 
-    /// A reader from the beginning of a run that is, or was until a moment ago, on this node.
-    pub(crate) fn find(&self, run: RunId) -> Option<Reader> {
-        let channel = self.runs.get(&run)?.clone();
-        Some(Reader::new(channel, 0))
-    }
-
     /// As [`Hub::open`], but only if the run has come to its end here.
     pub(crate) fn ended(&self, run: RunId, after: i64) -> Option<Reader> {
         let channel = self.runs.get(&run)?.clone();

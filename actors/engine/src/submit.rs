@@ -6,15 +6,16 @@ use engram_core::{
     ports::{Accepted, NewRun, Owner, Peer, StoreError},
     retry::Pauses,
 };
-use engram_domain::{ConversationId, KeyKind, NodeId, Run, RunId, RunStatus, StopReason, run::BusyPolicy};
+use engram_domain::{ConversationId, KeyKind, NodeId, Run, RunId, RunOwner, StopReason, run::BusyPolicy};
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::{
     Engine, Inner, agent,
     api::{Command, CommandError, CommandOutcome, SubmitError},
+    drivers,
     follow::RunStream,
-    metrics,
+    groups, metrics,
     peer::{PeerReply, PeerRequest},
     stream::Reader,
 };
@@ -64,38 +65,66 @@ impl Engine {
     }
 
     /// Ends a run. True when this call ended it, false when it was over.
-    pub async fn cancel(&self, conversation: ConversationId, run: RunId) -> Result<bool, StoreError> {
+    pub async fn cancel(&self, owner: RunOwner, run: RunId) -> Result<bool, StoreError> {
         metrics::about_run(run);
+        match owner {
+            RunOwner::Conversation(conversation) => self.cancel_in_conversation(conversation, run).await,
+            RunOwner::Group(group) => match self.cancel_elsewhere(owner, run).await? {
+                Some(ended) => Ok(ended),
+                None => groups::cancel(self, group, run).await,
+            },
+        }
+    }
+
+    pub(crate) async fn cancel_in_conversation(
+        &self,
+        conversation: ConversationId,
+        run: RunId,
+    ) -> Result<bool, StoreError> {
         let inner = &self.0;
-        if let Some(answer) = self.cancel_here(conversation, run).await {
+        if let Some(answer) = self.cancel_by_actor(conversation, run).await {
             return answer;
         }
-        if let Owner::Peer(peer) = inner.ports.store.owner(conversation, inner.settings.node.id).await? {
-            let request = PeerRequest::Cancel { conversation, run };
-            match inner.ports.peers.ask(&peer, request, CANCEL_PATIENCE).await {
-                Ok(PeerReply::Cancelled(ended)) => {
-                    metrics::forwarded("cancel", "ok");
-                    return Ok(ended);
-                }
-                Ok(_) => metrics::forwarded("cancel", "moved"),
-                Err(error) => {
-                    metrics::forwarded("cancel", "failed");
-                    tracing::info!(%error, %run, node = %peer.id, "taking a conversation from a silent node to cancel");
-                }
-            }
+        if let Some(ended) = self.cancel_elsewhere(conversation.into(), run).await? {
+            return Ok(ended);
         }
         // Also where nobody seems to have it: an actor may be waking with the run in its hands.
         let ended = inner.ports.store.revoke(run, StopReason::Cancelled, inner.ports.clock.now()).await?;
         inner.hub.leave(run);
         if ended {
             inner.reconcile_soon.notify_one();
-            notify(inner, None, conversation);
+            notify(inner, None, conversation.into());
         }
         Ok(ended)
     }
 
-    /// As [`Engine::cancel`], if the conversation lives here.
-    pub async fn cancel_here(&self, conversation: ConversationId, run: RunId) -> Option<Result<bool, StoreError>> {
+    /// Has another node cancel a run if it owns the conversation or group. None when none does, or when it does not answer.
+    async fn cancel_elsewhere(&self, owner: RunOwner, run: RunId) -> Result<Option<bool>, StoreError> {
+        let inner = &self.0;
+        let Owner::Peer(peer) = inner.ports.store.owner(owner, inner.settings.node.id).await? else { return Ok(None) };
+        match inner.ports.peers.ask(&peer, PeerRequest::Cancel { owner, run }, CANCEL_PATIENCE).await {
+            Ok(PeerReply::Cancelled(ended)) => {
+                metrics::forwarded("cancel", "ok");
+                return Ok(Some(ended));
+            }
+            Ok(_) => metrics::forwarded("cancel", "moved"),
+            Err(error) => {
+                metrics::forwarded("cancel", "failed");
+                tracing::info!(%error, %run, node = %peer.id, "a silent node cannot cancel a run: this one does");
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`Engine::cancel`], for another node: a run of a conversation only if an actor of this node owns it.
+    pub async fn cancel_here(&self, owner: RunOwner, run: RunId) -> Option<Result<bool, StoreError>> {
+        match owner {
+            RunOwner::Conversation(conversation) => self.cancel_by_actor(conversation, run).await,
+            RunOwner::Group(group) => Some(groups::cancel(self, group, run).await),
+        }
+    }
+
+    async fn cancel_by_actor(&self, conversation: ConversationId, run: RunId) -> Option<Result<bool, StoreError>> {
         let (reply, answer) = oneshot::channel();
         // To one that is waking too: it may have the run's pointer in its hands already.
         if !self.0.registry.send_if_here(conversation, agent::Msg::Cancel { run, reply }) {
@@ -157,7 +186,7 @@ impl Engine {
     async fn elsewhere(&self, conversation: ConversationId) -> Result<Option<Peer>, CommandError> {
         let inner = &self.0;
         let me = inner.settings.node.id;
-        match inner.ports.store.owner(conversation, me).await? {
+        match inner.ports.store.owner(conversation.into(), me).await? {
             Owner::Gone => Err(CommandError::NotFound),
             Owner::Peer(peer) => Ok(Some(peer)),
             Owner::Nobody | Owner::Me if !inner.closing.is_cancelled() => Ok(None),
@@ -169,17 +198,17 @@ impl Engine {
     }
 
     /// Listens to a run for another node: only what happens here, and only while it does.
-    pub fn follow_here(&self, conversation: ConversationId, run: RunId, after: i64) -> Option<LocalEvents> {
+    pub fn follow_here(&self, owner: RunOwner, run: RunId, after: i64) -> Option<LocalEvents> {
         if let Some(reader) = self.0.hub.ended(run, after) {
-            return Some(LocalEvents { reader, inner: self.0.clone(), conversation });
+            return Some(LocalEvents { reader, inner: self.0.clone(), owner });
         }
-        if !self.0.registry.contains(conversation) {
+        if !drivers::is_here(&self.0, owner) {
             return None;
         }
         // Opened before the actor is asked: should the run be over, the actor closes what is open.
         let reader = self.0.hub.open(run, after);
-        self.0.registry.look(conversation, run);
-        Some(LocalEvents { reader, inner: self.0.clone(), conversation })
+        drivers::look(&self.0, owner, run);
+        Some(LocalEvents { reader, inner: self.0.clone(), owner })
     }
 }
 
@@ -187,7 +216,7 @@ impl Engine {
 pub struct LocalEvents {
     reader: Reader,
     inner: Arc<Inner>,
-    conversation: ConversationId,
+    owner: RunOwner,
 }
 
 impl LocalEvents {
@@ -200,9 +229,9 @@ impl LocalEvents {
         }
     }
 
-    /// Whether the conversation still lives here.
+    /// Whether the run is still driven here.
     pub fn is_here(&self) -> bool {
-        self.inner.registry.contains(self.conversation)
+        drivers::is_here(&self.inner, self.owner)
     }
 }
 
@@ -222,20 +251,23 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
         Accepted::Full => return Err(SubmitError::Full),
         Accepted::NotFound => return Err(SubmitError::NotFound),
     };
-    let conversation = new.conversation_id;
-    let run = accepted(new, policy);
+    let run = new.into_run(policy == BusyPolicy::Interrupt);
     let stream = match owner {
         None if !inner.closing.is_cancelled() => {
             let stream = RunStream::new(inner.clone(), &run, 0).here(here);
-            inner
-                .registry
-                .send(conversation, agent::Msg::Run(Box::new(agent::AcceptedRun { run: run.clone(), rev, cause })));
+            match run.owner {
+                RunOwner::Conversation(conversation) => {
+                    let accepted = agent::AcceptedRun { run: run.clone(), rev, cause };
+                    inner.registry.send(conversation, agent::Msg::Run(Box::new(accepted)));
+                }
+                RunOwner::Group(group) => groups::drive(inner, group, Some(run.id)),
+            }
             stream
         }
         // Its owner hears of it, or everybody does: this node takes nothing new.
         owner => {
             inner.hub.leave(run.id);
-            notify(inner, owner.as_ref().map(|peer| peer.id), conversation);
+            notify(inner, owner.as_ref().map(|peer| peer.id), run.owner);
             RunStream::new(inner.clone(), &run, 0).there(owner)
         }
     };
@@ -246,10 +278,10 @@ async fn accept(inner: &Arc<Inner>, new: NewRun, here: Reader, cause: Span) -> R
 }
 
 /// Tells a node, or all, of work, without waiting for it: whoever is not told finds it later.
-fn notify(inner: &Arc<Inner>, node: Option<NodeId>, conversation: ConversationId) {
+fn notify(inner: &Arc<Inner>, node: Option<NodeId>, owner: RunOwner) {
     let inner = inner.clone();
     inner.tasks.clone().spawn(async move {
-        if let Err(error) = inner.ports.store.notify(node, conversation).await {
+        if let Err(error) = inner.ports.store.notify(node, owner).await {
             tracing::debug!(%error, "another node could not be told of a run; it finds it itself");
         }
     });
@@ -269,40 +301,14 @@ async fn cut_short(inner: &Arc<Inner>, by: &Run) {
 
 /// One try of [`cut_short`].
 async fn interrupt(inner: &Arc<Inner>, by: &Run) -> Result<(), StoreError> {
-    let open = inner.ports.store.open_runs(by.conversation_id).await?;
+    let open = inner.ports.store.open_runs(by.owner).await?;
     let engine = Engine(inner.clone());
     // The current run comes last: were it first, the next in line would begin.
     for run in open.into_iter().rev().filter(|run| *run != by.id) {
         let Some(row) = inner.ports.store.run(run).await? else { continue };
         if (row.created_at, row.id.0) < (by.created_at, by.id.0) {
-            engine.cancel(by.conversation_id, run).await?;
+            engine.cancel(by.owner, run).await?;
         }
     }
     Ok(())
-}
-
-/// The run as it was just stored.
-fn accepted(run: NewRun, policy: BusyPolicy) -> Run {
-    Run {
-        id: run.id,
-        agent_id: run.agent_id,
-        conversation_id: run.conversation_id,
-        status: RunStatus::Created,
-        stop_reason: None,
-        input: run.input,
-        background: run.background,
-        run_type: run.run_type,
-        metadata: run.metadata,
-        callback_url: run.callback_url,
-        interrupts: policy == BusyPolicy::Interrupt,
-        error: None,
-        error_kind: None,
-        attempts: 0,
-        step_count: 0,
-        usage: engram_domain::Usage::default(),
-        ttft_ns: None,
-        created_at: run.created_at,
-        updated_at: run.created_at,
-        completed_at: None,
-    }
 }

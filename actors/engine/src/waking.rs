@@ -41,7 +41,7 @@ async fn wake(inner: &Arc<Inner>, conversation: ConversationId) {
 /// Returns whether it is gone.
 async fn end_if_gone(inner: &Arc<Inner>, conversation: ConversationId) -> bool {
     let store = &inner.ports.store;
-    let (open, gone) = match (store.open_runs(conversation).await, store.load(conversation).await) {
+    let (open, gone) = match (store.open_runs(conversation.into()).await, store.load(conversation).await) {
         (Ok(open), Ok(loaded)) => (open, loaded.is_none()),
         _ => (Vec::new(), false),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engram_core::ports::{Fence, Leases, Owner};
-use engram_domain::{ConversationId, NodeId, RunId, StopReason, Time};
+use engram_domain::{ConversationId, NodeId, RunId, RunOwner, StopReason, Time};
 use uuid::Uuid;
 
 use crate::{Result, Store, accept::peer, error::db, runs};
@@ -67,7 +67,7 @@ impl Leases for Store {
         Ok(())
     }
 
-    async fn owner(&self, id: ConversationId, node: NodeId) -> Result<Owner> {
+    async fn owner(&self, owner: RunOwner, node: NodeId) -> Result<Owner> {
         #[derive(sqlx::FromRow)]
         struct Row {
             mine: bool,
@@ -75,17 +75,23 @@ impl Leases for Store {
             url: Option<String>,
             secret: Option<String>,
         }
-        let row: Option<Row> = sqlx::query_as(concat!(
-            "SELECT c.owner IS NOT DISTINCT FROM $2 AS mine, n.id, n.url, n.secret
-             FROM conversations c LEFT JOIN nodes n ON n.id = c.owner AND ",
-            alive!(),
-            " WHERE c.id = $1"
-        ))
-        .bind(id.0)
-        .bind(node.0)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(db)?;
+        macro_rules! owner_in {
+            ($table:literal) => {
+                concat!(
+                    "SELECT o.owner IS NOT DISTINCT FROM $2 AS mine, n.id, n.url, n.secret FROM ",
+                    $table,
+                    " o LEFT JOIN nodes n ON n.id = o.owner AND ",
+                    alive!(),
+                    " WHERE o.id = $1"
+                )
+            };
+        }
+        let (sql, id) = match owner {
+            RunOwner::Conversation(id) => (owner_in!("conversations"), id.0),
+            RunOwner::Group(id) => (owner_in!("groups"), id.0),
+        };
+        let row: Option<Row> =
+            sqlx::query_as(sql).bind(id).bind(node.0).fetch_optional(&self.pool).await.map_err(db)?;
         Ok(match row {
             None => Owner::Gone,
             Some(row) if row.mine => Owner::Me,
@@ -121,7 +127,7 @@ impl Leases for Store {
     async fn orphaned(&self, node: NodeId, limit: i64) -> Result<Vec<ConversationId>> {
         let ids = sqlx::query_scalar(concat!(
             "SELECT r.conversation_id FROM runs r LEFT JOIN conversations c ON c.id = r.conversation_id
-             WHERE r.status IN ('created', 'running')
+             WHERE r.status IN ('created', 'running') AND r.conversation_id IS NOT NULL
                AND (c.owner IS NULL OR c.owner <> $1 AND c.owner NOT IN (",
             live_nodes!(),
             ")) GROUP BY r.conversation_id ORDER BY min(r.created_at) LIMIT $2"

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use engram_core::ports::Runs;
 use engram_domain::{AgentId, ConversationId, GroupId, Message, MessageId, Role, RunId, StepId, Time};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     Page, Result, ScopedStore, Store, StoreError,
     error::db,
+    group_runs,
     rows::{MessageRow, message_columns},
 };
 
@@ -37,6 +39,9 @@ pub enum MessagePageError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// A conversation, and places in it: `[first, end)`.
+type Place = (ConversationId, i64, i64);
 
 impl ScopedStore {
     /// A message.
@@ -105,8 +110,8 @@ impl ScopedStore {
         id: RunId,
         page: Page,
     ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
-        let Some((conversation, first, end)) = self
-            .stretch(
+        let Some(place) = self
+            .place(
                 "SELECT r.conversation_id, r.first_seq, r.end_seq FROM runs r
                   WHERE r.id = $1 AND r.organization_id = coalesce($2, r.organization_id)",
                 id.0,
@@ -114,6 +119,9 @@ impl ScopedStore {
             .await?
         else {
             return Ok(None);
+        };
+        let Some((conversation, first, end)) = place else {
+            return group_runs::page(self.store.messages_of(id).await?, page).map(Some);
         };
         let filter = MessageFilter { run_id: Some(id), seq: Some((first, end)), ..MessageFilter::default() };
         self.messages(conversation, &filter, page).await.map(Some)
@@ -125,26 +133,19 @@ impl ScopedStore {
         id: StepId,
         page: Page,
     ) -> std::result::Result<Option<Vec<Message>>, MessagePageError> {
-        let Some((conversation, first, end)) = self
-            .stretch(
-                "SELECT r.conversation_id, r.first_seq, r.end_seq FROM steps s JOIN runs r ON r.id = s.run_id
-                  WHERE s.id = $1 AND r.organization_id = coalesce($2, r.organization_id)",
-                id.0,
-            )
-            .await?
-        else {
-            return Ok(None);
-        };
+        let sql = "SELECT r.conversation_id, r.first_seq, r.end_seq FROM steps s JOIN runs r ON r.id = s.run_id
+                   WHERE s.id = $1 AND r.organization_id = coalesce($2, r.organization_id)";
+        let Some((conversation, first, end)) = self.place(sql, id.0).await?.flatten() else { return Ok(None) };
         let filter = MessageFilter { step_id: Some(id), seq: Some((first, end)), ..MessageFilter::default() };
         self.messages(conversation, &filter, page).await.map(Some)
     }
 
-    /// Where in which conversation the messages of a run lie.
-    async fn stretch(&self, sql: &'static str, id: Uuid) -> Result<Option<(ConversationId, i64, i64)>> {
-        let row: Option<(Uuid, Option<i64>, Option<i64>)> =
+    /// Where in which conversation the messages of a run lie. The inner option is none for a run of a group.
+    async fn place(&self, sql: &'static str, id: Uuid) -> Result<Option<Option<Place>>> {
+        let row: Option<(Option<Uuid>, Option<i64>, Option<i64>)> =
             sqlx::query_as(sql).bind(id).bind(self.org()).fetch_optional(&self.store.pool).await.map_err(db)?;
         Ok(row.map(|(conversation, first, end)| {
-            (ConversationId(conversation), first.unwrap_or_default(), end.unwrap_or_default())
+            Some((ConversationId(conversation?), first.unwrap_or_default(), end.unwrap_or_default()))
         }))
     }
 

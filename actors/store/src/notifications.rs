@@ -1,4 +1,4 @@
-//! What nodes tell each other through the database: `NOTIFY` with the id of a conversation, on a
+//! What nodes tell each other through the database: `NOTIFY` with the id of a conversation or a group, on a
 //! channel for all of them or on one node's own.
 //!
 //! Nothing depends on a notification: whoever misses a notification finds the work by asking.
@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engram_core::ports::{Notifications, Wakeup, Wakeups};
-use engram_domain::{ConversationId, NodeId};
+use engram_domain::{ConversationId, GroupId, NodeId, RunOwner};
 use futures::{StreamExt, stream};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-use uuid::Uuid;
 
 use crate::{Result, Store, error::db};
 
@@ -54,18 +53,24 @@ impl Notifications for Store {
         Ok(Some(stream::unfold(state, |state| async { Some(next(state).await) }).boxed()))
     }
 
-    async fn notify(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<()> {
+    async fn notify(&self, node: Option<NodeId>, owner: RunOwner) -> Result<()> {
         if self.embedded {
             return Ok(());
         }
         sqlx::query("SELECT pg_notify($1, $2)")
             .bind(node.map_or_else(|| ALL.to_owned(), channel))
-            .bind(conversation.0.to_string())
+            .bind(owner.to_string())
             .execute(&self.pool)
             .await
             .map_err(db)?;
         Ok(())
     }
+}
+
+/// The conversation or group of a notification.
+fn read(payload: &str) -> Option<RunOwner> {
+    let conversation = payload.parse::<ConversationId>().ok().map(RunOwner::from);
+    conversation.or_else(|| payload.parse::<GroupId>().ok().map(RunOwner::from))
 }
 
 async fn next(mut state: Subscription) -> (Result<Wakeup>, Subscription) {
@@ -87,10 +92,10 @@ async fn next(mut state: Subscription) -> (Result<Wakeup>, Subscription) {
         };
         match listener.try_recv().await {
             Ok(Some(said)) => {
-                if let Ok(id) = Uuid::parse_str(said.payload()) {
-                    return (Ok(Wakeup::Work(ConversationId(id))), state);
+                if let Some(owner) = read(said.payload()) {
+                    return (Ok(Wakeup::Work(owner)), state);
                 }
-                tracing::debug!(channel = said.channel(), "a notification is no conversation's id");
+                tracing::debug!(channel = said.channel(), "a notification names neither a conversation nor a group");
             }
             Ok(None) => state.listener = None,
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use engram_core::ports::Runs;
-use engram_domain::{AgentId, ConversationId, Message, Run, RunId, RunStatus, Scope, StopReason, Time};
+use engram_domain::{AgentId, Message, Run, RunId, RunOwner, RunStatus, Scope, StopReason, Time};
 use sqlx::{PgExecutor, QueryBuilder};
 use uuid::Uuid;
 
@@ -15,17 +15,27 @@ use crate::{
 
 const KEY: Key = Key { from: "runs r", column: "r.created_at", id: "r.id" };
 
+macro_rules! open_runs {
+    ($owner:literal) => {
+        concat!(
+            "SELECT id FROM runs WHERE ",
+            $owner,
+            " = $1 AND status IN ('created', 'running') ORDER BY status = 'running' DESC, created_at, id"
+        )
+    };
+}
+
 /// Which runs are wanted. The default: all.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
-    /// Of any of these agents.
+    /// In conversations of any of these agents.
     pub agent_ids: Vec<AgentId>,
     /// In any of these states.
     pub statuses: Vec<RunStatus>,
     /// Only those that are not over.
     pub active: bool,
-    /// In this conversation.
-    pub conversation_id: Option<ConversationId>,
+    /// Belonging to this.
+    pub owner: Option<RunOwner>,
     /// Whether the caller did not wait.
     pub background: Option<bool>,
     /// Ended for this reason.
@@ -40,29 +50,37 @@ impl Runs for Store {
 
     /// Empty when there is no such run.
     async fn messages_of(&self, run: RunId) -> Result<Vec<Message>> {
+        let participants = self.participants(run).await?;
+        // What a group's manager says leads the others, and is not shown.
+        let manager = participants.as_ref().and_then(|all| all.manager.as_ref()).map(|manager| manager.id.0);
         let rows: Vec<MessageRow> = sqlx::query_as(concat!(
             "SELECT ",
             message_columns!(),
             " FROM runs r JOIN messages m ON m.conversation_id = r.conversation_id AND m.seq >= r.first_seq
-              AND m.seq < r.end_seq WHERE r.id = $1 AND m.run_id = $1 ORDER BY m.seq"
+              AND m.seq < r.end_seq AND m.run_id = r.id
+              WHERE r.id = $1 OR r.parent_run_id = $1 AND m.role IN ('assistant', 'tool')
+                                 AND r.agent_id IS DISTINCT FROM $2
+              ORDER BY r.created_at, r.id, m.seq"
         ))
         .bind(run.0)
+        .bind(manager)
         .fetch_all(&self.pool)
         .await
         .map_err(db)?;
-        rows.into_iter().map(Message::try_from).collect()
+        let mut messages = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
+        if let Some(participants) = participants {
+            participants.name(&mut messages);
+        }
+        Ok(messages)
     }
 
     /// One that was begun comes before all others, or another's turn would get in the middle of its own.
-    async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>> {
-        let ids = sqlx::query_scalar(
-            "SELECT id FROM runs WHERE conversation_id = $1 AND status IN ('created', 'running')
-             ORDER BY status = 'running' DESC, created_at, id",
-        )
-        .bind(conversation.0)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(db)?;
+    async fn open_runs(&self, owner: RunOwner) -> Result<Vec<RunId>> {
+        let (sql, owner) = match owner {
+            RunOwner::Conversation(id) => (open_runs!("conversation_id"), id.0),
+            RunOwner::Group(id) => (open_runs!("group_id"), id.0),
+        };
+        let ids = sqlx::query_scalar(sql).bind(owner).fetch_all(&self.pool).await.map_err(db)?;
         Ok(ids.into_iter().map(RunId).collect())
     }
 
@@ -104,8 +122,10 @@ impl ScopedStore {
             // Word for word the condition of the partial index.
             q.push(" AND r.status IN ('created', 'running')");
         }
-        if let Some(conversation) = filter.conversation_id {
-            q.push(" AND r.conversation_id = ").push_bind(conversation.0);
+        match filter.owner {
+            Some(RunOwner::Conversation(id)) => drop(q.push(" AND r.conversation_id = ").push_bind(id.0)),
+            Some(RunOwner::Group(id)) => drop(q.push(" AND r.group_id = ").push_bind(id.0)),
+            None => {}
         }
         if let Some(background) = filter.background {
             q.push(" AND r.background = ").push_bind(background);

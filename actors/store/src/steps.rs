@@ -17,7 +17,7 @@ const KEY: Key = Key { from: "steps s", column: "s.created_at", id: "s.id" };
 pub struct StepFilter {
     /// Of this agent.
     pub agent_id: Option<AgentId>,
-    /// Of this run.
+    /// Of this run, or of a run that is a turn of it.
     pub run_id: Option<RunId>,
     /// With this model name or handle.
     pub model: Option<String>,
@@ -59,7 +59,8 @@ impl ScopedStore {
             q.push(" AND s.agent_id = ").push_bind(agent.0);
         }
         if let Some(run) = filter.run_id {
-            q.push(" AND s.run_id = ").push_bind(run.0);
+            q.push(" AND s.run_id = ANY(ARRAY(SELECT c.id FROM runs c WHERE c.parent_run_id = ").push_bind(run.0);
+            q.push(" UNION ALL SELECT ").push_bind(run.0).push("))");
         }
         if let Some(model) = &filter.model {
             q.push(" AND ").push_bind(model.clone()).push(" IN (s.model, s.model_handle)");

@@ -61,9 +61,10 @@ impl ScopedStore {
             group_columns!(),
             " FROM ",
             group_tables!(),
-            " WHERE g.id IN (SELECT id FROM groups WHERE manager_agent_id = ANY($1)
+            " WHERE g.id = ANY(ARRAY(SELECT id FROM groups WHERE manager_agent_id = ANY($1)
                              UNION ALL SELECT group_id FROM group_agents WHERE agent_id = ANY($1)
-                             UNION ALL SELECT group_id FROM group_runs WHERE status IN ('created', 'running'))
+                             UNION ALL SELECT group_id FROM runs
+                             WHERE group_id IS NOT NULL AND status IN ('created', 'running')))
               AND g.organization_id = coalesce($3, g.organization_id) ORDER BY g.created_at, g.id LIMIT $2"
         ))
         .bind(ids)
@@ -73,7 +74,8 @@ impl ScopedStore {
         .await
         .map_err(db)?;
         let open: Vec<(Uuid, i64)> = sqlx::query_as(
-            "SELECT group_id, count(*) FROM group_runs WHERE status IN ('created', 'running') GROUP BY group_id",
+            "SELECT group_id, count(*) FROM runs WHERE group_id IS NOT NULL AND status IN ('created', 'running')
+             GROUP BY group_id",
         )
         .fetch_all(&self.store.pool)
         .await

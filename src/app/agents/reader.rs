@@ -55,8 +55,9 @@ pub async fn make(
     let told = absorb::messages(&label, passages);
     let runs = told.into_iter().enumerate().map(|(n, text)| NewRun {
         id: RunId(ids.uuid()),
-        agent_id: id,
-        conversation_id: id.default_conversation(),
+        agent_id: Some(id),
+        owner: id.default_conversation().into(),
+        parent: None,
         input: RunInput { messages: vec![message(main, text)], ..RunInput::default() },
         background: false,
         run_type: RunType::SleepTime,

@@ -103,9 +103,11 @@ async fn modify(app: &App, id: GroupId, patch: GroupPatch) -> Result<Group> {
     group.ok_or_else(|| Error::not_found("Group", id))
 }
 
-/// Deletes a group. Its agents stay, with the blocks that they shared.
+/// Deletes a group. Its runs end, and with them the current runs of its agents; the agents stay, with the blocks that they
+/// shared.
 pub async fn delete(app: &App, id: GroupId) -> Result<()> {
     let group = find(app, id).await?;
+    app.engine.end_group_runs(&group).await?;
     if !app.store.delete_group(id).await? {
         return Err(Error::not_found("Group", id));
     }

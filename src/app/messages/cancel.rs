@@ -18,7 +18,7 @@ pub async fn cancel_runs(app: &App, agent: AgentId, named: Option<&[RunId]>) -> 
         Some(ids) => {
             let mut runs = Vec::with_capacity(ids.len());
             for id in ids {
-                let run = app.store.run(*id).await?.filter(|run| run.agent_id == agent);
+                let run = app.store.run(*id).await?.filter(|run| run.agent_id == Some(agent));
                 runs.push(run.ok_or_else(|| Error::not_found("Run", id))?);
             }
             runs
@@ -36,7 +36,7 @@ pub async fn cancel_runs(app: &App, agent: AgentId, named: Option<&[RunId]>) -> 
 /// Cancels every open run of a conversation, and denies what waits for approval there.
 pub async fn cancel_conversation(app: &App, conversation: &Conversation) -> Result<JsonMap> {
     let id = conversation.id;
-    let filter = RunFilter { conversation_id: Some(id), active: true, ..RunFilter::default() };
+    let filter = RunFilter { owner: Some(id.into()), active: true, ..RunFilter::default() };
     let mut results = Results::default();
     results.cancel(app, open_runs(app, filter).await?).await?;
     results.deny(app, app.store.pending_approvals(conversation.agent_id, Some(id)).await?).await?;
@@ -59,7 +59,7 @@ struct Results {
 impl Results {
     async fn cancel(&mut self, app: &App, runs: Vec<Run>) -> Result<()> {
         for run in runs {
-            let cancelled = !run.status.is_terminal() && app.engine.cancel(run.conversation_id, run.id).await?;
+            let cancelled = !run.status.is_terminal() && app.engine.cancel(run.owner, run.id).await?;
             self.any |= cancelled;
             let status = if cancelled { "cancelled" } else { run.status.as_str() };
             self.statuses.insert(run.id.to_string(), json!(status));

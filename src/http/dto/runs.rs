@@ -1,7 +1,7 @@
 //! Runs on the wire: the superset of both generations.
 
 use engram_core::ports::NewRun;
-use engram_domain::{AgentId, DEFAULT_USER, Json, JsonMap, Message, Run, RunStatus, RunType, StopReason, Time, Usage};
+use engram_domain::{AgentId, DEFAULT_USER, Json, JsonMap, Message, Run, RunType, StopReason, Time, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -24,14 +24,16 @@ pub struct RunDto {
     pub updated_at: String,
     /// When it ended; without a zone, as it always was (UTC).
     pub completed_at: Option<String>,
-    /// The agent it was sent to.
-    pub agent_id: String,
+    /// The agent it was sent to; of a group's run the group's manager, else its first member. `null` for a group without
+    /// agents.
+    #[schema(required)]
+    pub agent_id: Option<String>,
     /// The conversation, unless it is the agent's own history.
     pub conversation_id: Option<String>,
     /// Whether the caller did not wait for it.
     pub background: bool,
-    /// What the caller sent, which route it was, what went wrong (`error`) and, of a run that ended,
-    /// its answer (`result`).
+    /// What the caller sent, which route it was, the group of a group's run (`group_id`), what went wrong (`error`) and, of
+    /// a run that ended, its answer (`result`).
     #[schema(value_type = Object)]
     pub metadata: JsonMap,
     /// How the caller wants messages shown.
@@ -69,29 +71,7 @@ fn without_zone(at: Time) -> String {
 impl RunDto {
     /// Of a run that was just acknowledged.
     pub fn created(run: &NewRun) -> Self {
-        let now = run.created_at;
-        Self::from(&Run {
-            id: run.id,
-            agent_id: run.agent_id,
-            conversation_id: run.conversation_id,
-            status: RunStatus::Created,
-            stop_reason: None,
-            input: run.input.clone(),
-            background: run.background,
-            run_type: run.run_type.clone(),
-            metadata: run.metadata.clone(),
-            callback_url: run.callback_url.clone(),
-            interrupts: false,
-            error: None,
-            error_kind: None,
-            attempts: 0,
-            step_count: 0,
-            usage: Usage::default(),
-            ttft_ns: None,
-            created_at: now,
-            updated_at: now,
-            completed_at: None,
-        })
+        Self::from(&run.clone().into_run(false))
     }
 
     /// With the answer, where old clients look for it.
@@ -112,7 +92,10 @@ impl From<&Run> for RunDto {
         if let Some(error) = &run.error {
             metadata.insert("error".into(), Json::from(error.as_str()));
         }
-        let is_default = run.conversation_id == run.agent_id.default_conversation();
+        if let Some(group) = run.owner.group() {
+            metadata.insert("group_id".into(), Json::from(group.to_string()));
+        }
+        let own = run.agent_id.map(AgentId::default_conversation);
         Self {
             id: run.id.to_string(),
             status: run.status.as_str(),
@@ -120,8 +103,8 @@ impl From<&Run> for RunDto {
             created_at: timestamp(run.created_at),
             updated_at: timestamp(run.updated_at),
             completed_at: run.completed_at.map(without_zone),
-            agent_id: run.agent_id.to_string(),
-            conversation_id: (!is_default).then(|| run.conversation_id.to_string()),
+            agent_id: run.agent_id.map(|agent| agent.to_string()),
+            conversation_id: run.owner.conversation().filter(|id| own != Some(*id)).map(|id| id.to_string()),
             background: run.background,
             metadata,
             request_config: run.input.request_config.clone(),
@@ -197,8 +180,9 @@ pub struct RunMetricsDto {
     pub id: String,
     /// The organization.
     pub organization_id: String,
-    /// Its agent.
-    pub agent_id: String,
+    /// Its agent, as in the run.
+    #[schema(required)]
+    pub agent_id: Option<String>,
     /// Always `null`.
     pub project_id: Option<String>,
     /// When it was acknowledged, in nanoseconds since 1970.
@@ -230,7 +214,7 @@ pub struct ResumeRequest {
 }
 
 /// The value of `metadata` as a run shows it: what the caller sent, and which route it was.
-fn run_metadata(own: &Json, run_type: &RunType, agent: AgentId) -> JsonMap {
+fn run_metadata(own: &Json, run_type: &RunType, agent: Option<AgentId>) -> JsonMap {
     let mut metadata = own.as_object().cloned().unwrap_or_default();
     metadata.insert("run_type".into(), json!(run_type));
     metadata.insert("job_type".into(), json!(run_type));
@@ -250,8 +234,9 @@ mod tests {
         let agent = AgentId(Uuid::nil());
         let run = NewRun {
             id: RunId(Uuid::nil()),
-            agent_id: agent,
-            conversation_id: agent.default_conversation(),
+            agent_id: Some(agent),
+            owner: agent.default_conversation().into(),
+            parent: None,
             input: RunInput::default(),
             background: true,
             run_type: RunType::SendMessageAsync,

@@ -81,7 +81,6 @@ pub fn returned(n: u8, name: &str) -> StreamEvent {
 pub fn ended(stop_reason: StopReason, error: Option<(&str, &str)>) -> StreamEvent {
     StreamEvent::Ended(Box::new(RunEnd {
         run_id: RunId(uuid(0)),
-        agent_id: AgentId(uuid(0)),
         status: if error.is_some() { RunStatus::Failed } else { RunStatus::Completed },
         stop_reason,
         usage: Usage { completion_tokens: 20, prompt_tokens: 100, ..Usage::default() },

@@ -44,8 +44,9 @@ impl AgentMessage {
         };
         NewRun {
             id,
-            agent_id: self.to,
-            conversation_id: self.to.default_conversation(),
+            agent_id: Some(self.to),
+            owner: self.to.default_conversation().into(),
+            parent: None,
             input: RunInput { messages: vec![message], chain: self.chain, ..RunInput::default() },
             background: false,
             run_type: self.run_type,

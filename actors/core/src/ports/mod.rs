@@ -12,8 +12,8 @@ pub use ambient::{Clock, Ids};
 pub use embed::{EmbedError, Embedder};
 pub use llm::{ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind};
 pub use store::{
-    AcceptRuns, Accepted, AgentSnapshot, Commit, CommitOutcome, Commits, EngineStore, EphemeralAgents, Fence, GroupRun,
-    GroupRuns, GroupScene, Leases, Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner,
-    Peer, RunLog, Runs, Schedules, SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeup, Wakeups,
+    AcceptRuns, Accepted, AgentSnapshot, Commit, CommitOutcome, Commits, EngineStore, EphemeralAgents, Fence,
+    GroupRuns, Leases, Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner, Peer, RunLog,
+    Runs, Schedules, SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeup, Wakeups,
 };
 pub use tools::{MessageQuery, PassageQuery, ToolContext, ToolOutcome, ToolRunner, ToolStore, Write};

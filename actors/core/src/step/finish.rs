@@ -206,7 +206,6 @@ fn terminal(
     commit.context = mark;
     let end = RunEnd {
         run_id: update.id,
-        agent_id: state.snapshot.agent.id,
         status: update.status,
         stop_reason: reason,
         usage: update.usage,

@@ -31,7 +31,7 @@ mod window;
 use std::sync::Arc;
 
 use engram_domain::{
-    AgentId, Message, MessageId, Run, RunErrorKind, RunId, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
+    Message, MessageId, Run, RunErrorKind, RunId, RunOwner, RunStatus, StepId, StopReason, Time, Tool, ToolCall, Usage,
 };
 
 use crate::ports::{ChatReply, ChatRequest, Commit, Ids, LlmError, ToolOutcome, tools::ToolContext};
@@ -165,8 +165,6 @@ impl RunError {
 pub struct RunEnd {
     /// The run.
     pub run_id: RunId,
-    /// Its agent.
-    pub agent_id: AgentId,
     /// Where it ended.
     pub status: RunStatus,
     /// Why.
@@ -179,6 +177,47 @@ pub struct RunEnd {
     pub context_tokens: i64,
     /// What went wrong.
     pub error: Option<RunError>,
+}
+
+impl RunEnd {
+    /// The end of a run for this reason, with what the run has cost so far.
+    pub fn of(run: &Run, stop_reason: StopReason, error: Option<RunError>) -> Self {
+        Self {
+            run_id: run.id,
+            status: stop_reason.status(),
+            stop_reason,
+            usage: run.usage,
+            step_count: run.step_count,
+            context_tokens: 0,
+            error,
+        }
+    }
+
+    /// The end of a run that is over, as its row tells it.
+    pub fn stored(run: &Run) -> Self {
+        let error = run
+            .error
+            .as_ref()
+            .map(|message| RunError::new(run.error_kind.clone().unwrap_or(RunErrorKind::Internal), message.as_str()));
+        Self { status: run.status, ..Self::of(run, run.stop_reason.unwrap_or(StopReason::Error), error) }
+    }
+
+    /// The end of a run that was deleted together with what it belongs to.
+    pub fn deleted(run: RunId, owner: RunOwner) -> Self {
+        let whose = match owner {
+            RunOwner::Conversation(_) => "The agent was deleted during the run.",
+            RunOwner::Group(_) => "The group was deleted before its agents had spoken.",
+        };
+        Self {
+            run_id: run,
+            status: StopReason::Error.status(),
+            stop_reason: StopReason::Error,
+            usage: Usage::default(),
+            step_count: 0,
+            context_tokens: 0,
+            error: Some(RunError::new(RunErrorKind::NotFound, whose)),
+        }
+    }
 }
 
 impl State {

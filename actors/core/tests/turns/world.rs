@@ -218,8 +218,9 @@ impl World {
             id,
             Run {
                 id,
-                agent_id: self.conversation.agent_id,
-                conversation_id: self.conversation.id,
+                agent_id: Some(self.conversation.agent_id),
+                owner: self.conversation.id.into(),
+                parent: None,
                 status: RunStatus::Created,
                 stop_reason: None,
                 input,

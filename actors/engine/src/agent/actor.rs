@@ -72,7 +72,7 @@ impl Actor for AgentActor {
         let state = State::new(loaded).ok_or_else(|| format!("{conversation} has no system message"))?;
         // What was accepted and not finished comes first; pointers that arrive later are checked
         // against it.
-        let queue = RunQueue::new(store.open_runs(conversation).await?);
+        let queue = RunQueue::new(store.open_runs(conversation.into()).await?);
         metrics::activation("ok");
         Ok(Live {
             driver: Driver::new(inner.clone(), myself, fence, state),
@@ -287,7 +287,7 @@ impl Live {
             }
             if unfinished
                 && !self.driver.is_dead()
-                && let Err(error) = self.inner.ports.store.notify(None, conversation).await
+                && let Err(error) = self.inner.ports.store.notify(None, conversation.into()).await
             {
                 tracing::debug!(%error, "other nodes could not be told; they find the work themselves");
             }

@@ -13,7 +13,7 @@ pub(super) const BATCH: i64 = 200;
 pub(super) async fn announce(inner: &Arc<Inner>, begun: Vec<Begun>) -> Result<bool, StoreError> {
     let full = i64::try_from(begun.len()).is_ok_and(|n| n >= BATCH);
     for (conversation, run) in begun {
-        messaging::announce(inner, conversation, run).await?;
+        messaging::announce(inner, conversation.into(), run).await?;
     }
     Ok(full)
 }

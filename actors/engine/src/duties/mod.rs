@@ -17,7 +17,6 @@ pub(crate) mod heartbeat;
 mod orphaned_groups;
 mod pressure;
 mod prune_events;
-mod prune_group_runs;
 mod reconcile;
 mod schedules;
 mod sleep_time;
@@ -55,8 +54,6 @@ pub enum Duty {
     EndedStreams,
     /// Deletes kept events that nobody will read any more.
     PruneEvents,
-    /// Deletes messages to groups that ended long ago.
-    PruneGroupRuns,
 }
 
 /// How often a duty is performed, and until when.
@@ -81,7 +78,7 @@ enum Until {
 
 impl Duty {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::Heartbeat,
         Self::Reconcile,
         Self::Schedules,
@@ -92,7 +89,6 @@ impl Duty {
         Self::Pressure,
         Self::EndedStreams,
         Self::PruneEvents,
-        Self::PruneGroupRuns,
     ];
 
     fn plan(self) -> Plan {
@@ -107,7 +103,6 @@ impl Duty {
             Self::Pressure => pressure::PLAN,
             Self::EndedStreams => ended_streams::PLAN,
             Self::PruneEvents => prune_events::PLAN,
-            Self::PruneGroupRuns => prune_group_runs::PLAN,
         }
     }
 
@@ -124,7 +119,6 @@ impl Duty {
             Self::Pressure => pressure::perform(inner),
             Self::EndedStreams => ended_streams::perform(inner),
             Self::PruneEvents => prune_events::perform(inner).await,
-            Self::PruneGroupRuns => prune_group_runs::perform(inner).await,
         }
     }
 

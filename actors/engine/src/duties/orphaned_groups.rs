@@ -1,4 +1,4 @@
-//! Finds groups with open messages that nobody drives, and drives them here.
+//! Finds groups with open runs that nobody drives, and drives them here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ pub(super) const PLAN: Plan = Plan {
 };
 
 pub(super) async fn perform(inner: &Arc<Inner>) -> Result<bool, StoreError> {
-    for group in inner.ports.store.stranded_groups(inner.settings.node.id).await? {
+    for group in inner.ports.store.orphaned_groups(inner.settings.node.id).await? {
         groups::drive(inner, group, None);
     }
     Ok(false)

@@ -31,8 +31,8 @@ pub(super) async fn perform(inner: &Arc<Inner>) -> Result<bool, StoreError> {
     for conversation in orphans {
         inner.orphans.remove(&conversation);
         // Only with work to do: an idle one wakes when something is sent to it.
-        let ours = !matches!(store.owner(conversation, me).await?, Owner::Peer(_));
-        if ours && !store.open_runs(conversation).await?.is_empty() {
+        let ours = !matches!(store.owner(conversation.into(), me).await?, Owner::Peer(_));
+        if ours && !store.open_runs(conversation.into()).await?.is_empty() {
             resume(inner, conversation);
         }
     }

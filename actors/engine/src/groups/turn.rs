@@ -1,27 +1,39 @@
-//! One agent's turn in a group.
-
-use std::sync::Arc;
+//! One turn: a run of one of the group's agents.
 
 use engram_core::{
-    group::{self, Turn},
-    ports::{GroupScene, NewRun, StoreError, agents::said},
-    step::RunError,
+    group::{CHOOSE, Turn},
+    ports::{NewRun, StoreError, agents::said, store::GroupTask},
+    step::{RunEnd, RunError},
 };
 use engram_domain::{
-    AgentId, Content, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, Scope, StopReason, Usage,
+    AgentId, Content, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, Scope, StopReason,
     run::BusyPolicy,
 };
 
-use super::{AGAIN, stopping};
+use super::{
+    AGAIN,
+    run::{Progress, Stop, is_over},
+};
 use crate::{
     Engine, Inner,
     api::{StreamEvent, SubmitError},
     follow::RunStream,
 };
 
-/// What every member's run has of the group's.
-pub(super) fn member_input(scene: &GroupScene) -> RunInput {
-    let input = &scene.run.input;
+/// What is asked of an agent.
+pub(super) struct Ask {
+    /// The number of the turn.
+    pub(super) number: usize,
+    /// Whose turn it is.
+    pub(super) to: AgentId,
+    pub(super) input: RunInput,
+    /// Whether what it says is part of the group's answer.
+    pub(super) shown: bool,
+}
+
+/// What the input of every turn has of the group's run.
+pub(super) fn turn_input(task: &GroupTask) -> RunInput {
+    let input = &task.run.input;
     RunInput {
         max_steps: input.max_steps,
         stream_tokens: false,
@@ -30,115 +42,106 @@ pub(super) fn member_input(scene: &GroupScene) -> RunInput {
     }
 }
 
-fn member_run(inner: &Inner, scene: &GroupScene, turn: usize, to: AgentId, input: RunInput) -> NewRun {
-    NewRun {
-        id: RunId(inner.ports.ids.uuid()),
-        agent_id: to,
-        conversation_id: to.default_conversation(),
-        input,
-        background: false,
-        run_type: RunType::GroupTurn,
-        metadata: serde_json::json!({ "group_id": scene.group.id, "group_run_id": scene.run.id }),
-        callback_url: None,
-        keys: vec![RequestKey::group_turn(scene.run.id, turn)],
-        busy_policy: Some(BusyPolicy::Queue),
-        // The message to the group is accepted: a turn of it is not refused.
-        max_queue: i64::MAX,
-        created_at: inner.ports.clock.now(),
-        // Members are agents of the group's organization.
-        scope: Scope::System,
-    }
-}
-
-/// What a message to a group has cost, and what went wrong.
-#[derive(Default)]
-pub(super) struct Tally {
-    pub(super) usage: Usage,
-    pub(super) steps: i32,
-    /// Who could not speak, and why.
-    pub(super) errors: Vec<(String, RunError)>,
-}
-
-impl Tally {
-    /// The errors in words.
-    pub(super) fn words(&self) -> String {
-        let lines: Vec<String> = self.errors.iter().map(|(who, error)| format!("{who}: {}", error.message)).collect();
-        lines.join("\n")
-    }
-
-    fn failed(&mut self, who: String, error: RunError) -> String {
-        tracing::warn!(error = error.message, kind = %error.kind, "an agent of a group could not speak");
-        let words = error.message.clone();
-        self.errors.push((who, error));
-        words
-    }
-}
-
-/// One agent's turn, shown to whoever listens to the group when it is part of the answer.
-pub(super) async fn turn(
-    inner: &Arc<Inner>,
-    scene: &GroupScene,
-    number: usize,
-    to: AgentId,
-    input: RunInput,
-    shown: bool,
-    tally: &mut Tally,
-) -> Result<Turn, StoreError> {
+/// Makes a turn, or finds it made, and shows what belongs to the answer.
+pub(super) async fn make(progress: &mut Progress<'_>, task: &GroupTask, ask: Ask) -> Result<Turn, Stop> {
+    let (to, shown) = (ask.to, ask.shown);
     let mut turn = Turn { agent: to, said: Vec::new(), call: None, error: None };
-    let name = name_of(scene, to);
-    let mut stream = match ask(inner, scene, number, to, input).await? {
+    let name = name_of(task, to);
+    let mut stream = match submit(progress.inner, task, ask).await? {
         Ok(stream) => stream,
-        Err(error) => {
-            let error = tally.failed(name, RunError::new(RunErrorKind::Internal, error));
-            return Ok(Turn { error: Some(error), ..turn });
+        Err(why) => {
+            turn.error = Some(failed(progress, &name, RunError::new(RunErrorKind::Internal, why)));
+            return Ok(turn);
         }
     };
-    while let Some((_, event)) = stream.next().await {
+    // Whoever ended the run before this turn was there has not found it.
+    if let Err(stop) = progress.check().await {
+        if is_over(progress.inner, task.run.id).await? {
+            Engine(progress.inner.clone()).cancel(to.default_conversation().into(), stream.run_id()).await?;
+        }
+        return Err(stop);
+    }
+    while let Some(event) = next(progress.inner, &mut stream).await? {
         match event {
             StreamEvent::Message(message) => {
                 turn.said.extend(said(&message));
                 if message.role == Role::Approval
-                    && let Some(call) = message.content.calls().iter().find(|call| call.name == group::CHOOSE)
+                    && let Some(call) = message.content.calls().iter().find(|call| call.name == CHOOSE)
                 {
                     turn.call = Some(call.clone());
                 }
-                if shown && is_shown(&message) {
-                    let message = Message { name: Some(name.clone()), ..(*message).clone() };
-                    inner.hub.publish(scene.run.id, None, StreamEvent::Message(Arc::new(message)));
+                if shown && is_answer(&message) {
+                    progress.show(Message { name: Some(name.clone()), ..(*message).clone() }).await?;
                 }
             }
             StreamEvent::Delta { .. } => {}
             StreamEvent::Ended(end) => {
-                tally.usage.add(end.usage);
-                tally.steps += end.step_count;
-                let speechless = turn.call.is_none() && turn.said.is_empty();
-                // Somebody may have stopped it, or must decide first.
-                let error = end.error.or_else(|| match end.stop_reason {
-                    StopReason::Cancelled if turn.call.is_none() => {
-                        Some(RunError::new(RunErrorKind::Cancelled, "its turn was cancelled"))
-                    }
-                    StopReason::RequiresApproval if speechless => {
-                        Some(RunError::new(RunErrorKind::RequiresApproval, "it waits for a decision on a tool call"))
-                    }
-                    _ => None,
-                });
-                turn.error = error.map(|error| tally.failed(name.clone(), error));
+                progress.usage.add(end.usage);
+                progress.steps += end.step_count;
+                turn.error = why_not(*end, &turn).map(|error| failed(progress, &name, error));
             }
         }
     }
     Ok(turn)
 }
 
-/// Submits a member's turn; while the database is away, again.
-async fn ask(
-    inner: &Arc<Inner>,
-    scene: &GroupScene,
-    number: usize,
-    to: AgentId,
-    input: RunInput,
-) -> Result<Result<RunStream, String>, StoreError> {
+/// The next event. A node whose work others go on with does not wait for it.
+async fn next(inner: &Inner, stream: &mut RunStream) -> Result<Option<StreamEvent>, Stop> {
+    let handed_over = async {
+        inner.closing.cancelled().await;
+        if !inner.is_draining() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = handed_over => Err(Stop::Closing),
+        event = stream.next() => Ok(event.map(|(_, event)| event)),
+    }
+}
+
+/// Why an agent could not speak: it failed, somebody stopped it, or somebody must decide first.
+fn why_not(end: RunEnd, turn: &Turn) -> Option<RunError> {
+    end.error.or_else(|| match end.stop_reason {
+        StopReason::Cancelled if turn.call.is_none() => {
+            Some(RunError::new(RunErrorKind::Cancelled, "its turn was cancelled"))
+        }
+        StopReason::RequiresApproval if turn.call.is_none() && turn.said.is_empty() => {
+            Some(RunError::new(RunErrorKind::RequiresApproval, "it waits for a decision on a tool call"))
+        }
+        _ => None,
+    })
+}
+
+/// Notes that an agent could not speak.
+fn failed(progress: &mut Progress<'_>, name: &str, error: RunError) -> String {
+    tracing::warn!(agent = name, error = error.message, kind = %error.kind, "an agent of a group could not speak");
+    let message = error.message.clone();
+    progress.last_error = Some(error);
+    message
+}
+
+/// Submits the turn; while the database is away, again.
+async fn submit(inner: &std::sync::Arc<Inner>, task: &GroupTask, ask: Ask) -> Result<Result<RunStream, String>, Stop> {
     let engine = Engine(inner.clone());
-    let run = member_run(inner, scene, number, to, input);
+    let run = NewRun {
+        id: RunId(inner.ports.ids.uuid()),
+        agent_id: Some(ask.to),
+        owner: ask.to.default_conversation().into(),
+        parent: Some(task.run.id),
+        input: ask.input,
+        background: false,
+        run_type: RunType::GroupTurn,
+        metadata: serde_json::json!({ "group_id": task.group.id, "group_run_id": task.run.id }),
+        callback_url: None,
+        keys: vec![RequestKey::group_turn(task.run.id, ask.number)],
+        busy_policy: Some(BusyPolicy::Queue),
+        // The message to the group is accepted: a turn of it is not refused.
+        max_queue: i64::MAX,
+        created_at: inner.ports.clock.now(),
+        // Members are agents of the group's organization.
+        scope: Scope::System,
+    };
     loop {
         match engine.submit(run.clone()).await {
             Ok(stream) => return Ok(Ok(stream)),
@@ -146,20 +149,19 @@ async fn ask(
                 tracing::debug!(why, "a group waits for the database");
                 tokio::time::sleep(AGAIN).await;
             }
-            Err(SubmitError::Store(error)) => return Err(error),
-            // Another node goes on.
-            Err(SubmitError::ShuttingDown) => return Err(stopping()),
+            Err(SubmitError::Store(error)) => return Err(Stop::Store(error)),
+            Err(SubmitError::ShuttingDown) => return Err(Stop::Closing),
             Err(error) => return Ok(Err(error.to_string())),
         }
     }
 }
 
-fn name_of(scene: &GroupScene, agent: AgentId) -> String {
-    let known = scene.members.iter().chain(&scene.manager).find(|member| member.id == agent);
+fn name_of(task: &GroupTask, agent: AgentId) -> String {
+    let known = task.members.iter().chain(&task.manager).find(|member| member.id == agent);
     known.map_or_else(|| agent.to_string(), |member| member.name.clone())
 }
 
-/// What the group's listeners see: what members say and do, not what they are told.
-fn is_shown(message: &Message) -> bool {
+/// What followers of the group see: what members say and do, not what they are told.
+fn is_answer(message: &Message) -> bool {
     matches!(message.content, Content::Assistant { .. } | Content::ToolReturn(_))
 }

@@ -46,8 +46,8 @@ async fn cancel_reaches_the_owner() {
     let stream = send(&a, house.say(&format!("call {ONCE}"))).await;
     house.until("the tool runs", || house.brain.rang.load(Ordering::SeqCst) == 1).await;
     let started = tokio::time::Instant::now();
-    assert!(b.engine.cancel(house.conversation(), stream.run_id()).await.unwrap());
-    assert!(!b.engine.cancel(house.conversation(), stream.run_id()).await.unwrap());
+    assert!(b.engine.cancel(house.conversation().into(), stream.run_id()).await.unwrap());
+    assert!(!b.engine.cancel(house.conversation().into(), stream.run_id()).await.unwrap());
     assert!(started.elapsed() < Duration::from_millis(100));
     assert_eq!(listen(stream).await.2.stop_reason, StopReason::Cancelled);
     assert_eq!(house.db.with(|t| t.fenced), 0, "nothing was taken away");

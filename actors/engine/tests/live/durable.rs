@@ -140,7 +140,7 @@ async fn a_run_that_ended_in_the_queue_has_one_event() {
     let queued = house.background("queued");
     let id = queued.id;
     let stream = send(&a, queued).await;
-    assert!(a.engine.cancel(house.conversation(), id).await.unwrap());
+    assert!(a.engine.cancel(house.conversation().into(), id).await.unwrap());
     let events = all(stream).await;
     assert!(matches!(events.as_slice(), [(1, StreamEvent::Ended(_))]), "{events:?}");
     assert!(all(a.engine.follow(&house.run(id), 1)).await.is_empty(), "nothing comes after the end");

@@ -272,8 +272,9 @@ impl House {
         };
         NewRun {
             id: RunId(self.db.uuid()),
-            agent_id: self.db.with(|t| t.main.world.conversation.agent_id),
-            conversation_id: self.conversation(),
+            agent_id: Some(self.db.with(|t| t.main.world.conversation.agent_id)),
+            owner: self.conversation().into(),
+            parent: None,
             input: RunInput { messages: vec![message], ..RunInput::default() },
             background: false,
             run_type: RunType::SendMessage,

@@ -49,15 +49,15 @@ async fn cancel_reaches_the_model_and_the_agent_goes_on() {
     let a = house.node("a").await;
     house.brain.hangs.store(true, Ordering::SeqCst);
     let run = house.say("first");
-    let (id, conversation) = (run.id, run.conversation_id);
+    let (id, conversation) = (run.id, house.conversation());
     let first = send(&a, run).await;
     let queued = house.say("queued");
     let queued_id = queued.id;
     let second = send(&a, queued).await;
     house.asked(1).await;
-    assert!(a.engine.cancel(conversation, queued_id).await.unwrap());
-    assert!(a.engine.cancel(conversation, id).await.unwrap());
-    assert!(!a.engine.cancel(conversation, id).await.unwrap(), "a run ends once");
+    assert!(a.engine.cancel(conversation.into(), queued_id).await.unwrap());
+    assert!(a.engine.cancel(conversation.into(), id).await.unwrap());
+    assert!(!a.engine.cancel(conversation.into(), id).await.unwrap(), "a run ends once");
     assert_eq!(listen(first).await.2.status, RunStatus::Cancelled);
     assert_eq!(listen(second).await.2.status, RunStatus::Cancelled);
     tokio::time::sleep(Duration::from_millis(30)).await;
@@ -72,10 +72,10 @@ async fn cancel_ends_a_tool_that_hangs_and_pairs_its_call() {
     let house = House::new();
     let a = house.node("a").await;
     let run = house.say(&format!("call {ONCE}"));
-    let (id, conversation) = (run.id, run.conversation_id);
+    let (id, conversation) = (run.id, house.conversation());
     let stream = send(&a, run).await;
     house.until("the tool runs", || house.brain.rang.load(Ordering::SeqCst) == 1).await;
-    assert!(a.engine.cancel(conversation, id).await.unwrap());
+    assert!(a.engine.cancel(conversation.into(), id).await.unwrap());
     assert_eq!(listen(stream).await.2.stop_reason, StopReason::Cancelled);
     house.check();
 }

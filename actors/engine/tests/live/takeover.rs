@@ -64,7 +64,7 @@ async fn a_frozen_owner_does_not_hold_up_a_cancellation() {
     let stream = b.engine.follow(&house.run(id), 0);
     a.switch.stop(true);
     let started = Instant::now();
-    assert!(b.engine.cancel(house.conversation(), id).await.unwrap());
+    assert!(b.engine.cancel(house.conversation().into(), id).await.unwrap());
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(house.run(id).status, RunStatus::Cancelled);
     let events = all(stream).await;

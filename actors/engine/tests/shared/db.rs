@@ -11,7 +11,9 @@ use engram_core::ports::{
     Accepted, Commit, CommitOutcome, Fence, Ids, LoggedEvent, NewRun, NodeInfo, NodeStatus, Owner, Peer, StoreError,
     Wakeup, Wakeups, store::BlockWrite,
 };
-use engram_domain::{AgentId, BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunStatus, StopReason, Time};
+use engram_domain::{
+    AgentId, BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunOwner, RunStatus, StopReason, Time,
+};
 use futures::{StreamExt, channel::mpsc};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -114,7 +116,7 @@ impl Tables {
         self.alive(owner).map(Node::peer)
     }
     fn end(&mut self, id: RunId, reason: StopReason, error: Option<&str>) -> bool {
-        let Some(place) = self.run(id).map(|run| run.conversation_id) else { return false };
+        let Some(place) = self.run(id).and_then(|run| run.owner.conversation()) else { return false };
         let run = self.place_mut(place).and_then(|place| place.world.runs.get_mut(&id));
         let Some(run) = run.filter(|r| !r.status.is_terminal()) else { return false };
         run.status = reason.status();
@@ -131,7 +133,8 @@ impl Tables {
         Ok(())
     }
     fn accept(&mut self, new: &NewRun, node: NodeId) -> Accepted {
-        let Some(place) = self.place(new.conversation_id) else { return Accepted::NotFound };
+        let conversation = new.owner.conversation();
+        let Some(place) = conversation.and_then(|id| self.place(id)) else { return Accepted::NotFound };
         let mut keys: Vec<String> = new.keys.iter().map(ToString::to_string).collect();
         keys.sort();
         if let Some(known) = keys.iter().find_map(|key| self.keys.get(key)).and_then(|id| self.run(*id)) {
@@ -150,8 +153,8 @@ impl Tables {
         }
         let owner = self.other_owner(place, node);
         let interrupts = policy == BusyPolicy::Interrupt;
-        if let Some(place) = self.place_mut(new.conversation_id) {
-            place.world.runs.insert(new.id, row(new, interrupts));
+        if let Some(place) = conversation.and_then(|id| self.place_mut(id)) {
+            place.world.runs.insert(new.id, new.clone().into_run(interrupts));
         }
         self.keys.extend(keys.into_iter().map(|key| (key, new.id)));
         Accepted::Stored { rev, owner, policy: if interrupts { policy } else { BusyPolicy::Queue } }
@@ -217,8 +220,8 @@ impl Db {
         self.with(|t| t.accept(new, node))
     }
 
-    pub fn owner(&self, conversation: ConversationId, node: NodeId) -> Owner {
-        self.with(|t| match t.place(conversation) {
+    pub fn owner(&self, owner: RunOwner, node: NodeId) -> Owner {
+        self.with(|t| match owner.conversation().and_then(|conversation| t.place(conversation)) {
             None => Owner::Gone,
             Some(place) if place.owner == Some(node) => Owner::Me,
             Some(place) => t.other_owner(place, node).map_or(Owner::Nobody, Owner::Peer),
@@ -231,10 +234,10 @@ impl Db {
         wakeups.boxed()
     }
 
-    pub fn notify(&self, node: Option<NodeId>, conversation: ConversationId) {
+    pub fn notify(&self, node: Option<NodeId>, owner: RunOwner) {
         self.with(|t| {
             t.ears.retain(|(id, ear)| {
-                node.is_some_and(|node| node != *id) || ear.unbounded_send(Ok(Wakeup::Work(conversation))).is_ok()
+                node.is_some_and(|node| node != *id) || ear.unbounded_send(Ok(Wakeup::Work(owner))).is_ok()
             });
         });
     }
@@ -279,7 +282,7 @@ impl Db {
             let owned = t.places().filter(|place| place.owner == Some(node));
             let mut runs: Vec<_> = owned
                 .flat_map(|place| place.world.runs.values().filter(waits))
-                .map(|r| (r.created_at, r.id, r.conversation_id))
+                .filter_map(|r| Some((r.created_at, r.id, r.owner.conversation()?)))
                 .collect();
             runs.sort();
             runs.into_iter().map(|(_, run, conversation)| (conversation, run)).collect()
@@ -318,7 +321,7 @@ impl Db {
     pub fn revoke(&self, id: RunId, reason: StopReason) -> bool {
         self.with(|t| {
             let ended = t.end(id, reason, None);
-            let conversation = t.run(id).map(|run| run.conversation_id);
+            let conversation = t.run(id).and_then(|run| run.owner.conversation());
             if let Some(place) = conversation.filter(|_| ended).and_then(|id| t.place_mut(id)) {
                 place.owner = None;
                 place.epoch += 1;
@@ -365,30 +368,5 @@ impl Db {
             place.world.write(commit);
             Ok(CommitOutcome::Done { agent_rev: place.world.snapshot.agent.rev })
         })
-    }
-}
-
-fn row(new: &NewRun, interrupts: bool) -> Run {
-    Run {
-        id: new.id,
-        agent_id: new.agent_id,
-        conversation_id: new.conversation_id,
-        status: RunStatus::Created,
-        stop_reason: None,
-        input: new.input.clone(),
-        background: new.background,
-        run_type: new.run_type.clone(),
-        metadata: new.metadata.clone(),
-        callback_url: new.callback_url.clone(),
-        interrupts,
-        error: None,
-        error_kind: None,
-        attempts: 0,
-        step_count: 0,
-        usage: engram_domain::Usage::default(),
-        ttft_ns: None,
-        created_at: new.created_at,
-        updated_at: new.created_at,
-        completed_at: None,
     }
 }

@@ -66,8 +66,9 @@ impl Tables {
 fn told(text: String, to: AgentId, run_type: RunType, key: RequestKey, id: RunId, now: Time) -> NewRun {
     NewRun {
         id,
-        agent_id: to,
-        conversation_id: to.default_conversation(),
+        agent_id: Some(to),
+        owner: to.default_conversation().into(),
+        parent: None,
         metadata: serde_json::json!({ "request": text, "attempt": 0 }),
         input: RunInput { messages: vec![InputMessage::user(text)], ..RunInput::default() },
         background: run_type == RunType::ScheduledMessage,

@@ -63,7 +63,7 @@ pub struct Wire {
 #[async_trait]
 impl Peers for Wire {
     async fn follow(&self, peer: &Peer, request: PeerRequest) -> Result<PeerEvents, PeerError> {
-        let PeerRequest::Follow { conversation, run, after } = request else {
+        let PeerRequest::Follow { owner, run, after } = request else {
             return Err(PeerError("no such stream".into()));
         };
         self.me.running().await;
@@ -73,7 +73,7 @@ impl Peers for Wire {
         let found = tokio::select! {
             biased;
             () = dead.cancelled() => return Err(PeerError("broken".into())),
-            found = async { link.running().await; engine.follow_here(conversation, run, after) } => found,
+            found = async { link.running().await; engine.follow_here(owner, run, after) } => found,
         };
         let Some(local) = found else { return Ok(stream::empty().boxed()) };
         let events = stream::unfold((local, link), |(mut local, link)| async move {
@@ -110,7 +110,7 @@ impl Peers for Wire {
             let work = async {
                 link.running().await;
                 let reply = match request {
-                    PeerRequest::Cancel { conversation, run } => match engine.cancel_here(conversation, run).await {
+                    PeerRequest::Cancel { owner, run } => match engine.cancel_here(owner, run).await {
                         Some(Ok(ended)) => PeerReply::Cancelled(ended),
                         Some(Err(error)) => PeerReply::Unavailable(error.to_string()),
                         None => PeerReply::NotHere,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use engram_core::ports::{
-    AcceptRuns, Accepted, Clock, Commit, CommitOutcome, Commits, EphemeralAgents, Fence, GroupRun, GroupRuns, Ids,
-    Leases, Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner, Peer, RunLog, Runs,
-    Schedules, SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeups,
-    store::{AgentSnapshot, Begun, Claim, GroupAccepted, ScheduledRun},
+    AcceptRuns, Accepted, Clock, Commit, CommitOutcome, Commits, EphemeralAgents, Fence, GroupRuns, Ids, Leases,
+    Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner, Peer, RunLog, Runs, Schedules,
+    SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeups,
+    store::{AgentSnapshot, Begun, ScheduledRun},
 };
-use engram_domain::{AgentId, ConversationId, GroupId, Message, NodeId, Run, RunId, StopReason, Time};
+use engram_domain::{AgentId, ConversationId, Message, NodeId, Run, RunId, RunOwner, StopReason, Time};
 use uuid::Uuid;
 
 use crate::db::{Db, Place};
@@ -99,8 +99,8 @@ impl Notifications for Port {
     async fn wakeups(&self, node: NodeId) -> Result<Option<Wakeups>, StoreError> {
         self.read("wakeups", |db| Some(db.wakeups(node))).await
     }
-    async fn notify(&self, node: Option<NodeId>, conversation: ConversationId) -> Result<(), StoreError> {
-        self.write("notify", |db| db.notify(node, conversation)).await
+    async fn notify(&self, node: Option<NodeId>, owner: RunOwner) -> Result<(), StoreError> {
+        self.write("notify", |db| db.notify(node, owner)).await
     }
 }
 
@@ -113,8 +113,8 @@ impl AcceptRuns for Port {
 
 #[async_trait]
 impl Leases for Port {
-    async fn owner(&self, conversation: ConversationId, node: NodeId) -> Result<Owner, StoreError> {
-        self.read("owner", |db| db.owner(conversation, node)).await
+    async fn owner(&self, owner: RunOwner, node: NodeId) -> Result<Owner, StoreError> {
+        self.read("owner", |db| db.owner(owner, node)).await
     }
     async fn claim(&self, conversation: ConversationId, node: NodeId) -> Result<Option<Fence>, StoreError> {
         self.write("claim", |db| db.claim(conversation, node)).await
@@ -160,8 +160,10 @@ impl Runs for Port {
         })
         .await
     }
-    async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>, StoreError> {
-        self.read("open_runs", |db| db.with(|t| t.place(conversation).map(Place::open).unwrap_or_default())).await
+    async fn open_runs(&self, owner: RunOwner) -> Result<Vec<RunId>, StoreError> {
+        let open =
+            |db: &Db| db.with(|t| owner.conversation().and_then(|id| t.place(id)).map(Place::open).unwrap_or_default());
+        self.read("open_runs", open).await
     }
     async fn end_run(&self, id: RunId, reason: StopReason, error: Option<&str>, _: Time) -> Result<bool, StoreError> {
         self.write("end_run", |db| db.end_run(id, reason, error)).await
@@ -221,27 +223,7 @@ impl EphemeralAgents for Port {
     }
 }
 
-#[async_trait]
-impl GroupRuns for Port {
-    async fn insert_group_run(&self, _: &GroupRun, _: i64, _: NodeId) -> Result<GroupAccepted, StoreError> {
-        Ok(GroupAccepted::NotFound)
-    }
-    async fn stranded_groups(&self, _: NodeId) -> Result<Vec<GroupId>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn claim_group_run(&self, _: GroupId, _: NodeId) -> Result<Claim, StoreError> {
-        Ok(Claim::Nothing)
-    }
-    async fn group_run_is_open(&self, _: RunId) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    async fn end_group_run(&self, _: RunId, _: StopReason, _: Option<&str>, _: Time) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    async fn prune_group_runs(&self, _: Time) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-}
+impl GroupRuns for Port {}
 
 impl Clock for Port {
     fn now(&self) -> Time {

@@ -116,8 +116,9 @@ impl Parcel {
         input.stream_tokens = self.request.tokens;
         NewRun {
             id: RunId(sim.db.uuid()),
-            agent_id,
-            conversation_id,
+            agent_id: Some(agent_id),
+            owner: conversation_id.into(),
+            parent: None,
             input,
             background: self.request.background,
             run_type: RunType::SendMessage,
@@ -255,7 +256,7 @@ async fn cancel(sim: &Sim, run: RunId) {
     loop {
         let node = some_node(sim).await;
         let started = Instant::now();
-        if let Some(Ok(ended)) = over(&node, node.engine.cancel(conversation, run)).await {
+        if let Some(Ok(ended)) = over(&node, node.engine.cancel(conversation.into(), run)).await {
             let (took, status) = (started.elapsed(), row(sim, run).status);
             sim.tell(|| format!("cancelled {run}: {ended}, {took:?}"));
             if !status.is_terminal() {

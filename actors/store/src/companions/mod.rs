@@ -40,7 +40,7 @@ async fn tell(
         let row = accept::insert(&run, NodeId(Uuid::nil()), false, &mut *conn).await.map_err(db)?;
         // None when the companion was deleted in this very moment.
         if row.is_some_and(|row| row.stored) {
-            begun.push((run.conversation_id, run.id));
+            begun.push((AgentId(*companion).default_conversation(), run.id));
         }
     }
     Ok(begun)
@@ -50,8 +50,9 @@ fn run(to: AgentId, task: &Task, now: Time, ids: &dyn Ids) -> NewRun {
     let message = InputMessage { sender_id: Some(task.main.to_string()), ..InputMessage::user(task.text.clone()) };
     NewRun {
         id: RunId(ids.uuid()),
-        agent_id: to,
-        conversation_id: to.default_conversation(),
+        agent_id: Some(to),
+        owner: to.default_conversation().into(),
+        parent: None,
         input: RunInput { messages: vec![message], ..RunInput::default() },
         background: false,
         run_type: RunType::SleepTime,

@@ -1,6 +1,8 @@
 //! `runs`.
 
-use engram_domain::{Run, RunErrorKind, RunStatus, RunType, StopReason, Time, Usage};
+use engram_domain::{
+    AgentId, ConversationId, GroupId, Run, RunErrorKind, RunId, RunStatus, RunType, StopReason, Time, Usage,
+};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -9,10 +11,15 @@ use crate::{
     json::{RawJson, corrupt},
 };
 
-/// Columns of [`RunRow`], for `FROM runs r`.
+/// Columns of [`RunRow`], for `FROM runs r`. Whom clients see as the agent of a group's run is not kept with the run: the
+/// run must outlive a member that is deleted.
 macro_rules! run_columns {
     () => {
-        "r.id, r.agent_id, r.conversation_id, r.status, r.stop_reason, r.input, r.background, r.run_type, r.metadata, \
+        "r.id, coalesce(r.agent_id, CASE WHEN r.group_id IS NOT NULL THEN ( \
+             SELECT coalesce(g.manager_agent_id, (SELECT ga.agent_id FROM group_agents ga WHERE ga.group_id = g.id \
+                                                  ORDER BY ga.position LIMIT 1)) \
+             FROM groups g WHERE g.id = r.group_id) END) AS agent_id, \
+         r.conversation_id, r.group_id, r.parent_run_id, r.status, r.stop_reason, r.input, r.background, r.run_type, r.metadata, \
          r.callback_url, r.interrupts, r.error, r.error_kind, r.attempts, r.step_count, r.completion_tokens, r.prompt_tokens, r.cached_tokens, \
          r.cache_write_tokens, r.reasoning_tokens, r.ttft_ns, r.created_at, r.updated_at, r.completed_at"
     };
@@ -22,8 +29,10 @@ pub(crate) use run_columns;
 #[derive(FromRow)]
 pub(crate) struct RunRow {
     pub id: Uuid,
-    agent_id: Uuid,
-    conversation_id: Uuid,
+    agent_id: Option<Uuid>,
+    conversation_id: Option<Uuid>,
+    group_id: Option<Uuid>,
+    parent_run_id: Option<Uuid>,
     status: String,
     stop_reason: Option<String>,
     input: RawJson,
@@ -55,8 +64,13 @@ impl TryFrom<RunRow> for Run {
         let id = row.id;
         Ok(Self {
             id: id.into(),
-            agent_id: row.agent_id.into(),
-            conversation_id: row.conversation_id.into(),
+            agent_id: row.agent_id.map(AgentId),
+            owner: match (row.conversation_id, row.group_id) {
+                (Some(conversation), None) => ConversationId(conversation).into(),
+                (None, Some(group)) => GroupId(group).into(),
+                _ => return Err(corrupt(T, "group_id", id, "a run belongs to a conversation or to a group")),
+            },
+            parent: row.parent_run_id.map(RunId),
             status: RunStatus::parse(&row.status)
                 .ok_or_else(|| corrupt(T, "status", id, format!("no such status: {}", row.status)))?,
             stop_reason: row.stop_reason.as_deref().and_then(StopReason::parse),

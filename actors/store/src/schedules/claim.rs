@@ -9,7 +9,7 @@ use engram_domain::{AgentId, RequestKey, RunId, RunType, ScheduleId, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::{Result, Store, error::db, rows::WhenRow};
+use crate::{Result, Store, accept::insert_runs, error::db, rows::WhenRow};
 
 #[derive(FromRow)]
 struct Row {
@@ -73,32 +73,33 @@ fn due(row: Row, now: Time, ids: &dyn Ids) -> ScheduledRun {
     }
 }
 
-/// The runs, with the columns that every acknowledgement sets (`accept.rs`), their names, and the next
-/// times. A scheduled run always waits for its turn, whatever its agent wants of other messages.
+/// The runs, their keys, and the next times. A scheduled run always waits for its turn, whatever the busy policy of its
+/// agent is.
 async fn store(conn: &mut PgConnection, due: &[ScheduledRun], now: Time) -> Result<()> {
     let schedules: Vec<Uuid> = due.iter().map(|d| d.schedule_id.0).collect();
     let runs: Vec<Uuid> = due.iter().map(|d| d.run_id.0).collect();
     let keys: Vec<String> = due.iter().map(|d| RequestKey::schedule(d.schedule_id, d.due_at).to_string()).collect();
     let names: Vec<String> = due.iter().map(|d| d.schedule_id.to_string()).collect();
     let next: Vec<Option<Time>> = due.iter().map(|d| d.next_at).collect();
-    sqlx::query(
+    sqlx::query(concat!(
         "WITH due AS (
             SELECT d.*, s.agent_id, a.organization_id, s.input, s.callback_url
             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS d (schedule_id, run_id, key, name)
             JOIN schedules s ON s.id = d.schedule_id JOIN agents a ON a.id = s.agent_id
-        ), stored AS (
-            INSERT INTO runs (id, organization_id, agent_id, conversation_id, status, input, background, run_type, metadata,
-                              callback_url, created_at, updated_at, interrupts)
-            SELECT run_id, organization_id, agent_id, agent_id, 'created', input, true, $6, json_build_object('schedule_id', name),
-                   callback_url, $7, $7, false
-            FROM due
-        ), named AS (
-            INSERT INTO run_keys (conversation_id, key, run_id) SELECT agent_id, key, run_id FROM due
+        ), stored AS (",
+        insert_runs!(
+            "(SELECT run_id AS id, organization_id, agent_id, agent_id AS conversation_id, NULL::uuid AS group_id,
+                     NULL::uuid AS parent_run_id, input, true AS background, $6::text AS run_type,
+                     json_build_object('schedule_id', name) AS metadata, callback_url, $7::timestamptz AS created_at,
+                     false AS interrupts FROM due) n"
+        ),
+        "), named AS (
+            INSERT INTO run_keys (owner_id, key, run_id) SELECT agent_id, key, run_id FROM due
         )
         UPDATE schedules s SET last_at = s.next_at, next_at = n.next_at, last_run_id = n.run_id, runs = s.runs + 1
         FROM unnest($1::uuid[], $2::uuid[], $5::timestamptz[]) AS n (schedule_id, run_id, next_at)
-        WHERE s.id = n.schedule_id",
-    )
+        WHERE s.id = n.schedule_id"
+    ))
     .bind(schedules)
     .bind(runs)
     .bind(keys)

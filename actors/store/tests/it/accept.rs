@@ -163,7 +163,7 @@ async fn what_becomes_of_it_while_the_agent_is_busy() {
     db.modify_agent(agent.id, &patch, at(2)).await.unwrap();
     assert_eq!(send(&db, &run_for(&agent, &[])).await, Accepted::Busy(second.id));
     assert_eq!(policy(send(&db, &wishing(&agent, BusyPolicy::Queue)).await), BusyPolicy::Queue);
-    for run in db.system.open_runs(agent.id.default_conversation()).await.unwrap() {
+    for run in db.system.open_runs(agent.id.default_conversation().into()).await.unwrap() {
         db.system.end_run(run, StopReason::Cancelled, None, at(3)).await.unwrap();
     }
     assert_eq!(policy(send(&db, &run_for(&agent, &["otid:a"])).await), BusyPolicy::Queue);
@@ -209,7 +209,7 @@ async fn a_full_queue_takes_nothing_more_until_something_ends() {
     accept(&db, &short(&[])).await;
     assert_eq!(send(&db, &short(&[])).await, Accepted::Full);
     assert_eq!(send(&db, &short(&["otid:a"])).await, Accepted::Full);
-    assert_eq!(db.system.open_runs(agent.id.default_conversation()).await.unwrap().len(), 2);
+    assert_eq!(db.system.open_runs(agent.id.default_conversation().into()).await.unwrap().len(), 2);
     db.system.end_run(first.id, StopReason::EndTurn, None, at(1)).await.unwrap();
     accept(&db, &short(&["otid:a"])).await;
     db.drop_database().await;

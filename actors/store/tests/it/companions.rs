@@ -44,7 +44,7 @@ impl Main {
             Role::Assistant => Content::Assistant { reasoning: vec![], text: Some(text), calls: vec![] },
             _ => Content::text(text),
         };
-        let blank = message(self.id, run.conversation_id, self.seq, role, "");
+        let blank = message(self.id, self.id.default_conversation(), self.seq, role, "");
         self.seq += 1;
         Arc::new(Message { run_id: Some(run.id), content, ..blank })
     }
@@ -146,7 +146,7 @@ async fn after_every_so_many_turns_a_run_tells_what_was_said() {
     let begun = begin(&db).await;
     assert_eq!(begin(&db).await, [], "once is once");
     let run = db.run(begun[0].1).await.unwrap().unwrap();
-    assert_eq!((begun.len(), begun[0].0, run.agent_id), (1, mate.default_conversation(), mate));
+    assert_eq!((begun.len(), begun[0].0, run.agent_id), (1, mate.default_conversation(), Some(mate)));
     assert_eq!((run.status, run.run_type.as_str(), run.background), (RunStatus::Created, "sleeptime", false));
     assert_eq!(transcript(&run), "user: one | assistant: re: one | user: two | assistant: re: two");
     assert_eq!(run.input.messages[0].sender_id, Some(main.id.to_string()));

@@ -32,7 +32,7 @@ async fn it_keeps_what_was_committed_and_has_one_owner() {
     assert_eq!(store.system.commit(fence, &commit).await.unwrap(), CommitOutcome::Done { agent_rev: 1 });
     // Its one connection cannot be spared for listening, and there is nobody to tell.
     assert!(store.system.wakeups(node()).await.unwrap().is_none());
-    store.system.notify(None, conversation).await.unwrap();
+    store.system.notify(None, conversation.into()).await.unwrap();
     let second = Embedded::start(&dir).await;
     assert!(matches!(second, Err(EmbeddedError::InUse(_))), "{second:?}");
     embedded.stop(&store).await;
@@ -67,7 +67,7 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
     });
     let stored: i32 = futures::future::join_all(calls).await.into_iter().sum();
     assert_eq!(stored, 48);
-    assert!(store.system.open_runs(agent.id.default_conversation()).await.unwrap().len() >= 48);
+    assert!(store.system.open_runs(agent.id.default_conversation().into()).await.unwrap().len() >= 48);
     embedded.stop(&store).await;
     let _ = std::fs::remove_dir_all(dir);
 }

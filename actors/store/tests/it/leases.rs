@@ -82,8 +82,8 @@ async fn orphaned_are_the_conversations_with_open_runs_and_without_a_live_owner(
     db.system.retire(b).await.unwrap();
     assert_eq!(db.system.orphaned(a, 10).await.unwrap(), [theirs.0, free.0], "oldest run first");
     assert_eq!(db.system.orphaned(a, 1).await.unwrap(), [theirs.0]);
-    assert_eq!(db.system.open_runs(free.0).await.unwrap(), [free.1]);
-    assert!(db.system.open_runs(over.0).await.unwrap().is_empty());
+    assert_eq!(db.system.open_runs(free.0.into()).await.unwrap(), [free.1]);
+    assert!(db.system.open_runs(over.0.into()).await.unwrap().is_empty());
     db.drop_database().await;
 }
 

@@ -18,6 +18,7 @@ mod connect;
 mod conversations;
 #[cfg(feature = "embedded-postgres")]
 mod embedded;
+mod group_runs;
 mod groups;
 mod groups_again;
 mod leases;

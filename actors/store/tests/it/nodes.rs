@@ -50,7 +50,7 @@ async fn who_drains_owns_what_it_has_but_takes_nothing() {
     assert_eq!(others(&db, b).await, ["http://a"]);
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();
     db.system.claim(conversation, b).await.unwrap().unwrap();
-    assert!(matches!(db.system.owner(conversation, a).await.unwrap(), Owner::Peer(peer) if peer.id == b));
+    assert!(matches!(db.system.owner(conversation.into(), a).await.unwrap(), Owner::Peer(peer) if peer.id == b));
     assert_eq!(db.system.claim(conversation, a).await.unwrap(), None);
     beat(&db, c, "http://c").await;
     db.system.retire(c).await.unwrap();
@@ -67,11 +67,11 @@ async fn a_conversation_lives_with_one_node_or_nobody() {
     beat(&db, a, "http://a").await;
     beat(&db, b, "http://b").await;
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();
-    assert_eq!(db.system.owner(ConversationId(Uuid::new_v4()), a).await.unwrap(), Owner::Gone);
-    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Nobody);
+    assert_eq!(db.system.owner(ConversationId(Uuid::new_v4()).into(), a).await.unwrap(), Owner::Gone);
+    assert_eq!(db.system.owner(conversation.into(), a).await.unwrap(), Owner::Nobody);
     let fence = db.system.claim(conversation, a).await.unwrap().unwrap();
-    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Me);
-    let Owner::Peer(peer) = db.system.owner(conversation, b).await.unwrap() else { panic!() };
+    assert_eq!(db.system.owner(conversation.into(), a).await.unwrap(), Owner::Me);
+    let Owner::Peer(peer) = db.system.owner(conversation.into(), b).await.unwrap() else { panic!() };
     assert_eq!((peer.id, &*peer.url, &*peer.secret), (a, "http://a", "secret of http://a"));
     let mut raw = db.raw().await;
     sqlx::query("UPDATE nodes SET seen_at = now() - interval '4 seconds' WHERE id = $1")
@@ -79,10 +79,10 @@ async fn a_conversation_lives_with_one_node_or_nobody() {
         .execute(&mut raw)
         .await
         .unwrap();
-    assert_eq!(db.system.owner(conversation, b).await.unwrap(), Owner::Nobody, "its lease is over");
-    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Me, "but nobody has taken it");
+    assert_eq!(db.system.owner(conversation.into(), b).await.unwrap(), Owner::Nobody, "its lease is over");
+    assert_eq!(db.system.owner(conversation.into(), a).await.unwrap(), Owner::Me, "but nobody has taken it");
     db.system.release(fence).await.unwrap();
-    assert_eq!(db.system.owner(conversation, a).await.unwrap(), Owner::Nobody);
+    assert_eq!(db.system.owner(conversation.into(), a).await.unwrap(), Owner::Nobody);
     drop(raw);
     db.drop_database().await;
 }
@@ -99,21 +99,21 @@ async fn waiting_are_the_runs_that_their_owner_has_not_begun() {
         let run = new_run(agent.id, agent.id.default_conversation(), seconds);
         accept(&db, &run).await;
         if let Some(owner) = owner {
-            db.system.claim(run.conversation_id, owner).await.unwrap().unwrap();
+            db.system.claim(agent.id.default_conversation(), owner).await.unwrap().unwrap();
         }
-        runs.push(run);
+        runs.push((agent.id, run.id));
     }
     let later = engram_domain::Time::from_timestamp(4_000_000_000, 0).unwrap();
-    let mut fresh = new_run(runs[0].agent_id, runs[0].conversation_id, 0);
+    let mut fresh = new_run(runs[0].0, runs[0].0.default_conversation(), 0);
     fresh.created_at = later;
     accept(&db, &fresh).await;
-    let of = |i: usize| (runs[i].conversation_id, runs[i].id);
+    let of = |i: usize| (runs[i].0.default_conversation(), runs[i].1);
     assert_eq!(db.system.waiting(a, 10).await.unwrap(), [of(1), of(0)], "oldest first, and none that just came");
     assert_eq!(db.system.waiting(a, 1).await.unwrap(), [of(1)]);
     assert_eq!(db.system.waiting(b, 10).await.unwrap(), [of(2)]);
-    let fence = db.system.claim(runs[1].conversation_id, a).await.unwrap().unwrap();
-    let mut begin = appending(runs[1].agent_id, runs[1].conversation_id, 1, &["on"]);
-    begin.run = Some(run_start(runs[1].id));
+    let fence = db.system.claim(of(1).0, a).await.unwrap().unwrap();
+    let mut begin = appending(runs[1].0, of(1).0, 1, &["on"]);
+    begin.run = Some(run_start(runs[1].1));
     db.system.commit(fence, &begin).await.unwrap();
     assert_eq!(db.system.waiting(a, 10).await.unwrap(), [of(0)]);
     db.drop_database().await;

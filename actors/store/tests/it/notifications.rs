@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engram_core::ports::{Notifications, Wakeup, Wakeups};
-use engram_domain::ConversationId;
+use engram_domain::{ConversationId, GroupId, RunOwner};
 use futures::StreamExt;
 use uuid::Uuid;
 
@@ -25,7 +25,8 @@ async fn a_node_hears_what_is_said_to_it_and_to_all() {
     let (a, b) = (node(), node());
     let mut at_a = db.system.wakeups(a).await.unwrap().unwrap();
     let mut at_b = db.system.wakeups(b).await.unwrap().unwrap();
-    let [first, second, third] = [0; 3].map(|_| ConversationId(Uuid::new_v4()));
+    let [first, second] = [0; 2].map(|_| RunOwner::from(ConversationId(Uuid::new_v4())));
+    let third = RunOwner::from(GroupId(Uuid::new_v4()));
     db.system.notify(Some(a), first).await.unwrap();
     db.system.notify(Some(b), second).await.unwrap();
     let mut raw = db.raw().await;

@@ -34,7 +34,7 @@ async fn they_are_filtered_paged_and_deleted() {
     assert_eq!(list(failed, Page::oldest(9)).await, [ids[0]]);
     let reason = RunFilter { stop_reason: Some(StopReason::LlmApiError), ..all() };
     assert_eq!(list(reason, Page::oldest(9)).await, [ids[0]]);
-    let of_b = RunFilter { conversation_id: Some(b.id.default_conversation()), ..all() };
+    let of_b = RunFilter { owner: Some(b.id.default_conversation().into()), ..all() };
     assert_eq!(list(of_b, Page::oldest(9)).await, [ids[2]]);
     assert_eq!(db.run(ids[0]).await.unwrap().unwrap().error.as_deref(), Some("refused"));
 

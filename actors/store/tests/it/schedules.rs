@@ -88,10 +88,10 @@ async fn a_time_becomes_an_open_run() {
     assert_eq!((&run.input, &run.callback_url), (&s.input, &s.callback_url));
     assert_eq!((run.run_type.as_str(), run.created_at), ("scheduled_message", at(11)));
     assert_eq!(run.metadata, serde_json::json!({"schedule_id": s.id}));
-    assert_eq!(run.conversation_id, agent.default_conversation());
-    assert_eq!(db.system.open_runs(agent.default_conversation()).await.unwrap(), [run.id]);
+    assert_eq!(run.owner, agent.default_conversation().into());
+    assert_eq!(db.system.open_runs(agent.default_conversation().into()).await.unwrap(), [run.id]);
     let mut raw = db.raw().await;
-    let key: String = sqlx::query_scalar("SELECT key FROM run_keys WHERE run_id = $1 AND conversation_id = $2")
+    let key: String = sqlx::query_scalar("SELECT key FROM run_keys WHERE run_id = $1 AND owner_id = $2")
         .bind(run.id.0)
         .bind(agent.0)
         .fetch_one(&mut raw)

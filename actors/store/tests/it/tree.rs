@@ -1,8 +1,8 @@
 //! What an administrator is shown of live agents.
 
-use engram_core::ports::{GroupRun, GroupRuns, store::GroupAccepted};
+use engram_core::ports::NewRun;
 use engram_domain::{
-    AgentId, ConversationId, Group, GroupId, ManagerConfig, RunId, RunInput, Schedule, ScheduleId, schedule::When,
+    AgentId, ConversationId, Group, GroupId, ManagerConfig, RunInput, Schedule, ScheduleId, schedule::When,
 };
 use uuid::Uuid;
 
@@ -50,14 +50,8 @@ async fn names_and_groups() {
     assert_eq!(lively(&[b.id, c.id], 9).await, [(led.id, 0), (round.id, 0)], "a member is");
     assert_eq!(lively(&[b.id], 1).await, [(led.id, 0)]);
     assert!(lively(&[], 9).await.is_empty());
-    let run = GroupRun {
-        id: RunId(Uuid::new_v4()),
-        group_id: round.id,
-        input: RunInput::default(),
-        key: None,
-        created_at: at(3),
-    };
-    assert_eq!(db.system.insert_group_run(&run, 100, node()).await.unwrap(), GroupAccepted::Stored);
+    let run = NewRun { agent_id: None, owner: round.id.into(), ..new_run(a.id, gone, 3) };
+    accept(&db, &run).await;
     assert_eq!(lively(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
     db.drop_database().await;
 }

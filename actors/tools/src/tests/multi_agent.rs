@@ -52,7 +52,7 @@ async fn an_async_message_is_a_run_that_goes_out_with_the_commit() {
     let outcome = call(world(), "send_message_to_agent_async", args).await;
     assert_eq!(outcome.status, ToolStatus::Success, "{outcome:?}");
     let [Write::Send(run)] = &outcome.writes[..] else { panic!("{outcome:?}") };
-    assert_eq!((run.agent_id, run.conversation_id), (agent(12), agent(12).default_conversation()));
+    assert_eq!((run.agent_id, run.owner), (Some(agent(12)), agent(12).default_conversation().into()));
     assert!(run.input.chain.is_empty(), "nobody waits");
     let said = engram_domain::message::parts_text(&run.input.messages[0].content);
     assert!(said.starts_with("[Incoming message from agent with ID 'agent-") && said.ends_with("\nhello"), "{said}");

@@ -1,7 +1,7 @@
 //! `GET`, `POST /v1/conversations/{conversation_id}/messages`, and the preview of the latter.
 
 use axum::{Json as AxumJson, response::Response};
-use engram_domain::{Json, RunType};
+use engram_domain::{Conversation, Json, RunType};
 
 use super::{AgentQuery, agent_of, find};
 use crate::app::{App, messages, runs::Target};
@@ -33,9 +33,14 @@ pub async fn list_conversation_messages(
 }
 
 async fn target(app: &App, id: &str, agent: AgentQuery, request: &MessageRequest) -> Result<Target, ApiError> {
+    let conversation = asked(app, id, agent, request).await?;
+    Ok(Target::Conversation(conversation.agent_id, conversation.id))
+}
+
+/// The conversation that a request is for.
+async fn asked(app: &App, id: &str, agent: AgentQuery, request: &MessageRequest) -> Result<Conversation, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(agent.agent_id);
-    let conversation = find(app, id, agent).await?;
-    Ok(Target { agent_id: conversation.agent_id, conversation_id: conversation.id })
+    Ok(find(app, id, agent).await?)
 }
 
 /// Send a message in a conversation and get the answer as a stream, or whole with `streaming: false`.
@@ -74,7 +79,8 @@ pub async fn preview_conversation_payload(
     ApiQuery(agent): ApiQuery<AgentQuery>,
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
-    let target = target(&app, &id, agent, &request).await?;
-    let asked = messages::preview(&app, target, request.run(RunType::Preview, None)?).await?;
+    let conversation = asked(&app, &id, agent, &request).await?;
+    let spec = request.run(RunType::Preview, None)?;
+    let asked = messages::preview(&app, conversation.agent_id, conversation.id, spec).await?;
     Ok(AxumJson(payload(&asked)))
 }

@@ -28,10 +28,10 @@ pub async fn stream_conversation(
     let run = if let Some(text) = request.run_id.as_deref() {
         let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
         let run: RunId = text.parse().map_err(wrong)?;
-        let found = app.store.run(run).await?.filter(|r| r.conversation_id == conversation.id);
+        let found = app.store.run(run).await?.filter(|r| r.owner == conversation.id.into());
         found.ok_or_else(|| ApiError::not_found("Run", run))?.id
     } else {
-        let filter = RunFilter { conversation_id: Some(conversation.id), ..RunFilter::default() };
+        let filter = RunFilter { owner: Some(conversation.id.into()), ..RunFilter::default() };
         let latest = app.store.runs(&filter, Page::newest(1)).await?.pop();
         latest.ok_or_else(|| ApiError::bad_request(format!("Nothing has run in conversation {id} yet")))?.id
     };

@@ -16,7 +16,7 @@ pub struct Deleted {
     message: String,
 }
 
-/// Deletes a group. Its agents stay, with the blocks that they shared.
+/// Deletes a group. Its runs end, and its agents' current runs for it; the agents stay, with the blocks that they shared.
 #[utoipa::path(delete, path = "/v1/groups/{group_id}", tag = "groups", params(("group_id" = String, Path)),
     responses((status = 200, body = Deleted)))]
 pub async fn delete(app: App, PathId(id): PathId<GroupId>) -> Result<Json<Deleted>, ApiError> {

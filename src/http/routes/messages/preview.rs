@@ -3,7 +3,7 @@
 use axum::Json as AxumJson;
 use engram_domain::{AgentId, Json, RunType};
 
-use crate::app::{App, messages, runs::Target};
+use crate::app::{App, messages};
 use crate::http::{
     ApiError, ApiJson, PathId,
     dto::{messages::MessageRequest, payload::payload},
@@ -22,6 +22,6 @@ pub async fn preview_agent_payload(
     ApiJson(request): ApiJson<MessageRequest>,
 ) -> Result<AxumJson<Json>, ApiError> {
     let spec = request.run(RunType::Preview, None)?;
-    let asked = messages::preview(&app, Target::default_of(agent_id), spec).await?;
+    let asked = messages::preview(&app, agent_id, agent_id.default_conversation(), spec).await?;
     Ok(AxumJson(payload(&asked)))
 }

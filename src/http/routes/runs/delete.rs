@@ -14,7 +14,7 @@ use crate::http::{ApiError, PathId, dto::runs::RunDto};
 pub async fn delete_run(app: App, PathId(id): PathId<RunId>) -> Result<Json<RunDto>, ApiError> {
     let run = find(&app, id).await?;
     if !run.status.is_terminal() {
-        app.engine.cancel(run.conversation_id, id).await?;
+        app.engine.cancel(run.owner, id).await?;
     }
     if !app.store.delete_run(id).await? {
         return Err(ApiError::not_found("Run", id));

@@ -1,7 +1,7 @@
 //! `GET /v1/runs`, `GET /v1/runs/active`
 
 use axum::Json;
-use engram_domain::{AgentId, RunStatus, StopReason};
+use engram_domain::{AgentId, GroupId, RunOwner, RunStatus, StopReason};
 use engram_store::runs::RunFilter;
 use serde::Deserialize;
 use serde_json::json;
@@ -34,6 +34,9 @@ pub struct RunQuery {
     pub stop_reason: Option<String>,
     /// In this conversation.
     pub conversation_id: Option<String>,
+    /// Of this group.
+    #[param(value_type = Option<String>)]
+    pub group_id: Option<GroupId>,
 }
 
 impl RunQuery {
@@ -53,7 +56,10 @@ impl RunQuery {
             agent_ids: self.agent_ids.iter().copied().chain(self.agent_id).collect(),
             statuses: statuses.collect::<Result<_, _>>()?,
             active: self.active,
-            conversation_id: conversation.map(|id| conversation_id(id, self.agent_id)).transpose()?,
+            owner: match (conversation, self.group_id) {
+                (Some(id), _) => Some(conversation_id(id, self.agent_id)?.into()),
+                (None, group) => group.map(RunOwner::from),
+            },
             background: self.background,
             stop_reason: stop_reason
                 // A reason that only the cloud knows: no run here has it, which `find` says with an empty list.

@@ -16,7 +16,7 @@ pub async fn retrieve_run_metrics(app: App, PathId(id): PathId<RunId>) -> Result
     Ok(Json(RunMetricsDto {
         id: run.id.to_string(),
         organization_id: DEFAULT_ORGANIZATION.to_string(),
-        agent_id: run.agent_id.to_string(),
+        agent_id: run.agent_id.map(|agent| agent.to_string()),
         project_id: None,
         run_start_ns: run.created_at.timestamp_nanos_opt(),
         run_ns: run.completed_at.and_then(|end| (end - run.created_at).num_nanoseconds()),

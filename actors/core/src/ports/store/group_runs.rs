@@ -1,90 +1,131 @@
-//! Messages to groups whose agents speak in turns.
+//! Driving runs whose owner is a group.
 
 use async_trait::async_trait;
-use engram_domain::{Group, GroupId, NodeId, RequestKey, RunId, RunInput, StopReason, Time};
+use engram_domain::{AgentId, ConversationId, Group, GroupId, Json, NodeId, Run, RunId, StopReason, Time};
 
-use super::StoreError;
-use crate::group::Member;
+use super::{LoggedEvent, StoreError};
+use crate::{group::Member, step::RunError};
 
-/// A message to a group whose agents speak in turns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupRun {
-    /// Its id; runs of members are named after it.
-    pub id: RunId,
+/// The right to drive a group's runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupFence {
     /// The group.
     pub group_id: GroupId,
-    /// What is asked.
-    pub input: RunInput,
-    /// Under which key it is known when it comes again.
-    pub key: Option<RequestKey>,
-    /// When it was acknowledged.
-    pub created_at: Time,
+    /// Grows with every claim; what is written with an older one is refused.
+    pub epoch: i64,
 }
 
-/// What became of a message to a group.
+/// A group's run that is to be driven. Who takes part is settled when it begins: members that come or go meanwhile change
+/// nothing, so that a driver that begins again gets the same turns.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GroupAccepted {
-    /// It is stored: this is the acknowledgement.
-    Stored,
-    /// It was stored before, under this id and with this input.
-    Known(RunId, Box<RunInput>),
-    /// Too many wait already.
-    Full,
-    /// There is no such group.
-    NotFound,
-}
-
-/// All that the driver of a message to a group needs. Who takes part is settled when it begins: members that come or
-/// go meanwhile change nothing, so that whoever begins again finds the same turns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupScene {
-    /// The message.
-    pub run: GroupRun,
+pub struct GroupTask {
+    /// The run.
+    pub run: Run,
     /// The group.
     pub group: Group,
     /// Its members, in its order.
     pub members: Vec<Member>,
-    /// Who leads it.
+    /// Its manager.
     pub manager: Option<Member>,
 }
 
-/// What a group's driver finds to do.
+/// How a group's run ends.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Claim {
-    /// Its oldest open message, which this node drives from now on.
-    Taken(Box<GroupScene>),
-    /// That one is another node's. Ask again.
-    Later,
-    /// No message is open, or the group is gone.
-    Nothing,
+pub struct GroupRunEnd {
+    /// The run.
+    pub run: RunId,
+    /// Why.
+    pub stop_reason: StopReason,
+    /// What went wrong.
+    pub error: Option<RunError>,
+    /// The event that tells it.
+    pub event: Json,
 }
 
-/// Messages to groups, and who drives them.
+/// A group's run that was just ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedGroupRun {
+    /// The number of its last event.
+    pub number: i64,
+    /// The group's manager.
+    pub manager: Option<AgentId>,
+}
+
+/// A run of an agent that is a turn of a group's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnRun {
+    /// The run.
+    pub id: RunId,
+    /// The agent's conversation.
+    pub conversation_id: ConversationId,
+    /// Whether it is not over.
+    pub open: bool,
+}
+
+/// Groups and their runs, for whoever drives them. They are accepted and read as every run is. A store without
+/// groups needs none of these methods.
 #[async_trait]
 pub trait GroupRuns: Send + Sync + 'static {
-    /// Stores a message to a group, unless `max_queue` of them are open.
-    async fn insert_group_run(&self, run: &GroupRun, max_queue: i64, node: NodeId)
-    -> Result<GroupAccepted, StoreError>;
+    /// Groups with open runs that no other node alive owns: what `node` owns, and what nobody does.
+    async fn orphaned_groups(&self, node: NodeId) -> Result<Vec<GroupId>, StoreError> {
+        let _ = node;
+        Ok(Vec::new())
+    }
 
-    /// Groups with open messages that no other node alive drives: what this one drives, and what nobody does.
-    async fn stranded_groups(&self, node: NodeId) -> Result<Vec<GroupId>, StoreError>;
+    /// Claims a group for this node if nobody else who is alive owns it. None when somebody does, or when it is gone.
+    async fn claim_group(&self, group: GroupId, node: NodeId) -> Result<Option<GroupFence>, StoreError> {
+        let _ = (group, node);
+        Ok(None)
+    }
 
-    /// Takes a group's oldest open message for this node, if nobody else alive has it: they are taken one after the
-    /// other, in the order in which they were acknowledged.
-    async fn claim_group_run(&self, group: GroupId, node: NodeId) -> Result<Claim, StoreError>;
+    /// Gives it back.
+    async fn release_group(&self, fence: GroupFence) -> Result<(), StoreError> {
+        let _ = fence;
+        Ok(())
+    }
 
-    /// Whether one is neither over nor gone with its group.
-    async fn group_run_is_open(&self, id: RunId) -> Result<bool, StoreError>;
+    /// The group's open run that was begun already, else the oldest one, which begins. None when no run is open, or when
+    /// another node has claimed the group.
+    async fn begin_group_run(&self, fence: GroupFence, now: Time) -> Result<Option<GroupTask>, StoreError> {
+        let _ = (fence, now);
+        Ok(None)
+    }
 
-    /// Ends one. True when this call ended it.
+    /// Appends events to the run's log, and updates what the run has cost from what its turns have. False, and nothing is
+    /// written, when another node has claimed the group, or when the run is over.
+    async fn advance_group_run(
+        &self,
+        fence: GroupFence,
+        run: RunId,
+        events: &[LoggedEvent],
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        let _ = (fence, run, events, now);
+        Ok(false)
+    }
+
+    /// Ends a run of the group, with its last event. Without a fence this is a cancellation, which any node may carry out.
+    /// None when the run is over, or when another node has claimed the group.
     async fn end_group_run(
         &self,
-        id: RunId,
-        stop_reason: StopReason,
-        error: Option<&str>,
+        group: GroupId,
+        fence: Option<GroupFence>,
+        end: &GroupRunEnd,
         now: Time,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<EndedGroupRun>, StoreError> {
+        let _ = (group, fence, end, now);
+        Ok(None)
+    }
 
-    /// Forgets those that ended before this time. How many.
-    async fn prune_group_runs(&self, before: Time) -> Result<u64, StoreError>;
+    /// The turns of a run, in their order. They are there even when the run itself was deleted.
+    async fn turns(&self, run: RunId) -> Result<Vec<TurnRun>, StoreError> {
+        let _ = run;
+        Ok(Vec::new())
+    }
+
+    /// Updates what a run has cost after turns of it were cancelled.
+    async fn sum_turns(&self, run: RunId) -> Result<(), StoreError> {
+        let _ = run;
+        Ok(())
+    }
 }

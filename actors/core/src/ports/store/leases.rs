@@ -1,7 +1,7 @@
 //! Who may write to a conversation.
 
 use async_trait::async_trait;
-use engram_domain::{ConversationId, NodeId, RunId, StopReason, Time};
+use engram_domain::{ConversationId, NodeId, RunId, RunOwner, StopReason, Time};
 
 use super::{Peer, StoreError};
 
@@ -14,24 +14,24 @@ pub struct Fence {
     pub epoch: i64,
 }
 
-/// With whom a conversation lives.
+/// Which node owns a conversation or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// There is no such conversation.
+    /// There is no such conversation or group.
     Gone,
-    /// With nobody who is alive: whoever wants it may claim it.
+    /// None that is alive: whoever wants it may claim it.
     Nobody,
-    /// With the node that asks.
+    /// The node that asks.
     Me,
-    /// With another node that is alive.
+    /// Another node that is alive.
     Peer(Peer),
 }
 
 /// Ownership of conversations, and the work that its owner does not do.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
-    /// With whom a conversation lives, as `node` sees it.
-    async fn owner(&self, conversation: ConversationId, node: NodeId) -> Result<Owner, StoreError>;
+    /// Which node owns a conversation or a group, as `node` sees it.
+    async fn owner(&self, owner: RunOwner, node: NodeId) -> Result<Owner, StoreError>;
 
     /// Claims the conversation for this node if nobody alive owns it. None when somebody does, or when it does not
     /// exist.

@@ -22,7 +22,7 @@ mod snapshots;
 pub use accept::{AcceptRuns, Accepted, NewRun};
 pub use commits::{BlockWrite, Commit, CommitOutcome, Commits, ContextMark, RunUpdate};
 pub use due::{Begun, EphemeralAgents, ScheduledRun, Schedules, SleepTime, VoiceSleepTime};
-pub use group_runs::{Claim, GroupAccepted, GroupRun, GroupRuns, GroupScene};
+pub use group_runs::{EndedGroupRun, GroupFence, GroupRunEnd, GroupRuns, GroupTask, TurnRun};
 pub use leases::{Fence, Leases, Owner};
 pub use nodes::{NodeInfo, NodeStatus, Nodes, Peer};
 pub use notifications::{Notifications, Wakeup, Wakeups};

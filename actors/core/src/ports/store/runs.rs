@@ -1,7 +1,7 @@
 //! Runs, as they are read and ended outside the commits of their actors.
 
 use async_trait::async_trait;
-use engram_domain::{ConversationId, Message, Run, RunId, StopReason, Time};
+use engram_domain::{Message, Run, RunId, RunOwner, StopReason, Time};
 
 use super::StoreError;
 
@@ -11,11 +11,11 @@ pub trait Runs: Send + Sync + 'static {
     /// A run with its input.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// What a run has committed to its conversation, by `seq`.
+    /// What a run has committed to its conversation, by `seq`; of a group's run what its stream shows, turn by turn.
     async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError>;
 
-    /// Runs of a conversation that are not over: one that was begun first, the others oldest first.
-    async fn open_runs(&self, conversation: ConversationId) -> Result<Vec<RunId>, StoreError>;
+    /// Runs of a conversation or a group that are not over: one that was begun first, the others oldest first.
+    async fn open_runs(&self, owner: RunOwner) -> Result<Vec<RunId>, StoreError>;
 
     /// Ends a run that no actor drives (its agent is gone, or it was cancelled before it began).
     /// True when this call ended it.

@@ -51,7 +51,7 @@ async fn what_leaves_the_context_is_told_once_in_numbered_lines() {
     assert_eq!(begun.len(), 1);
     assert_eq!(begin(&db).await, [], "once is once");
     let run = db.run(begun[0].1).await.unwrap().unwrap();
-    assert_eq!((run.agent_id, run.run_type.as_str()), (mate, "sleeptime"));
+    assert_eq!((run.agent_id, run.run_type.as_str()), (Some(mate), "sleeptime"));
     assert!(
         parts_text(&run.input.messages[0].content)
             .ends_with("\n\nMessages:\n0. user: one\n1. assistant: re: one\n2. user: two\n3. assistant: re: two")

@@ -136,8 +136,9 @@ pub async fn store_agent(store: &Db, blocks: Vec<Block>) -> Agent {
 pub fn new_run(agent: AgentId, conversation: ConversationId, seconds: i64) -> NewRun {
     NewRun {
         id: RunId(Uuid::new_v4()),
-        agent_id: agent,
-        conversation_id: conversation,
+        agent_id: Some(agent),
+        owner: conversation.into(),
+        parent: None,
         input: RunInput::default(),
         background: false,
         run_type: RunType::SendMessage,
@@ -156,8 +157,8 @@ pub fn step(run: &NewRun, seconds: i64) -> Step {
     Step {
         id: StepId(Uuid::new_v4()),
         run_id: run.id,
-        agent_id: run.agent_id,
-        conversation_id: run.conversation_id,
+        agent_id: run.agent_id.unwrap(),
+        conversation_id: run.owner.conversation().unwrap(),
         provider_name: "engram".into(),
         model: "scripted".into(),
         model_handle: Some("engram/scripted".into()),

@@ -1,17 +1,15 @@
 //! `POST /v1/groups/{group_id}/messages` and `…/messages/stream`
 
-use axum::{Json, response::IntoResponse, response::Response};
-use engram_core::ports::GroupRun;
-use engram_domain::{Group, GroupId, RunId};
-use engram_engine::{RunStream, SubmitError, groups::speaks_in_turns};
+use axum::response::Response;
+use engram_domain::{GroupId, RunInput};
+use engram_engine::groups::speaks_in_turns;
 use serde_json::json;
 
 use crate::app::{App, groups::find, runs::Target};
 use crate::http::{
     ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest, request::MessageCreate},
-    sse::{self, Converter},
-    turn::{answer, answer_streaming, collect, life},
+    turn::{answer, answer_streaming},
 };
 
 /// Send a message to a group and get the answer whole, or as a stream with `streaming`. Messages of members that
@@ -59,18 +57,14 @@ async fn tell(
 ) -> Result<Response, ApiError> {
     let group = find(app, id).await?;
     let request = in_group(request, id);
-    if speaks_in_turns(&group) {
-        let stream = play(app, &group, &request, key).await?;
-        if streaming {
-            let converter = Converter::new(stream.run_id(), caller, request.options());
-            return Ok(sse::respond(app, stream, converter, life(request.include_pings, caller)));
-        }
-        return collect(stream, &request.options(), caller).await.map(|response| Json(response).into_response());
-    }
-    let Some(manager) = group.manager.manager_agent_id() else {
+    let target = if speaks_in_turns(&group) {
+        check(&request.run_input()?)?;
+        Target::Group(id)
+    } else if let Some(manager) = group.manager.manager_agent_id() {
+        Target::default_of(manager)
+    } else {
         return Err(ApiError::internal("a group has neither turns nor a manager"));
     };
-    let target = Target::default_of(manager);
     if streaming {
         answer_streaming(app, target, &request, caller, key).await
     } else {
@@ -90,28 +84,17 @@ fn in_group(mut request: MessageRequest, id: GroupId) -> MessageRequest {
     request
 }
 
-async fn play(app: &App, group: &Group, request: &MessageRequest, key: &IdempotencyKey) -> Result<RunStream, ApiError> {
-    let input = request.run_input()?;
-    let refuse = |member: &str, text: &str| ApiError::invalid(&["body", member], text, json!(null));
+/// A group's run is asked messages, and nothing that is between one agent and its client.
+fn check(input: &RunInput) -> Result<(), ApiError> {
+    let refuse = |member: &str, text: &str| Err(ApiError::invalid(&["body", member], text, json!(null)));
     if !input.decisions.is_empty() {
-        return Err(refuse("messages", "expected messages: tool calls are decided on at the agent that asked"));
+        return refuse("messages", "expected messages: tool calls are decided on at the agent that asked");
     }
     if input.messages.is_empty() {
-        return Err(refuse("messages", "expected at least one message"));
+        return refuse("messages", "expected at least one message");
     }
     if !input.client_tools.is_empty() {
-        return Err(refuse("client_tools", "expected none: agents that speak in turns have no client"));
+        return refuse("client_tools", "expected none: agents that speak in turns have no client");
     }
-    let run = GroupRun {
-        id: RunId(app.ids.uuid()),
-        group_id: group.id,
-        input,
-        // The header before the messages' own names: it speaks for the whole request.
-        key: request.keys(key.0.as_deref()).into_iter().next(),
-        created_at: app.clock.now(),
-    };
-    app.engine.submit_to_group(run, app.settings.limits.queue).await.map_err(|error| match error {
-        SubmitError::NotFound => ApiError::not_found("Group", group.id),
-        other => other.into(),
-    })
+    Ok(())
 }

@@ -32,6 +32,11 @@ async fn call(s: &Server, key: Option<&str>, method: &Method, path: &str, body: 
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
+/// As much of an answer as a failed test has to show.
+fn short(answer: &Value) -> String {
+    answer.to_string().chars().take(500).collect()
+}
+
 /// As [`call`], for what must succeed.
 async fn ask(s: &Server, key: &str, method: Method, path: &str, body: Option<Value>) -> Value {
     let (status, answer) = call(s, Some(key), &method, path, body.as_ref()).await;

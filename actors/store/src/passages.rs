@@ -185,7 +185,7 @@ impl ScopedStore {
     /// Bytes that the vectors of all passages take.
     pub async fn embedding_bytes(&self) -> Result<i64> {
         sqlx::query_scalar(
-            "SELECT COALESCE(sum(vector_dims(embedding)::bigint * 4), 0)::bigint FROM passages p \
+            "SELECT COALESCE(sum(vector_dims(p.embedding)::bigint * 4), 0)::bigint FROM passages p \
              JOIN archives r ON r.id = p.archive_id WHERE r.organization_id = coalesce($1, r.organization_id)",
         )
         .bind(self.org())

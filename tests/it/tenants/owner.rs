@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::{ask, key, organization};
 use crate::server::Server;
 
+/// A word that all texts of the owner have.
+const MARK: &str = "ownersmark";
+
 /// Who owns what the walk asks for.
 pub struct Owner {
     /// A key with all scopes.
@@ -25,7 +28,7 @@ pub struct Owner {
 impl Owner {
     /// Makes the organization and what it has.
     pub async fn new(s: &Server) -> Self {
-        let organization = organization(s, "the owner").await;
+        let organization = organization(s, MARK).await;
         let (key_id, key_) = key(s, &organization, &["read", "write", "admin"]).await;
         let (_, reader) = key(s, &organization, &["read"]).await;
         let post = async |path: &str, body: Value| ask(s, &key_, Method::POST, path, Some(body)).await;
@@ -34,36 +37,39 @@ impl Owner {
         let agent = async |name: &str| {
             let body = json!({
                 "name": name, "model": "engram/scripted", "embedding": "engram/embed", "tags": ["owned"],
-                "memory_blocks": [{"label": "human", "value": "owned by the owner"}],
+                "memory_blocks": [{"label": "human", "value": MARK}],
             });
             id(&post("/v1/agents/", body).await)
         };
         let (agent_id, second) = (agent("first").await, agent("second").await);
-        let said = json!({"messages": [{"role": "user", "content": "words of the owner"}]});
+        let said = json!({"messages": [{"role": "user", "content": MARK}]});
         post(&format!("/v1/agents/{agent_id}/messages"), said).await;
-        let passages =
-            post(&format!("/v1/agents/{agent_id}/archival-memory"), json!({"text": "a passage of the owner"})).await;
+        let passages = post(&format!("/v1/agents/{agent_id}/archival-memory"), json!({"text": MARK})).await;
         let schedule = json!({
-            "messages": [{"role": "user", "content": "later"}],
+            "messages": [{"role": "user", "content": MARK}],
             "schedule": {"type": "one-time", "scheduled_at": 4_102_444_800_000_i64},
         });
-        let group = json!({"agent_ids": [agent_id, second], "description": "the owner's group"});
-        let user = json!({"name": "somebody", "organization_id": organization});
-        let first = |list: Value| list.as_array().and_then(|l| l.first().cloned()).unwrap_or_else(|| panic!("{list}"));
+        let group = json!({"agent_ids": [agent_id, second], "description": MARK});
+        let user = json!({"name": MARK, "organization_id": organization});
+        let first = |what: &str, list: Value| {
+            list.as_array()
+                .and_then(|l| l.first().cloned())
+                .unwrap_or_else(|| panic!("the owner has no {what}: {list}"))
+        };
         let tools = get("/v1/tools/?name=send_message").await;
-        let passage = id(&first(passages));
+        let passage = id(&first("passage", passages));
         let ids = BTreeMap::from([
-            ("block_id", id(&first(get(&format!("/v1/agents/{agent_id}/core-memory/blocks")).await))),
+            ("block_id", id(&first("block", get(&format!("/v1/agents/{agent_id}/core-memory/blocks")).await))),
             ("block_label", "human".to_owned()),
             ("tool_name", "send_message".to_owned()),
-            ("tool_id", id(&first(tools))),
-            ("archive_id", id(&first(get(&format!("/v1/archives/?agent_id={agent_id}")).await))),
+            ("tool_id", id(&first("tool", tools))),
+            ("archive_id", id(&first("archive", get(&format!("/v1/archives/?agent_id={agent_id}")).await))),
             ("passage_id", passage.clone()),
             ("memory_id", passage),
             ("conversation_id", id(&post(&format!("/v1/conversations/?agent_id={agent_id}"), json!({})).await)),
-            ("message_id", id(&first(get(&format!("/v1/agents/{agent_id}/messages?limit=1")).await))),
-            ("run_id", id(&first(get(&format!("/v1/runs/?agent_id={agent_id}")).await))),
-            ("step_id", id(&first(get(&format!("/v1/steps/?agent_id={agent_id}")).await))),
+            ("message_id", id(&first("message", get(&format!("/v1/agents/{agent_id}/messages")).await))),
+            ("run_id", id(&first("run", get(&format!("/v1/runs/?agent_id={agent_id}")).await))),
+            ("step_id", id(&first("step", get(&format!("/v1/steps/?agent_id={agent_id}")).await))),
             ("scheduled_message_id", id(&post(&format!("/v1/agents/{agent_id}/schedule"), schedule).await)),
             ("group_id", id(&post("/v1/groups/", group).await)),
             ("key_id", key_id),
@@ -120,6 +126,6 @@ impl Owner {
     pub fn is_in(&self, answer: &Value) -> bool {
         let text = answer.to_string();
         let unique = |name: &str| !matches!(name, "block_label" | "tool_name");
-        text.contains("owner") || self.ids.iter().any(|(name, id)| unique(name) && text.contains(id.as_str()))
+        text.contains(MARK) || self.ids.iter().any(|(name, id)| unique(name) && text.contains(id.as_str()))
     }
 }

@@ -32,6 +32,7 @@ mod runs;
 mod schedules;
 mod steps;
 mod support;
+mod tenants;
 mod tool_store;
 mod tools;
 mod tree;

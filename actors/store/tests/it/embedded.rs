@@ -21,6 +21,7 @@ fn data_dir() -> PathBuf {
 async fn it_keeps_what_was_committed_and_has_one_owner() {
     let dir = data_dir();
     let (store, embedded) = Embedded::start(&dir).await.unwrap();
+    let store = Db::new(store);
     let agent = store_agent(&store, vec![block("human", "h")]).await;
     let conversation = agent.id.default_conversation();
     let run = new_run(agent.id, conversation, 0);
@@ -35,14 +36,15 @@ async fn it_keeps_what_was_committed_and_has_one_owner() {
     store.system.notify(None, conversation.into()).await.unwrap();
     let second = Embedded::start(&dir).await;
     assert!(matches!(second, Err(EmbeddedError::InUse(_))), "{second:?}");
-    embedded.stop(&store).await;
-    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    embedded.stop(&store.system).await;
+    assert!(matches!(store.system.ping().await, Err(StoreError::Unavailable(_))));
 
     let (store, embedded) = Embedded::start(&dir).await.unwrap();
-    let loaded = store.load(conversation).await.unwrap().unwrap();
+    let store = Db::new(store);
+    let loaded = store.system.load(conversation).await.unwrap().unwrap();
     assert_eq!(texts(loaded.context.iter().map(|m| &**m)), ["the prompt", "hello"]);
-    assert!(store.run(run.id).await.unwrap().unwrap().status.is_terminal());
-    embedded.stop(&store).await;
+    assert!(store.system.run(run.id).await.unwrap().unwrap().status.is_terminal());
+    embedded.stop(&store.system).await;
     let _ = std::fs::remove_dir_all(dir);
 }
 
@@ -50,6 +52,7 @@ async fn it_keeps_what_was_committed_and_has_one_owner() {
 async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
     let dir = data_dir();
     let (store, embedded) = Embedded::start(&dir).await.unwrap();
+    let store = Db::new(store);
     let agent = store_agent(&store, vec![]).await;
     let calls = (0..64).map(|i| {
         let store = store.clone();
@@ -68,7 +71,7 @@ async fn many_tasks_share_its_one_connection_and_abandoned_calls_do_no_harm() {
     let stored: i32 = futures::future::join_all(calls).await.into_iter().sum();
     assert_eq!(stored, 48);
     assert!(store.system.open_runs(agent.id.default_conversation().into()).await.unwrap().len() >= 48);
-    embedded.stop(&store).await;
+    embedded.stop(&store.system).await;
     let _ = std::fs::remove_dir_all(dir);
 }
 
@@ -106,15 +109,17 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
         assert!(seen >= 200, "it wrote {seen}");
     }
     let (store, embedded) = Embedded::start(&dir).await.unwrap();
+    let store = Db::new(store);
     for run in acknowledged {
-        assert!(store.run(run).await.unwrap().is_some(), "{run}");
+        assert!(store.system.run(run).await.unwrap().is_some(), "{run}");
     }
-    embedded.stop(&store).await;
+    embedded.stop(&store.system).await;
     let _ = std::fs::remove_dir_all(dir);
 }
 
 async fn write_until_killed(dir: PathBuf) {
     let (store, _embedded) = Embedded::start(dir).await.unwrap();
+    let store = Db::new(store);
     let agent = store_agent(&store, vec![]).await;
     for seconds in 0.. {
         let run = new_run(agent.id, agent.id.default_conversation(), seconds);

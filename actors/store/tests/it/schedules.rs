@@ -208,12 +208,13 @@ async fn claims_and_deletions_of_agents_do_not_wait_for_each_other() {
 async fn the_embedded_database_claims_too() {
     let dir = std::env::temp_dir().join(format!("engram-schedules-{}", Uuid::new_v4().simple()));
     let (store, embedded) = engram_store::embedded::Embedded::start(&dir).await.unwrap();
+    let store = Db::new(store);
     let agent = store_agent(&store, vec![]).await.id;
     store.create_schedule(&once(agent, 1)).await.unwrap();
     let claims = futures::future::join_all((0..4).map(|_| store.system.begin_scheduled(at(2), 9, &RandomIds))).await;
     let due: Vec<_> = claims.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(due.len(), 1);
     assert!(store.run(due[0].run_id).await.unwrap().is_some());
-    embedded.stop(&store).await;
+    embedded.stop(&store.system).await;
     let _ = std::fs::remove_dir_all(dir);
 }

@@ -10,8 +10,8 @@
 //! same output. A conversation that the step function has committed is well-formed: every tool call
 //! has exactly one result, or is the last message and waits for the client.
 //!
-//! To add a tool: its entry in [`builtin`], and its effect either in [`memory`] (a pure edit of
-//! blocks) or as an executor in `engram-tools`.
+//! To add a built-in tool (two or three files): see [`builtin`]. To add a kind of tool: a variant of
+//! `engram_domain::ToolKind`, and its runner in `engram-tools`.
 
 pub mod absorb;
 pub mod birth;

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use engram_core::{
     builtin::{self, BuiltinTool, RunBy},
     memory::{self, Edit, EditContext, EditFn},
-    ports::{ToolContext, ToolOutcome, store::AgentSnapshot},
+    ports::{
+        ToolContext, ToolOutcome,
+        store::{AgentSnapshot, BlockWrite},
+    },
 };
 use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool};
 
@@ -79,11 +82,31 @@ async fn execute(
         call_id: app.ids.uuid().to_string(),
         chain: Vec::new(),
         env,
+        blocks: snapshot.blocks.clone(),
     };
     // A caller that goes away takes its call with it: this future is dropped then.
     let outcome = app.engine.run_tool(context, tool, args).await;
-    if !outcome.writes.is_empty() {
-        app.store.apply_tool_writes(id, &[], &outcome.writes, app.clock.now()).await?;
+    let now = app.clock.now();
+    let blocks = match edits(app, &outcome, snapshot, now) {
+        Ok(blocks) => blocks,
+        Err(why) => return Ok(outcome.with_refused_edits(&why)),
+    };
+    if (!blocks.is_empty() || !outcome.writes.is_empty())
+        && !app.store.apply_tool_writes(id, &blocks, &outcome.writes, now).await?
+    {
+        return Ok(outcome.with_refused_edits("a memory block was changed by somebody else while the tool ran."));
     }
     Ok(outcome)
+}
+
+/// What the tool's edits of blocks write.
+fn edits(
+    app: &App,
+    outcome: &ToolOutcome,
+    snapshot: &AgentSnapshot,
+    now: Time,
+) -> std::result::Result<Vec<BlockWrite>, String> {
+    let mut new_block = || BlockId(app.ids.uuid());
+    let mut context = EditContext { now, new_block: &mut new_block };
+    memory::set_values(&outcome.blocks, &snapshot.blocks, &mut context).map(|edit| edit.writes)
 }

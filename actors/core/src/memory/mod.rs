@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub(crate) use draft::Draft;
 use engram_domain::{Block, BlockId, JsonMap, Time};
 
-use crate::ports::store::BlockWrite;
+use crate::ports::{store::BlockWrite, tools::BlockEdit};
 
 /// What an edit takes from its surroundings.
 pub struct EditContext<'a> {
@@ -63,6 +63,25 @@ pub fn apply(
     let text = tool.0(&mut draft, args)?;
     let (writes, blocks) = draft.finish();
     Ok(Edit { text, writes, blocks })
+}
+
+/// Gives blocks the texts that a tool outside the step has left in them; `text` of the result is empty. An error says in
+/// a sentence which of them cannot be stored and why: then none is.
+pub fn set_values(edits: &[BlockEdit], blocks: &[Arc<Block>], context: &mut EditContext<'_>) -> Result<Edit, String> {
+    let mut draft = Draft::new(blocks, context);
+    for edit in edits {
+        let Some(block) = blocks.iter().find(|b| b.id == edit.id) else {
+            return Err("a memory block was taken away from the agent while the tool ran.".to_owned());
+        };
+        if block.version != edit.version {
+            return Err(format!("the memory block '{}' was changed by somebody else while the tool ran.", block.label));
+        }
+        if block.value != edit.value {
+            draft.set(&block.label, edit.value.clone())?;
+        }
+    }
+    let (writes, blocks) = draft.finish();
+    Ok(Edit { text: String::new(), writes, blocks })
 }
 
 #[cfg(test)]

@@ -16,4 +16,4 @@ pub use store::{
     GroupRuns, Leases, Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner, Peer, RunLog,
     Runs, Schedules, SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeup, Wakeups,
 };
-pub use tools::{MessageQuery, PassageQuery, ToolContext, ToolOutcome, ToolRunner, ToolStore, Write};
+pub use tools::{BlockEdit, MessageQuery, PassageQuery, ToolContext, ToolOutcome, ToolRunner, ToolStore, Write};

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use engram_domain::{
-    Agent, AgentId, Archive, ArchiveId, ConversationId, EmbeddingConfig, JsonMap, Message, Passage, Role, RunId, Time,
-    Tool, ToolStatus,
+    Agent, AgentId, Archive, ArchiveId, Block, BlockId, ConversationId, EmbeddingConfig, JsonMap, Message, Passage,
+    Role, RunId, Time, Tool, ToolStatus,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,19 @@ pub struct ToolContext {
     pub chain: Vec<AgentId>,
     /// Variables of the agent, then of the call. Secrets.
     pub env: BTreeMap<String, String>,
+    /// The agent's blocks when the call began. [`ToolOutcome::blocks`] may edit them.
+    pub blocks: Vec<Arc<Block>>,
+}
+
+/// The text that a tool leaves in a block, if the block still is the one of [`ToolContext::blocks`] then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockEdit {
+    /// The block.
+    pub id: BlockId,
+    /// The version that the tool has read.
+    pub version: i64,
+    /// The new text.
+    pub value: String,
 }
 
 /// A change in our own database that a tool wants; applied in the commit that holds its result.
@@ -52,17 +65,28 @@ pub struct ToolOutcome {
     pub stderr: Vec<String>,
     /// Changes to commit with the result.
     pub writes: Vec<Write>,
+    /// Edits of the agent's blocks, committed with the result. When one of them cannot be made, none is, and the result
+    /// becomes an error that says why.
+    pub blocks: Vec<BlockEdit>,
 }
 
 impl ToolOutcome {
     /// A result.
     pub fn ok(text: impl Into<String>) -> Self {
-        Self { status: ToolStatus::Success, text: text.into(), stdout: vec![], stderr: vec![], writes: vec![] }
+        let text = text.into();
+        Self { status: ToolStatus::Success, text, stdout: vec![], stderr: vec![], writes: vec![], blocks: vec![] }
     }
 
     /// A failure that the model may react to.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { status: ToolStatus::Error, text: text.into(), stdout: vec![], stderr: vec![], writes: vec![] }
+        Self { status: ToolStatus::Error, ..Self::ok(text) }
+    }
+
+    /// What becomes of an outcome whose edits of blocks cannot be made: the model learns why, and what the tool returned.
+    #[must_use]
+    pub fn with_refused_edits(self, why: &str) -> Self {
+        let text = format!("The tool's edits of memory were not stored: {why} It returned: {}", self.text);
+        Self { status: ToolStatus::Error, text, blocks: vec![], ..self }
     }
 }
 

@@ -127,17 +127,13 @@ fn run_inside(
     args: &JsonMap,
     env: &Env<'_>,
 ) -> ToolOutcome {
-    let mut new_block = || engram_domain::BlockId(env.ids.uuid());
-    let mut context = memory::EditContext { now: env.now, new_block: &mut new_block };
-    match memory::apply(function, args, &state.snapshot.blocks, &mut context) {
+    let edit =
+        results::with_edit_context(env, |context| memory::apply(function, args, &state.snapshot.blocks, context));
+    match edit {
         Ok(edit) => {
-            if !edit.writes.is_empty() {
-                acting.blocks.extend(edit.writes);
-                state.snapshot.blocks = edit.blocks;
-                // The prompt shows the old memory until it is compiled again.
-                state.compiled_rev = None;
-            }
-            ToolOutcome::ok(edit.text)
+            let text = edit.text.clone();
+            results::take_edit(state, acting, edit);
+            ToolOutcome::ok(text)
         }
         Err(text) => {
             let mut outcome = ToolOutcome::error(text.clone());
@@ -219,6 +215,7 @@ fn run_outside(state: &mut State, mut acting: Acting, first: Ready, env: &Env<'_
             run_id: state.turn.as_ref().map(|t| t.run_id),
             call_id: call.id.clone(),
             chain: state.turn.as_ref().map(|t| t.input.chain.clone()).unwrap_or_default(),
+            blocks: state.snapshot.blocks.clone(),
         };
         effects.push(Effect::RunTool { attempt, call, tool, args, context: Box::new(context) });
     }

@@ -1,9 +1,10 @@
 //! Results of calls, each put behind those of the calls before it.
 
-use engram_domain::{ToolCall, ToolReturn, ToolStatus};
+use engram_domain::{BlockId, ToolCall, ToolReturn, ToolStatus};
 
 use super::{Env, State, open_calls, state::Acting};
 use crate::{
+    memory::{self, Edit, EditContext},
     package,
     ports::ToolOutcome,
     rules::{self, Called},
@@ -55,9 +56,41 @@ pub(super) fn record_loss(state: &mut State, acting: &mut Acting, call: &ToolCal
 pub(super) fn take_ready(state: &mut State, acting: &mut Acting, env: &Env<'_>) {
     while let Some(outcome) = acting.running.first_mut().and_then(|first| first.outcome.take()) {
         let call = acting.running.remove(0).call;
+        let outcome = edit_blocks(state, acting, *outcome, env);
         acting.writes.extend(outcome.writes.iter().cloned());
         let limit = state.snapshot.tools.get(&call.name).map_or(i32::MAX, |t| t.return_char_limit);
-        answer(state, acting, &call, *outcome, limit, env);
+        answer(state, acting, &call, outcome, limit, env);
+    }
+}
+
+/// Makes the edits of blocks that a tool outside the step wants. A block that was changed meanwhile keeps what it has:
+/// the tool cannot be asked again, so the model is told.
+fn edit_blocks(state: &mut State, acting: &mut Acting, outcome: ToolOutcome, env: &Env<'_>) -> ToolOutcome {
+    if outcome.blocks.is_empty() {
+        return outcome;
+    }
+    let edit = with_edit_context(env, |context| memory::set_values(&outcome.blocks, &state.snapshot.blocks, context));
+    match edit {
+        Ok(edit) => {
+            take_edit(state, acting, edit);
+            outcome
+        }
+        Err(why) => outcome.with_refused_edits(&why),
+    }
+}
+
+pub(super) fn with_edit_context<T>(env: &Env<'_>, edit: impl FnOnce(&mut EditContext<'_>) -> T) -> T {
+    let mut new_block = || BlockId(env.ids.uuid());
+    edit(&mut EditContext { now: env.now, new_block: &mut new_block })
+}
+
+/// Takes an edit into the state and into the next commit.
+pub(super) fn take_edit(state: &mut State, acting: &mut Acting, edit: Edit) {
+    if !edit.writes.is_empty() {
+        acting.blocks.extend(edit.writes);
+        state.snapshot.blocks = edit.blocks;
+        // The prompt shows the old memory until it is compiled again.
+        state.compiled_rev = None;
     }
 }
 

@@ -4,6 +4,7 @@
 mod at_once;
 mod brain;
 mod crashes;
+mod edits;
 mod loops;
 mod play;
 mod random;

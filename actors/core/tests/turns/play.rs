@@ -3,14 +3,17 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::{Deref, DerefMut},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use engram_core::{
-    ports::{ChatReply, ChatRequest, LlmError, ToolOutcome},
+    ports::{BlockEdit, ChatReply, ChatRequest, LlmError, ToolOutcome},
     step::{Effect, Env, Event, RunEnd, State},
 };
-use engram_domain::{AgentType, Content, Part, Role, RunId, RunInput, Time, ToolStatus, run::InputMessage};
+use engram_domain::{AgentType, Block, Content, Part, Role, RunId, RunInput, Time, ToolStatus, run::InputMessage};
 
 use crate::world::{ONCE, READ, World};
 
@@ -33,6 +36,8 @@ pub struct Play {
     pub backwards: bool,
     /// The largest number of tools that ran at once.
     pub at_once: usize,
+    /// What the tool that only reads leaves in the agent's blocks.
+    pub edits: Option<fn(&[Arc<Block>]) -> Vec<BlockEdit>>,
 }
 
 impl Deref for Play {
@@ -58,6 +63,7 @@ impl Play {
             clock: AtomicU64::new(0),
             fuel: None,
             answers: None,
+            edits: None,
             backwards: false,
             at_once: 0,
         }
@@ -157,13 +163,16 @@ impl Play {
             Effect::Summarize { attempt, request } => {
                 return Some(Event::SummaryDone { attempt, result: brain(&request).map(Box::new) });
             }
-            Effect::RunTool { attempt, call, .. } => {
+            Effect::RunTool { attempt, call, context, .. } => {
                 if call.name == ONCE {
                     let committed = self.world.messages.values().rev().find(|m| m.content.calls().contains(&call));
                     let seq = committed.expect("a call is committed before it takes effect outside").seq;
                     *self.outside.entry((seq, call.id.clone())).or_default() += 1;
                 }
-                let outcome = if call.name == READ { ToolOutcome::ok("read") } else { ToolOutcome::ok("done") };
+                let mut outcome = if call.name == READ { ToolOutcome::ok("read") } else { ToolOutcome::ok("done") };
+                if let Some(edits) = self.edits.filter(|_| call.name == READ) {
+                    outcome.blocks = edits(&context.blocks);
+                }
                 return Some(Event::ToolDone { attempt, outcome: Box::new(outcome) });
             }
             Effect::Ended(end) => self.ends.push(*end),

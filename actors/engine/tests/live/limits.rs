@@ -49,6 +49,7 @@ async fn a_tool_that_the_api_runs_has_the_same_time() {
         call_id: "c".into(),
         chain: vec![],
         env: BTreeMap::new(),
+        blocks: snapshot.blocks.clone(),
     };
     *house.brain.rings_for.lock() = Some(Duration::from_secs(89));
     let outcome = node.engine.run_tool(context(), snapshot.tools[ONCE].clone(), JsonMap::new()).await;

@@ -238,6 +238,7 @@ pub fn context(embedding: &str) -> ToolContext {
         call_id: "call-1".into(),
         chain: vec![],
         env: BTreeMap::new(),
+        blocks: vec![],
     }
 }
 

@@ -72,14 +72,15 @@ async fn an_async_message_is_a_run_that_goes_out_with_the_commit() {
 
 #[tokio::test]
 async fn an_answer_is_waited_for_under_the_name_of_the_call() {
+    let world = || World { others: vec![agent(12), agent(13)], ..World::default() };
     let args = json!({"message": "hello", "other_agent_id": agent(12)});
-    let outcome = call(World::default(), "send_message_to_agent_and_wait_for_reply", args).await;
+    let outcome = call(world(), "send_message_to_agent_and_wait_for_reply", args).await;
     let answer: Json = serde_json::from_str(&outcome.text).expect("JSON");
     let said = answer["response"][0].as_str().unwrap_or_default();
     assert!(said.starts_with("hello <call:run-") && said.ends_with("> 2"), "{said}");
     assert!(said.contains(&format!(":call-1:{}", agent(12))), "{said}");
     let args = json!({"message": "hello", "other_agent_id": agent(13)});
-    let outcome = call(World::default(), "send_message_to_agent_and_wait_for_reply", args).await;
+    let outcome = call(world(), "send_message_to_agent_and_wait_for_reply", args).await;
     assert!(outcome.status == ToolStatus::Error && outcome.text.contains("failed: out of luck"), "{outcome:?}");
 }
 

@@ -70,9 +70,8 @@ async fn in_the_way<T>(mut raw: PgConnection, [first, then]: [String; 2], change
         let waits = "SELECT EXISTS (SELECT FROM pg_locks
                                     WHERE NOT granted AND pg_blocking_pids(pid) @> ARRAY[pg_backend_pid()])";
         while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut raw).await.unwrap() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
         sqlx::raw_sql(AssertSqlSafe(format!("{then}; COMMIT"))).execute(&mut raw).await.unwrap();
     };
     tokio::join!(change, other).0

@@ -26,7 +26,7 @@ async fn ada_and_bob(s: &Server, model: &str) -> (String, String, String) {
     (ada, bob, group)
 }
 
-fn hello(more: Value) -> Value {
+fn hello(more: &Value) -> Value {
     let mut body = json!({"messages": [{"role": "user", "content": "hello"}], "include_pings": true});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
@@ -99,7 +99,7 @@ async fn a_message_without_a_driver_is_found() {
 async fn a_message_is_a_run_whose_turns_are_its_costs() {
     server::with(|s| async move {
         let (ada, bob, group) = ada_and_bob(&s, "engram/scripted").await;
-        let mut events = Events::of(&s.base, &format!("/v1/groups/{group}/messages/stream"), hello(json!({}))).await;
+        let mut events = Events::of(&s.base, &format!("/v1/groups/{group}/messages/stream"), hello(&json!({}))).await;
         let run = run_of(&mut events).await;
         let shown = events.rest().await;
         let said: Vec<_> = said(&shown).into_iter().map(|(_, name, text)| (name, text)).collect();
@@ -148,7 +148,7 @@ async fn what_a_manager_chooses_is_not_part_of_the_answer() {
         let config = json!({"manager_type": "dynamic", "manager_agent_id": boss, "max_turns": 1});
         let body = json!({"agent_ids": [ada, bob], "description": "", "manager_config": config});
         let group = s.post("/v1/groups/", body).await["id"].as_str().unwrap().to_owned();
-        let answer = s.post(&format!("/v1/groups/{group}/messages"), hello(json!({}))).await;
+        let answer = s.post(&format!("/v1/groups/{group}/messages"), hello(&json!({}))).await;
         assert_eq!(texts(&answer, "assistant_message").len(), 1, "{answer}");
         let run = s.get(&format!("/v1/runs?group_id={group}")).await[0].clone();
         assert_eq!(run["agent_id"], json!(boss));
@@ -166,7 +166,7 @@ async fn a_stream_survives_the_node_that_drives_the_group() {
         let (ada, bob, group) = ada_and_bob(&s, PATIENT).await;
         let mut node = Node::start(&s).await;
         let path = format!("/v1/groups/{group}/messages/stream");
-        let mut there = Events::of(node.base(), &path, hello(json!({"background": true}))).await;
+        let mut there = Events::of(node.base(), &path, hello(&json!({"background": true}))).await;
         let run = run_of(&mut there).await;
         assert_eq!(s.get(&format!("/v1/runs/{run}")).await["background"], json!(true));
         // Followed here while it is driven there.
@@ -200,9 +200,9 @@ async fn a_cancel_on_any_node_stops_the_member_that_speaks() {
         let (ada, bob, group) = ada_and_bob(&s, PATIENT).await;
         let node = Node::start(&s).await;
         let path = format!("/v1/groups/{group}/messages/stream");
-        let mut first = Events::of(node.base(), &path, hello(json!({}))).await;
+        let mut first = Events::of(node.base(), &path, hello(&json!({}))).await;
         let run = run_of(&mut first).await;
-        let mut second = Events::of(&s.base, &path, hello(json!({}))).await;
+        let mut second = Events::of(&s.base, &path, hello(&json!({}))).await;
         let waiting = run_of(&mut second).await;
         model.asked(1).await;
         for run in [&waiting, &run] {
@@ -221,7 +221,7 @@ async fn a_cancel_on_any_node_stops_the_member_that_speaks() {
         assert_eq!(model.times_asked(), 1);
         // The group answers the next message.
         model.answers(9);
-        let answer = s.post(&format!("/v1/groups/{group}/messages"), hello(json!({}))).await;
+        let answer = s.post(&format!("/v1/groups/{group}/messages"), hello(&json!({}))).await;
         assert_eq!(texts(&answer, "assistant_message").len(), 2, "{answer}");
     })
     .await;
@@ -263,7 +263,7 @@ async fn a_deleted_group_ends_its_runs_and_their_turns() {
     server::with_settings(&[("OPENAI_BASE_URL", &url)], |s| async move {
         let (ada, _, group) = ada_and_bob(&s, PATIENT).await;
         let path = format!("/v1/groups/{group}/messages/stream");
-        let mut events = Events::of(&s.base, &path, hello(json!({"background": true}))).await;
+        let mut events = Events::of(&s.base, &path, hello(&json!({"background": true}))).await;
         let run = run_of(&mut events).await;
         model.asked(1).await;
         let (status, _) = s.send(Method::DELETE, &format!("/v1/groups/{group}"), None).await;

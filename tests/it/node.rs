@@ -77,7 +77,8 @@ impl Events {
         loop {
             if let Some((frame, rest)) = self.text.split_once("\n\n") {
                 let data = frame.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 match data {
                     Some(data) if data == "[DONE]" => return Some(json!("[DONE]")),
                     Some(data) => return Some(serde_json::from_str(&data).unwrap()),

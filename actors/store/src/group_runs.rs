@@ -281,7 +281,7 @@ impl Store {
     }
 }
 
-/// A page of the messages of a group's run. Cursors as in [`Store::messages`].
+/// A page of the messages of a group's run. Cursors as in [`ScopedStore::messages`](crate::ScopedStore::messages).
 pub(crate) fn page(all: Vec<Message>, page: Page) -> std::result::Result<Vec<Message>, MessagePageError> {
     let find = |id: Option<Uuid>| {
         id.map(|id| {

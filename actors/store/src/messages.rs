@@ -150,7 +150,7 @@ impl ScopedStore {
     }
 
     /// A page of what was said in a group, in whosever conversation, by time: chronological cursors and order as in
-    /// [`Store::messages`]. What agents wrote has their names.
+    /// [`ScopedStore::messages`](crate::ScopedStore::messages). What agents wrote has their names.
     pub async fn group_messages(
         &self,
         group: GroupId,

@@ -32,11 +32,13 @@ fn how(method: &str, path: &str, has_body: bool, o: &Owner) -> Option<Call> {
     let (told, body) = match (method, path) {
         (
             "GET",
-            "/metrics" | "/v1/health" | "/v1/ready" | "/v1/models" | "/v1/models/embedding" | "/v1/models/embeddings",
-        )
-        | (
-            "GET",
-            "/v1/agents"
+            "/metrics"
+            | "/v1/health"
+            | "/v1/ready"
+            | "/v1/models"
+            | "/v1/models/embedding"
+            | "/v1/models/embeddings"
+            | "/v1/agents"
             | "/v1/agents/count"
             | "/v1/archives"
             | "/v1/blocks"
@@ -56,7 +58,8 @@ fn how(method: &str, path: &str, has_body: bool, o: &Owner) -> Option<Call> {
             | "/v1/admin/keys"
             | "/v1/admin/users"
             | "/v1/admin/orgs",
-        ) => (NothingOfTheOwner, None),
+        )
+        | ("POST", "/v1/tools/add-base-tools") => (NothingOfTheOwner, None),
         ("GET", "/v1/admin/nodes") => (Status(403), None),
         ("POST", "/v1/admin/orgs") => (Status(403), Some(json!({"name": "another"}))),
         ("PATCH", "/v1/admin/orgs") => {
@@ -83,7 +86,6 @@ fn how(method: &str, path: &str, has_body: bool, o: &Owner) -> Option<Call> {
             let query = format!("?agent_id={}", o.ids["agent_id"]);
             return Some(Call { query, body: Some(json!({})), told: Missing });
         }
-        ("POST", "/v1/tools/add-base-tools") => (NothingOfTheOwner, None),
         ("POST", "/v1/agents/messages/search" | "/v1/messages/search" | "/v1/tools/search") => {
             (NothingOfTheOwner, Some(json!({"query": "words"})))
         }
@@ -241,7 +243,7 @@ async fn nothing_of_another_organization_is_attached_to_ones_own() {
         let group = json!({"agent_ids": [mine], "description": "mine", "shared_block_ids": [id("block_id")]});
         let (status, answer) = call(&s, Some(&wrong), &Method::POST, "/v1/groups/", Some(&group)).await;
         assert!(status.is_client_error(), "{status} {answer}");
-        let ephemeral = ask(&s, &wrong, Method::GET, &format!("/v1/agents/?tags=owned"), None).await;
+        let ephemeral = ask(&s, &wrong, Method::GET, "/v1/agents/?tags=owned", None).await;
         assert_eq!(ephemeral.as_array().map(Vec::len), Some(1), "{ephemeral}");
         for ((path, was), (_, is)) in before.iter().zip(owner.everything(&s).await) {
             assert!(*was == is, "{path} has changed: {}", short(&is));

@@ -11,6 +11,7 @@ const NOTHING: &str = "None";
 type Done = Result<String, String>;
 
 /// The words are in the call itself, which is what the client is shown. The text is what clients know.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every memory tool")]
 pub(crate) fn send_message(_: &mut Draft<'_, '_>, _: &JsonMap) -> Done {
     Ok("Sent message successfully.".to_owned())
 }
@@ -48,6 +49,7 @@ pub(crate) fn rethink_user_memory(draft: &mut Draft<'_, '_>, args: &JsonMap) -> 
 }
 
 /// `memory_finish_edits` and `finish_rethinking_memory`: what they mean is in the rules.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every memory tool")]
 pub(crate) fn finish(_: &mut Draft<'_, '_>, _: &JsonMap) -> Done {
     Ok(NOTHING.to_owned())
 }

@@ -20,6 +20,9 @@ use crate::world::{ONCE, READ, World};
 /// What the model answers to a request.
 pub type Brain<'a> = dyn Fn(&ChatRequest) -> Result<ChatReply, LlmError> + 'a;
 
+/// What a tool leaves in the blocks that it was given.
+pub type Edits = fn(&[Arc<Block>]) -> Vec<BlockEdit>;
+
 /// A world and what happened in it.
 pub struct Play {
     pub world: World,
@@ -37,7 +40,7 @@ pub struct Play {
     /// The largest number of tools that ran at once.
     pub at_once: usize,
     /// What the tool that only reads leaves in the agent's blocks.
-    pub edits: Option<fn(&[Arc<Block>]) -> Vec<BlockEdit>>,
+    pub edits: Option<Edits>,
 }
 
 impl Deref for Play {

@@ -394,7 +394,7 @@ impl Driver {
         }
     }
 
-    /// As [`Live::die`], when it is the run's fault.
+    /// As [`Self::die`], when it is the run's fault.
     fn die_of_it(&mut self) {
         if let Some(run) = self.current() {
             orphans::count_death(&self.inner, run);

@@ -35,7 +35,7 @@ impl ScopedStore {
         read(&mut conn, self.scope, id).await
     }
 
-    /// Creates a group and gives its shared blocks to its agents. [`StoreError::Conflict`] when
+    /// Creates a group and gives its shared blocks to its agents. [`StoreError::Conflict`](crate::StoreError::Conflict) when
     /// one of them has another block with a shared one's label.
     pub async fn create_group(&self, group: &Group) -> Result<()> {
         again(async || {

@@ -40,7 +40,7 @@ async fn target(app: &App, id: &str, agent: AgentQuery, request: &MessageRequest
 /// The conversation that a request is for.
 async fn asked(app: &App, id: &str, agent: AgentQuery, request: &MessageRequest) -> Result<Conversation, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(agent.agent_id);
-    Ok(find(app, id, agent).await?)
+    find(app, id, agent).await
 }
 
 /// Send a message in a conversation and get the answer as a stream, or whole with `streaming: false`.

@@ -6,8 +6,8 @@ use engram_core::{
     step::{RunEnd, RunError},
 };
 use engram_domain::{
-    AgentId, Content, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, Scope, StopReason,
-    run::BusyPolicy,
+    AgentId, Content, ConversationId, Message, RequestKey, Role, RunErrorKind, RunId, RunInput, RunType, Scope,
+    StopReason, run::BusyPolicy,
 };
 
 use super::{
@@ -61,7 +61,7 @@ pub(super) async fn make(progress: &mut Progress<'_>, task: &GroupTask, ask: Ask
         }
         return Err(stop);
     }
-    while let Some(event) = next(progress.inner, &mut stream).await? {
+    while let Some(event) = next(progress.inner, &mut stream, to.default_conversation()).await? {
         match event {
             StreamEvent::Message(message) => {
                 turn.said.extend(said(&message));
@@ -85,18 +85,23 @@ pub(super) async fn make(progress: &mut Progress<'_>, task: &GroupTask, ask: Ask
     Ok(turn)
 }
 
-/// The next event. A node whose work others go on with does not wait for it.
-async fn next(inner: &Inner, stream: &mut RunStream) -> Result<Option<StreamEvent>, Stop> {
-    let handed_over = async {
+/// The next event. A node that stops waits only for a turn that its own actor still makes: with any other one, other nodes or
+/// its next start go on.
+async fn next(
+    inner: &Inner,
+    stream: &mut RunStream,
+    conversation: ConversationId,
+) -> Result<Option<StreamEvent>, Stop> {
+    let left_to_others = async {
         inner.closing.cancelled().await;
-        if !inner.is_draining() {
-            std::future::pending::<()>().await;
+        while !inner.is_draining() && inner.registry.contains(conversation) {
+            tokio::time::sleep(AGAIN).await;
         }
     };
     tokio::select! {
         biased;
-        () = handed_over => Err(Stop::Closing),
         event = stream.next() => Ok(event.map(|(_, event)| event)),
+        () = left_to_others => Err(Stop::Closing),
     }
 }
 

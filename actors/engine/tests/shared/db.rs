@@ -1,8 +1,11 @@
-//! What the database does, in memory: agents, each with its conversation and its runs; keys, events, nodes, and what is due.
+//! What the database does, in memory: agents, each with its conversation and its runs; groups; keys, events, nodes, and what
+//! is due.
 //! The rules are those of `engram-store`; leases go by tokio's clock, so tests may stop it.
 
 #[path = "due.rs"]
 mod due;
+#[path = "group_runs.rs"]
+mod group_runs;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,9 +15,10 @@ use engram_core::ports::{
     Wakeup, Wakeups, store::BlockWrite,
 };
 use engram_domain::{
-    AgentId, BusyPolicy, ConversationId, Json, NodeId, Run, RunId, RunOwner, RunStatus, StopReason, Time,
+    AgentId, BusyPolicy, ConversationId, GroupId, Json, NodeId, Run, RunId, RunOwner, RunStatus, StopReason, Time,
 };
 use futures::{StreamExt, channel::mpsc};
+pub use group_runs::GroupPlace;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -56,12 +60,16 @@ impl Place {
     fn id(&self) -> ConversationId {
         self.world.conversation.id
     }
-    /// Runs that are not over: one that was begun first, the others oldest first.
     pub fn open(&self) -> Vec<RunId> {
-        let mut open: Vec<&Run> = self.world.runs.values().filter(|r| !r.status.is_terminal()).collect();
-        open.sort_by_key(|r| (r.status != RunStatus::Running, r.created_at, r.id));
-        open.into_iter().map(|r| r.id).collect()
+        open(&self.world.runs)
     }
+}
+
+/// Runs that are not over: one that was begun first, the others oldest first.
+fn open(runs: &BTreeMap<RunId, Run>) -> Vec<RunId> {
+    let mut open: Vec<&Run> = runs.values().filter(|r| !r.status.is_terminal()).collect();
+    open.sort_by_key(|r| (r.status != RunStatus::Running, r.created_at, r.id));
+    open.into_iter().map(|r| r.id).collect()
 }
 
 /// The tables.
@@ -70,6 +78,7 @@ pub struct Tables {
     pub main: Place,
     /// The other agents.
     pub others: BTreeMap<ConversationId, Place>,
+    pub groups: BTreeMap<GroupId, GroupPlace>,
     nodes: BTreeMap<NodeId, Node>,
     pub keys: BTreeMap<String, RunId>,
     pub events: BTreeMap<RunId, BTreeMap<i64, Json>>,
@@ -102,18 +111,32 @@ impl Tables {
         if self.main.id() == id { Some(&mut self.main) } else { self.others.get_mut(&id) }
     }
     pub fn run(&self, id: RunId) -> Option<&Run> {
-        self.places().find_map(|place| place.world.runs.get(&id))
+        let of_groups = || self.groups.values().find_map(|group| group.runs.get(&id));
+        self.places().find_map(|place| place.world.runs.get(&id)).or_else(of_groups)
     }
-    /// Runs that are not over, of all agents.
+    /// Runs that are not over, of all agents and groups.
     pub fn open(&self) -> Vec<RunId> {
-        self.places().flat_map(Place::open).collect()
+        self.places().flat_map(Place::open).chain(self.groups.values().flat_map(GroupPlace::open)).collect()
+    }
+    pub fn open_of(&self, owner: RunOwner) -> Vec<RunId> {
+        match owner {
+            RunOwner::Conversation(id) => self.place(id).map(Place::open),
+            RunOwner::Group(id) => self.groups.get(&id).map(GroupPlace::open),
+        }
+        .unwrap_or_default()
     }
     fn alive(&self, node: NodeId) -> Option<&Node> {
         self.nodes.get(&node).filter(|n| n.alive())
     }
-    fn other_owner(&self, place: &Place, node: NodeId) -> Option<Peer> {
-        let owner = place.owner.filter(|owner| *owner != node)?;
-        self.alive(owner).map(Node::peer)
+    fn other_owner(&self, owner: Option<NodeId>, node: NodeId) -> Option<Peer> {
+        self.alive(owner.filter(|owner| *owner != node)?).map(Node::peer)
+    }
+    /// Which node owned it last. None when there is no such conversation or group.
+    fn owner(&self, owner: RunOwner) -> Option<Option<NodeId>> {
+        match owner {
+            RunOwner::Conversation(id) => self.place(id).map(|place| place.owner),
+            RunOwner::Group(id) => self.groups.get(&id).map(|group| group.owner),
+        }
     }
     fn end(&mut self, id: RunId, reason: StopReason, error: Option<&str>) -> bool {
         let Some(place) = self.run(id).and_then(|run| run.owner.conversation()) else { return false };
@@ -133,16 +156,16 @@ impl Tables {
         Ok(())
     }
     fn accept(&mut self, new: &NewRun, node: NodeId) -> Accepted {
-        let conversation = new.owner.conversation();
-        let Some(place) = conversation.and_then(|id| self.place(id)) else { return Accepted::NotFound };
+        let Some(owner) = self.owner(new.owner) else { return Accepted::NotFound };
         let mut keys: Vec<String> = new.keys.iter().map(ToString::to_string).collect();
         keys.sort();
         if let Some(known) = keys.iter().find_map(|key| self.keys.get(key)).and_then(|id| self.run(*id)) {
             return Accepted::Known(Box::new(known.clone()));
         }
-        let agent = &place.world.snapshot.agent;
-        let (rev, policy) = (agent.rev, new.busy_policy.unwrap_or(agent.busy_policy));
-        let open = place.open();
+        let agent = new.owner.conversation().and_then(|id| self.place(id)).map(|place| &place.world.snapshot.agent);
+        let (rev, policy) = agent.map_or((0, BusyPolicy::Queue), |agent| (agent.rev, agent.busy_policy));
+        let policy = new.busy_policy.unwrap_or(policy);
+        let open = self.open_of(new.owner);
         if policy == BusyPolicy::Reject
             && let Some(busy) = open.first()
         {
@@ -151,10 +174,16 @@ impl Tables {
         if i64::try_from(open.len()).unwrap_or(i64::MAX) >= new.max_queue {
             return Accepted::Full;
         }
-        let owner = self.other_owner(place, node);
+        let owner = self.other_owner(owner, node);
         let interrupts = policy == BusyPolicy::Interrupt;
-        if let Some(place) = conversation.and_then(|id| self.place_mut(id)) {
-            place.world.runs.insert(new.id, new.clone().into_run(interrupts));
+        let run = new.clone().into_run(interrupts);
+        match new.owner {
+            RunOwner::Conversation(id) => {
+                self.place_mut(id).expect("it was there").world.runs.insert(run.id, run);
+            }
+            RunOwner::Group(id) => {
+                self.groups.get_mut(&id).expect("it was there").runs.insert(run.id, run);
+            }
         }
         self.keys.extend(keys.into_iter().map(|key| (key, new.id)));
         Accepted::Stored { rev, owner, policy: if interrupts { policy } else { BusyPolicy::Queue } }
@@ -166,6 +195,7 @@ impl Db {
         let tables = Tables {
             main: Place::new(world),
             others: BTreeMap::new(),
+            groups: BTreeMap::new(),
             nodes: BTreeMap::new(),
             keys: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -221,10 +251,10 @@ impl Db {
     }
 
     pub fn owner(&self, owner: RunOwner, node: NodeId) -> Owner {
-        self.with(|t| match owner.conversation().and_then(|conversation| t.place(conversation)) {
+        self.with(|t| match t.owner(owner) {
             None => Owner::Gone,
-            Some(place) if place.owner == Some(node) => Owner::Me,
-            Some(place) => t.other_owner(place, node).map_or(Owner::Nobody, Owner::Peer),
+            Some(owner) if owner == Some(node) => Owner::Me,
+            Some(owner) => t.other_owner(owner, node).map_or(Owner::Nobody, Owner::Peer),
         })
     }
 
@@ -244,7 +274,7 @@ impl Db {
 
     pub fn claim(&self, conversation_id: ConversationId, node: NodeId) -> Option<Fence> {
         self.with(|t| {
-            if t.place(conversation_id).is_none_or(|place| t.other_owner(place, node).is_some()) {
+            if t.place(conversation_id).is_none_or(|place| t.other_owner(place.owner, node).is_some()) {
                 return None;
             }
             let place = t.place_mut(conversation_id)?;
@@ -269,7 +299,7 @@ impl Db {
     pub fn orphaned(&self, node: NodeId) -> Vec<ConversationId> {
         self.with(|t| {
             let orphaned = |place: &&Place| {
-                place.owner != Some(node) && t.other_owner(place, node).is_none() && !place.open().is_empty()
+                place.owner != Some(node) && t.other_owner(place.owner, node).is_none() && !place.open().is_empty()
             };
             t.places().filter(orphaned).map(Place::id).collect()
         })

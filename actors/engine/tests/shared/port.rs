@@ -8,12 +8,12 @@ use engram_core::ports::{
     AcceptRuns, Accepted, Clock, Commit, CommitOutcome, Commits, EphemeralAgents, Fence, GroupRuns, Ids, Leases,
     Loaded, LoggedEvent, NewRun, NodeInfo, NodeStatus, Nodes, Notifications, Owner, Peer, RunLog, Runs, Schedules,
     SleepTime, Snapshots, StoreError, VoiceSleepTime, Wakeups,
-    store::{AgentSnapshot, Begun, ScheduledRun},
+    store::{AgentSnapshot, Begun, EndedGroupRun, GroupFence, GroupRunEnd, GroupTask, ScheduledRun, TurnRun},
 };
-use engram_domain::{AgentId, ConversationId, Message, NodeId, Run, RunId, RunOwner, StopReason, Time};
+use engram_domain::{AgentId, ConversationId, GroupId, Message, NodeId, Run, RunId, RunOwner, StopReason, Time};
 use uuid::Uuid;
 
-use crate::db::{Db, Place};
+use crate::db::Db;
 
 /// What becomes of a call.
 #[derive(Debug, Clone)]
@@ -161,9 +161,7 @@ impl Runs for Port {
         .await
     }
     async fn open_runs(&self, owner: RunOwner) -> Result<Vec<RunId>, StoreError> {
-        let open =
-            |db: &Db| db.with(|t| owner.conversation().and_then(|id| t.place(id)).map(Place::open).unwrap_or_default());
-        self.read("open_runs", open).await
+        self.read("open_runs", |db| db.with(|t| t.open_of(owner))).await
     }
     async fn end_run(&self, id: RunId, reason: StopReason, error: Option<&str>, _: Time) -> Result<bool, StoreError> {
         self.write("end_run", |db| db.end_run(id, reason, error)).await
@@ -223,7 +221,46 @@ impl EphemeralAgents for Port {
     }
 }
 
-impl GroupRuns for Port {}
+#[async_trait]
+impl GroupRuns for Port {
+    async fn orphaned_groups(&self, node: NodeId) -> Result<Vec<GroupId>, StoreError> {
+        self.read("orphaned_groups", |db| db.orphaned_groups(node)).await
+    }
+    async fn claim_group(&self, group: GroupId, node: NodeId) -> Result<Option<GroupFence>, StoreError> {
+        self.write("claim_group", |db| db.claim_group(group, node)).await
+    }
+    async fn release_group(&self, fence: GroupFence) -> Result<(), StoreError> {
+        self.write("release_group", |db| db.release_group(fence)).await
+    }
+    async fn begin_group_run(&self, fence: GroupFence, _: Time) -> Result<Option<GroupTask>, StoreError> {
+        self.write("begin_group_run", |db| db.begin_group_run(fence)).await
+    }
+    async fn advance_group_run(
+        &self,
+        fence: GroupFence,
+        run: RunId,
+        events: &[LoggedEvent],
+        _: Time,
+    ) -> Result<bool, StoreError> {
+        let changes = !events.is_empty();
+        self.call("advance_group_run", changes, |db| db.advance_group_run(fence, run, events)).await
+    }
+    async fn end_group_run(
+        &self,
+        group: GroupId,
+        fence: Option<GroupFence>,
+        end: &GroupRunEnd,
+        _: Time,
+    ) -> Result<Option<EndedGroupRun>, StoreError> {
+        self.write("end_group_run", |db| db.end_group_run(group, fence, end)).await
+    }
+    async fn turns(&self, run: RunId) -> Result<Vec<TurnRun>, StoreError> {
+        self.read("turns", |db| db.turn_runs(run)).await
+    }
+    async fn sum_turns(&self, run: RunId) -> Result<(), StoreError> {
+        self.write("sum_turns", |db| db.sum_turns(run)).await
+    }
+}
 
 impl Clock for Port {
     fn now(&self) -> Time {

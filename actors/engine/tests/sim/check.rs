@@ -6,6 +6,7 @@ use engram_domain::{Content, Message, MessageId, Run, RunErrorKind, RunId, RunSt
 
 use crate::{
     db::Tables,
+    group,
     sim::Sim,
     views::is_shown,
     world::{ONCE, World},
@@ -28,6 +29,10 @@ pub fn check(sim: &Sim) {
             }
             turns(sim, world);
         }
+        for run in t.groups.values().flat_map(|group| group.runs.values()) {
+            end(sim, run);
+            log(sim, t, run);
+        }
         for (key, run) in &*sim.accepted.lock() {
             if t.keys.get(key) != Some(run) {
                 sim.wrong(format!("{key} was accepted as {run}, which is lost"));
@@ -38,6 +43,7 @@ pub fn check(sim: &Sim) {
         views(sim, t);
         alarms(sim, t);
         companions(sim, t);
+        group::check(sim, t);
     });
 }
 
@@ -119,6 +125,9 @@ fn views(sim: &Sim, t: &Tables) {
             shown.entry(run).or_default().push(message.id);
         }
     }
+    for run in t.groups.values().flat_map(|group| group.runs.keys()) {
+        shown.insert(*run, group::shown(t, *run));
+    }
     for view in &*sim.views.whole.lock() {
         if view.events.is_empty() && view.after > 0 {
             continue;
@@ -126,7 +135,7 @@ fn views(sim: &Sim, t: &Tables) {
         if let Err(why) = view.check() {
             sim.wrong(why);
         }
-        let run = &t.main.world.runs[&view.run];
+        let Some(run) = t.run(view.run) else { continue };
         if let Some((_, engram_engine::StreamEvent::Ended(end))) = view.events.last()
             && (end.status, Some(end.stop_reason)) != (run.status, run.stop_reason)
         {

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use engram_core::ports::NewRun;
 use engram_domain::{
-    MessageId, Part, RequestKey, Role, Run, RunErrorKind, RunId, RunInput, RunType, StopReason,
+    MessageId, Part, RequestKey, Role, Run, RunErrorKind, RunId, RunInput, RunOwner, RunType, StopReason,
     run::{Decision, InputMessage},
 };
 use engram_engine::{Command, CommandError, Pending, RunStream, SubmitError};
@@ -13,6 +13,7 @@ use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
+    group,
     net::Link,
     node::Node,
     plan::{Request, Word},
@@ -21,7 +22,7 @@ use crate::{
     world::ONCE,
 };
 
-type Tasks = Vec<JoinHandle<()>>;
+pub type Tasks = Vec<JoinHandle<()>>;
 
 /// All clients, to the end of what they want.
 pub fn all(sim: &Arc<Sim>) -> impl Future<Output = ()> + use<> {
@@ -36,7 +37,18 @@ pub fn all(sim: &Arc<Sim>) -> impl Future<Output = ()> + use<> {
             join(tasks).await;
         })
     });
-    join(clients.collect())
+    let to_group = sim.plan.group.iter().flat_map(|group| group.clients.clone()).map(|messages| {
+        let sim = sim.clone();
+        tokio::spawn(async move {
+            let mut tasks = Tasks::new();
+            for message in &messages {
+                tokio::time::sleep(message.pause).await;
+                group::send(&sim, message, &mut tasks).await;
+            }
+            join(tasks).await;
+        })
+    });
+    join(clients.chain(to_group).collect())
 }
 
 async fn join(tasks: Tasks) {
@@ -48,7 +60,7 @@ async fn join(tasks: Tasks) {
 }
 
 /// A node that runs, as a load balancer would pick it.
-async fn some_node(sim: &Sim) -> Arc<Node> {
+pub async fn some_node(sim: &Sim) -> Arc<Node> {
     loop {
         let nodes = sim.places.iter().filter_map(|place| place.lock().clone());
         let nodes: Vec<Arc<Node>> = nodes.filter(|node| !node.power.dead().is_cancelled()).collect();
@@ -60,7 +72,7 @@ async fn some_node(sim: &Sim) -> Arc<Node> {
 }
 
 /// Over a connection that breaks when the node dies.
-async fn over<T>(node: &Node, work: impl Future<Output = T>) -> Option<T> {
+pub async fn over<T>(node: &Node, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         () = node.power.dead().cancelled() => None,
@@ -133,7 +145,7 @@ impl Parcel {
     }
 }
 
-fn said(text: &str) -> RunInput {
+pub fn said(text: &str) -> RunInput {
     let message = InputMessage {
         role: Role::User,
         content: vec![Part::text(text)],
@@ -190,8 +202,8 @@ fn drained(sim: &Sim) -> usize {
     sim.plan.drains.len()
 }
 
-fn row(sim: &Sim, run: RunId) -> Run {
-    sim.db.with(|t| t.main.world.runs[&run].clone())
+pub fn row(sim: &Sim, run: RunId) -> Run {
+    sim.db.with(|t| t.run(run).expect("it was accepted").clone())
 }
 
 /// Starts those who listen to a run or want its end.
@@ -207,7 +219,8 @@ fn accompany(sim: &Arc<Sim>, request: &Request, run: RunId, tasks: &mut Tasks) {
         let sim = sim.clone();
         tasks.push(tokio::spawn(async move {
             tokio::time::sleep(after).await;
-            cancel(&sim, run).await;
+            let owner = row(&sim, run).owner;
+            cancel(&sim, owner, run).await;
         }));
     }
 }
@@ -251,19 +264,19 @@ async fn listen_on(sim: &Sim, first: Option<(Arc<Node>, RunStream)>, mut view: V
     }
 }
 
-async fn cancel(sim: &Sim, run: RunId) {
-    let conversation = sim.db.with(|t| t.main.world.conversation.id);
+pub async fn cancel(sim: &Sim, owner: RunOwner, run: RunId) {
     loop {
         let node = some_node(sim).await;
         let started = Instant::now();
-        if let Some(Ok(ended)) = over(&node, node.engine.cancel(conversation.into(), run)).await {
+        if let Some(Ok(ended)) = over(&node, node.engine.cancel(owner, run)).await {
             let (took, status) = (started.elapsed(), row(sim, run).status);
             sim.tell(|| format!("cancelled {run}: {ended}, {took:?}"));
             if !status.is_terminal() {
                 sim.wrong(format!("{run} was cancelled, and is {status:?}"));
             }
             let slow = Duration::from_millis(1_000 + 20 * sim.plan.store_ms);
-            if took > slow && !node.power.was_frozen() {
+            // Of a group, its turns are cancelled one after the other.
+            if took > slow && !node.power.was_frozen() && owner.group().is_none() {
                 sim.wrong(format!("a cancellation took {took:?}"));
             }
             return;
@@ -327,8 +340,8 @@ pub async fn read_again(sim: &Sim) {
     for run in runs {
         let run = row(sim, run);
         let last = sim.db.last_event(run.id);
-        let behind = |after| View { run: run.id, durable: run.background, after, events: Vec::new() };
-        let after = if run.background { sim.draw(|rng| rng.below(u64::try_from(last).unwrap_or(0))) } else { 0 };
+        let behind = |after| View { run: run.id, durable: run.keeps_events(), after, events: Vec::new() };
+        let after = if run.keeps_events() { sim.draw(|rng| rng.below(u64::try_from(last).unwrap_or(0))) } else { 0 };
         for after in [0, i64::try_from(after).unwrap_or(0)] {
             let node = some_node(sim).await;
             let stream = node.engine.follow(&run, after);

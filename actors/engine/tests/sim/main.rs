@@ -1,7 +1,8 @@
 //! The simulator: the real engine over a world in memory, with the clock stopped and every choice drawn from a seed.
 //!
 //! For each seed a plan is drawn ([`plan`]): nodes, clients, what they send, what the model does with it, who cancels,
-//! who listens, what the agent is told by the clock, and what companions it has. It is played once without a crash, which counts the effects: calls that change the world. Then it is
+//! who listens, what the agent is told by the clock, what companions it
+//! has, and what a group is told whose agents speak in turns. It is played once without a crash, which counts the effects: calls that change the world. Then it is
 //! played again with a fault ([`fault`]) at each of them, the node is started again, and what is left must be the
 //! same story ([`check`]).
 //!
@@ -15,6 +16,7 @@ mod client;
 #[path = "../shared/db.rs"]
 mod db;
 mod fault;
+mod group;
 #[path = "../shared/net.rs"]
 mod net;
 mod node;
@@ -47,7 +49,8 @@ use outcome::Outcome;
 const SEEDS: u64 = 200;
 const FAULTS_EACH: usize = 3;
 /// Stories that once went wrong. As long as the plans are drawn as they were then, they are told again.
-const ONCE_WRONG: [(u64, &str); 8] = [
+const ONCE_WRONG: [(u64, &str); 9] = [
+    (2, "15:frozen"),
     (527, "10:killed-after"),
     (657, "9:killed-after"),
     (783, "15:lost"),

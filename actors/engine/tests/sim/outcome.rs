@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engram_domain::{Content, Message, Run, RunId, RunStatus, StopReason, ToolStatus};
 
-use crate::{sim::Sim, world::ONCE};
+use crate::{group, sim::Sim, world::ONCE};
 
 /// What became of one request.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -97,6 +97,14 @@ impl Outcome {
                     None if message.role == engram_domain::Role::System => {}
                     None => loose.push(line(message)),
                 }
+            }
+            for run in t.groups.values().flat_map(|group| group.runs.values()) {
+                let (name, _) = of_run(run);
+                if run.status == RunStatus::Cancelled {
+                    cancelled.insert(name.clone());
+                }
+                let story = group::story(t, run.id);
+                requests.insert(name, Told { ends: vec![run.stop_reason], story });
             }
             loose.sort_unstable();
             let lines = t.main.world.snapshot.blocks[0].value.lines().skip(1).map(str::to_owned).collect();

@@ -23,6 +23,26 @@ pub enum Word {
     Command,
 }
 
+/// A group, and what it is told.
+#[derive(Debug, Clone)]
+pub struct GroupPlan {
+    pub members: u128,
+    /// Turns in the answer to each message.
+    pub turns: usize,
+    /// Each sends its messages one after the other.
+    pub clients: Vec<Vec<ToGroup>>,
+}
+
+/// A message to the group.
+#[derive(Debug, Clone)]
+pub struct ToGroup {
+    pub name: String,
+    /// Before it is sent.
+    pub pause: Duration,
+    /// Somebody wants it to end, so long after it was accepted.
+    pub cancel: Option<Duration>,
+}
+
 /// Something that a client sends, under its name.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -59,6 +79,8 @@ pub struct Plan {
     pub alarms: Vec<(String, Vec<Duration>)>,
     /// How many companions the agent has, and after how many turns they work.
     pub sleep: Option<(u128, i64)>,
+    /// A group whose agents speak in turns.
+    pub group: Option<GroupPlan>,
     /// The longest that the database takes to answer, in milliseconds.
     pub store_ms: u64,
     /// The longest that the model takes for a piece of its answer.
@@ -87,6 +109,7 @@ impl Plan {
             sleepy: rng.chance(20),
             alarms: vec![],
             sleep: None,
+            group: None,
             store_ms: *rng.pick(&[0, 1, 3, 3, 40]),
             model_ms: *rng.pick(&[5, 30, 30, 900]),
         };
@@ -111,6 +134,19 @@ impl Plan {
         }
         if !approvals && rng.chance(40) {
             plan.sleep = Some((*rng.pick(&[1, 1, 2]), *rng.pick(&[1, 1, 2, 3])));
+        }
+        if rng.chance(35) {
+            let mut clients = Vec::new();
+            for client in 0..*rng.pick(&[1, 1, 2]) {
+                let messages = *rng.pick(&[1, 1, 2]);
+                let message = |n| ToGroup {
+                    name: format!("g{client}m{n}"),
+                    pause: rng.millis(0, 200),
+                    cancel: (disturbed && rng.chance(30)).then(|| rng.millis(0, 300)),
+                };
+                clients.push((0..messages).map(message).collect());
+            }
+            plan.group = Some(GroupPlan { members: *rng.pick(&[1, 2, 3]), turns: *rng.pick(&[1, 2, 3, 4]), clients });
         }
         plan
     }

@@ -18,6 +18,7 @@ use crate::{
     client,
     db::{Alarm, Db, Place, SleepGroup},
     fault::{Fault, Kind},
+    group,
     net::Net,
     node::{self, Node},
     outcome::Outcome,
@@ -77,12 +78,18 @@ impl Sim {
         db.with(|t| {
             let time = |at: &Duration| Time::UNIX_EPOCH + *at;
             t.alarms = plan.alarms.iter().map(|(name, at)| Alarm::new(name, at.iter().map(time).collect())).collect();
-            let Some((companions, frequency)) = plan.sleep else { return };
-            let companions = (0..companions).map(|n| World::small(10 + n, AgentType::LettaV1Agent));
-            let companions: Vec<Place> = companions.map(Place::new).collect();
-            let ids = companions.iter().map(|place| place.world.conversation.agent_id).collect();
-            t.sleep = Some(SleepGroup { frequency, companions: ids, turns: 0, worked: 0 });
-            t.others = companions.into_iter().map(|place| (place.world.conversation.id, place)).collect();
+            if let Some((companions, frequency)) = plan.sleep {
+                let companions = (0..companions).map(|n| World::small(10 + n, AgentType::LettaV1Agent));
+                let companions: Vec<Place> = companions.map(Place::new).collect();
+                let ids = companions.iter().map(|place| place.world.conversation.agent_id).collect();
+                t.sleep = Some(SleepGroup { frequency, companions: ids, turns: 0, worked: 0 });
+                t.others.extend(companions.into_iter().map(|place| (place.world.conversation.id, place)));
+            }
+            if let Some(plan) = &plan.group {
+                let (group, members) = group::found(plan);
+                t.groups.insert(group.group.id, group);
+                t.others.extend(members.into_iter().map(|place| (place.world.conversation.id, place)));
+            }
         });
         Self {
             places: (0..plan.nodes).map(|_| Mutex::default()).collect(),

@@ -132,6 +132,7 @@ impl Tables {
         self.alive(owner.filter(|owner| *owner != node)?).map(Node::peer)
     }
     /// Which node owned it last. None when there is no such conversation or group.
+    #[expect(clippy::option_option, reason = "no such conversation or group, nobody, somebody")]
     fn owner(&self, owner: RunOwner) -> Option<Option<NodeId>> {
         match owner {
             RunOwner::Conversation(id) => self.place(id).map(|place| place.owner),

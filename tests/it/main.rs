@@ -9,6 +9,7 @@
     reason = "a test that panics has said what is wrong; its ids and its client are its own"
 )]
 
+mod context;
 mod contract;
 mod errors;
 mod groups;

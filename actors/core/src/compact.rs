@@ -69,8 +69,17 @@ pub fn cut_to_buffer(messages: &[Arc<Message>], most: usize, least: usize) -> Op
         .or_else(|| cut_keeping(messages, least))
 }
 
+/// Whether all messages may leave: not while a call of theirs has no result.
+pub fn may_all_leave(messages: &[Arc<Message>]) -> bool {
+    let Some(last) = messages.iter().rposition(|m| !m.content.calls().is_empty()) else { return true };
+    let has_result = |id: &str| {
+        messages[last..].iter().any(|m| matches!(&m.content, Content::ToolReturn(r) if r.tool_call_id == id))
+    };
+    messages[last].content.calls().iter().all(|call| has_result(&call.id))
+}
+
 /// Whether a context may begin here: not between a call and its result.
-fn may_begin(message: &Message) -> bool {
+pub fn may_begin(message: &Message) -> bool {
     !matches!(message.content, Content::ToolReturn(_) | Content::Decisions { .. })
 }
 

@@ -89,7 +89,8 @@ impl Store {
     }
 }
 
-async fn conversation(conn: &mut PgConnection, id: ConversationId) -> Result<Option<ConversationRow>> {
+/// The row of a conversation.
+pub(crate) async fn conversation(conn: &mut PgConnection, id: ConversationId) -> Result<Option<ConversationRow>> {
     sqlx::query_as(concat!("SELECT ", conversation_columns!(), " FROM conversations c WHERE c.id = $1"))
         .bind(id.0)
         .fetch_optional(conn)
@@ -198,7 +199,7 @@ async fn archival(conn: &mut PgConnection, archives: &[Uuid]) -> Result<(i64, Ve
 }
 
 /// The system message, the summary, and what came after it, in this order.
-async fn context(conn: &mut PgConnection, c: &Conversation) -> Result<Vec<Arc<Message>>> {
+pub(crate) async fn context(conn: &mut PgConnection, c: &Conversation) -> Result<Vec<Arc<Message>>> {
     let rows: Vec<MessageRow> = sqlx::query_as(concat!(
         "SELECT ",
         message_columns!(),

@@ -1,42 +1,50 @@
 //! Changing an agent.
 
-use engram_domain::{Agent, AgentId, Block, MessageId};
+use engram_domain::{Agent, AgentId, Block};
 use engram_engine::Command;
-use engram_store::agents::{AgentPatch, CompanionChange, Wanted};
+use engram_store::agents::{AgentPatch, CompanionChange};
 use serde_json::json;
 
 use super::{
-    AgentChange, blocks_of, companion, models,
+    AgentChange, blocks_of, companion, context, models,
     plan::{check_zone, variables},
 };
 use crate::app::{App, Error, Result, sorted};
 
-/// Changes an agent, and with `enable_sleeptime` gives it a companion, if it has none, or takes the companion away; all
-/// of it or nothing. Messages leave its context afterwards: that is its actor's to do.
+/// Changes an agent and what it has in context; with `enable_sleeptime` gives it a companion, if it has none, or takes
+/// the companion away. All of it or nothing: a conflict when messages should leave the context of an agent that is busy.
 pub async fn change(app: &App, agent: Agent, change: AgentChange) -> Result<()> {
     let id = agent.id;
-    // Looked at before anything is changed, so that a refused change is none.
-    let keep_last = match &change.message_ids {
-        Some(wanted) => kept(&context_of(app, id).await?, wanted)?,
+    let cut = match &change.message_ids {
+        Some(wanted) => context::cut(app, id, wanted).await?,
         None => None,
     };
     // Boxed: these futures are large.
     let patch = Box::pin(patch(app, &agent, change)).await?;
-    if patch != AgentPatch::default() {
-        let companions = match patch.enable_sleeptime {
-            Some(true) => Box::pin(add_companion(app, agent, &patch)).await?,
-            Some(false) => Some(CompanionChange::Remove),
-            None => None,
-        };
-        if !app.store.change_agent(id, &patch, companions.as_ref(), app.clock.now()).await? {
-            return Err(Error::not_found("Agent", id));
-        }
+    if patch == AgentPatch::default() && cut.is_none() {
+        return Ok(());
     }
-    if keep_last.is_some() {
-        let command = Command::Compact { settings: None, keep_last };
-        app.engine.command(id.default_conversation(), command).await?;
+    let companions = match patch.enable_sleeptime {
+        Some(true) => Box::pin(add_companion(app, agent, &patch)).await?,
+        Some(false) => Some(CompanionChange::Remove),
+        None => None,
+    };
+    if !app.store.change_agent(id, &patch, companions.as_ref(), cut.as_ref(), app.clock.now()).await? {
+        return Err(Error::not_found("Agent", id));
+    }
+    if cut.is_some() {
+        replace_actor(app, id).await;
     }
     Ok(())
+}
+
+/// The actor that had the agent's conversation has lost it. The next one comes now, and not only with the next run, and
+/// compiles the prompt, which says how many messages are out of context.
+async fn replace_actor(app: &App, id: AgentId) {
+    let command = Command::Recompile { dry_run: false };
+    if let Err(error) = app.engine.command(id.default_conversation(), command).await {
+        tracing::debug!(%error, agent = %id, "a prompt is compiled again with the next run only");
+    }
 }
 
 /// A companion for an agent that has none, as the agent will be. Its tools stay as they are: whoever chose them may
@@ -56,11 +64,6 @@ async fn add_companion(app: &App, mut agent: Agent, patch: &AgentPatch) -> Resul
     patch.clone().apply(&mut agent);
     let companion = companion::make(app, &agent, &blocks).await?;
     Ok(Some(CompanionChange::Add(Box::new(companion))))
-}
-
-async fn context_of(app: &App, id: AgentId) -> Result<Vec<MessageId>> {
-    let wanted = Wanted { blocks: false, tools: false, group: false };
-    Ok(app.store.relations(&[id], wanted).await?.remove(&id).unwrap_or_default().message_ids)
 }
 
 async fn patch(app: &App, agent: &Agent, change: AgentChange) -> Result<AgentPatch> {
@@ -83,38 +86,4 @@ async fn patch(app: &App, agent: &Agent, change: AgentChange) -> Result<AgentPat
         tags: settings.tags.map(sorted),
         ..settings
     })
-}
-
-/// How many of the latest messages stay, or none when all do. A context is the system message and
-/// what follows some point, so nothing else can be asked for.
-fn kept(present: &[MessageId], wanted: &[MessageId]) -> Result<Option<usize>> {
-    if present == wanted {
-        return Ok(None);
-    }
-    let tail = wanted.split_first().filter(|(first, _)| present.first() == Some(*first)).map(|(_, tail)| tail);
-    match tail {
-        Some(tail) if present.ends_with(tail) && tail.len() < present.len() => Ok(Some(tail.len())),
-        _ => Err(Error::invalid(
-            &["message_ids"],
-            "expected the system message, then the latest of the present messages in their order",
-            json!(wanted),
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_suffix_of_the_context_can_be_kept() {
-        let ids: Vec<MessageId> = (0..4).map(|n| MessageId(uuid::Uuid::from_u64_pair(0, n))).collect();
-        let kept = |wanted: &[usize]| kept(&ids, &wanted.iter().map(|i| ids[*i]).collect::<Vec<_>>());
-        assert_eq!(kept(&[0, 1, 2, 3]).expect("all"), None);
-        assert_eq!(kept(&[0, 2, 3]).expect("a suffix"), Some(2));
-        assert_eq!(kept(&[0]).expect("none"), Some(0));
-        assert!(kept(&[0, 1, 2]).is_err());
-        assert!(kept(&[2, 3]).is_err());
-        assert!(kept(&[]).is_err());
-    }
 }

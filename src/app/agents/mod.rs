@@ -14,6 +14,7 @@
 
 mod change;
 pub mod companion;
+mod context;
 mod create;
 pub mod models;
 mod names;

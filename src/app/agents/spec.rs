@@ -85,6 +85,6 @@ pub struct AgentChange {
     pub embedding: EmbeddingWish,
     /// All its variables.
     pub env: Option<BTreeMap<String, String>>,
-    /// Messages to keep in context: the present ones, or fewer from the beginning.
+    /// Messages to keep in context: the system message, the summary or not, and the latest of the others.
     pub message_ids: Option<Vec<MessageId>>,
 }

@@ -6,10 +6,12 @@
 //! never a message's content.
 //!
 //! Where to look: `create`, `modify`, `list` for the row; `attach` for what hangs on it; `companion` for the
-//! agent that works on its memory in the background, `ephemeral` for one that does so once; `relations` for reading that for many agents at once.
+//! agent that works on its memory in the background, `ephemeral` for one that does so once; `context` for what it has in
+//! context; `relations` for reading that for many agents at once.
 
 mod attach;
 mod companion;
+mod context;
 mod create;
 mod ephemeral;
 mod list;
@@ -24,6 +26,7 @@ pub use attach::Attached;
 pub(crate) use attach::link_archive;
 pub use companion::NewCompanion;
 use companion::companion_of_nobody_else;
+pub use context::{Context, ContextCut};
 pub use create::NewAgent;
 pub use ephemeral::NewEphemeral;
 pub use list::{AgentFilter, AgentSort};

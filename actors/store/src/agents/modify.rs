@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{
-    NewCompanion, companion,
+    ContextCut, NewCompanion, companion, context,
     create::{attach_blocks, attach_tools, replace_env},
 };
 use crate::{Result, ScopedStore, again::again, error::db, json::AsJson, scoped::org};
@@ -82,17 +82,21 @@ pub enum CompanionChange {
 }
 
 impl ScopedStore {
-    /// Changes an agent and its companions in one transaction. False when there is no such agent. Errors are those of
-    /// [`ScopedStore::modify_agent`], and [`crate::StoreError::Invalid`] when a block that agent and companion should share is
-    /// gone; then nothing is changed.
+    /// Changes an agent, its companions and what it has in context in one transaction. False when there is no such agent.
+    /// Errors are those of [`ScopedStore::modify_agent`]; [`crate::StoreError::Invalid`] when a block that agent and companion
+    /// should share is gone; [`crate::StoreError::Conflict`] when messages should leave the context and the agent is busy, or
+    /// its context has changed. Then nothing is changed.
+    ///
+    /// Where messages leave the context, the conversation's actor has lost it: its next commit is refused.
     pub async fn change_agent(
         &self,
         id: AgentId,
         patch: &AgentPatch,
         companions: Option<&CompanionChange>,
+        cut: Option<&ContextCut>,
         now: Time,
     ) -> Result<bool> {
-        again(|| self.try_change_agent(id, patch, companions, now)).await
+        again(|| self.try_change_agent(id, patch, companions, cut, now)).await
     }
 
     async fn try_change_agent(
@@ -100,9 +104,13 @@ impl ScopedStore {
         id: AgentId,
         patch: &AgentPatch,
         companions: Option<&CompanionChange>,
+        cut: Option<&ContextCut>,
         now: Time,
     ) -> Result<bool> {
         let mut tx = self.store.pool.begin().await.map_err(db)?;
+        if let Some(cut) = cut {
+            context::cut(&mut tx, self.scope, id, cut, now).await?;
+        }
         if matches!(companions, Some(CompanionChange::Remove)) {
             companion::lock_with_companions(&mut tx, id).await?;
         }

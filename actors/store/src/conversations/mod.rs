@@ -41,7 +41,7 @@ impl ScopedStore {
     }
 
     /// Ids of the messages in context, for several conversations at once: the system message, the
-    /// summary, the rest by `seq`.
+    /// summary, the rest by `seq`, without summaries of earlier compactions.
     pub async fn context_message_ids(
         &self,
         conversations: &[ConversationId],
@@ -52,7 +52,8 @@ impl ScopedStore {
         let rows: Vec<(Uuid, Vec<Uuid>)> = sqlx::query_as(
             "SELECT c.id, array_remove(ARRAY[c.system_message_id, c.summary_message_id], NULL) || ARRAY(
                 SELECT m.id FROM messages m WHERE m.conversation_id = c.id AND m.seq >= c.context_from
-                AND m.id <> c.system_message_id AND m.id IS DISTINCT FROM c.summary_message_id ORDER BY m.seq
+                AND m.id <> c.system_message_id AND m.id IS DISTINCT FROM c.summary_message_id
+                AND m.role <> 'summary' ORDER BY m.seq
              ) FROM conversations c WHERE c.id = ANY($1) AND c.organization_id = coalesce($2, c.organization_id)",
         )
         .bind(ids)

@@ -1,10 +1,10 @@
 //! Agents: creation, lists, changes, and what hangs on them.
 
-use engram_core::ports::{Commits, store::ContextMark};
+use engram_core::ports::{CommitOutcome, Commits, Leases, store::ContextMark};
 use engram_domain::{AgentId, Block, BlockId, EnvVar, EnvVarId, Role, ToolRule, rule::RuleKind};
 use engram_store::{
     Page, StoreError,
-    agents::{AgentFilter, AgentPatch, AgentSort, Attached, NewAgent, Wanted},
+    agents::{AgentFilter, AgentPatch, AgentSort, Attached, ContextCut, NewAgent, Wanted},
 };
 use uuid::Uuid;
 
@@ -239,5 +239,45 @@ async fn attaching_and_detaching_say_what_is_missing() {
     db.modify_rules(agent.id, at(1), |rules| rules.push(rule)).await.unwrap().unwrap();
     assert_eq!(db.agent(agent.id).await.unwrap().unwrap().tool_rules.len(), 1);
     assert!(db.modify_rules(nobody, at(1), |_| ()).await.unwrap().is_none());
+    db.drop_database().await;
+}
+
+#[tokio::test]
+async fn messages_leave_the_context_with_the_other_changes_or_nothing_happens() {
+    let Some(db) = test_db().await else { return };
+    let id = store_agent(&db, vec![]).await.id;
+    let conversation = id.default_conversation();
+    let fence = claim(&db, conversation).await;
+    let said = appending(id, conversation, 1, &["one", "two", "three"]);
+    assert!(matches!(db.system.commit(fence, &said).await.unwrap(), CommitOutcome::Done { .. }));
+    let renamed = AgentPatch { name: Some("Bob".into()), ..AgentPatch::default() };
+    let name = async || db.agent(id).await.unwrap().unwrap().name;
+    let context = db.context(id).await.unwrap().unwrap();
+    assert_eq!(texts(context.messages.iter().map(|m| &**m)).len(), 4);
+    let mark = ContextMark { summary_message_id: None, context_from: 3 };
+    let cut = ContextCut { version: context.version, mark };
+
+    let run = new_run(id, conversation, 5);
+    accept(&db, &run).await;
+    let busy = db.change_agent(id, &renamed, None, Some(&cut), at(6)).await.unwrap_err();
+    assert!(matches!(&busy, StoreError::Conflict(text) if text.contains("busy")), "{busy}");
+    assert_eq!(name().await, "Ada");
+    assert!(db.delete_run(run.id).await.unwrap());
+
+    let stale = ContextCut { version: cut.version - 1, ..cut };
+    let changed = db.change_agent(id, &renamed, None, Some(&stale), at(6)).await.unwrap_err();
+    assert!(matches!(&changed, StoreError::Conflict(text) if text.contains("changed")), "{changed}");
+    assert_eq!(name().await, "Ada");
+    let nothing = AgentPatch { block_ids: Some(vec![BlockId(Uuid::new_v4())]), ..renamed.clone() };
+    db.change_agent(id, &nothing, None, Some(&cut), at(6)).await.unwrap_err();
+    assert!(db.system.holds(fence).await.unwrap(), "a change that fails takes the conversation from nobody");
+
+    assert!(db.change_agent(id, &renamed, None, Some(&cut), at(7)).await.unwrap());
+    assert_eq!(name().await, "Bob");
+    let left = db.context(id).await.unwrap().unwrap();
+    assert_eq!(texts(left.messages.iter().skip(1).map(|m| &**m)), ["three"]);
+    let late = appending(id, conversation, 4, &["four"]);
+    assert_eq!(db.system.commit(fence, &late).await.unwrap(), CommitOutcome::Fenced, "it knew the old context");
+    assert!(db.context(AgentId(Uuid::new_v4())).await.unwrap().is_none());
     db.drop_database().await;
 }

@@ -54,7 +54,7 @@ async fn they_come_together_or_not_at_all() {
     assert!(db.has_companions(id).await.unwrap() && !db.has_companions(mate).await.unwrap());
     let second = for_agent(id, &[]);
     let add = CompanionChange::Add(Box::new(second.clone()));
-    assert!(db.change_agent(id, &AgentPatch::default(), Some(&add), at(2)).await.unwrap());
+    assert!(db.change_agent(id, &AgentPatch::default(), Some(&add), None, at(2)).await.unwrap());
     assert!(!db.agent_exists(second.agent.agent.id).await.unwrap(), "one is enough");
 
     let goal = block("goal", "Sell hats.");
@@ -87,7 +87,7 @@ async fn of_two_requests_one_gives_the_companion() {
         let (store, id, companion) = ((*db).clone(), main.id, for_agent(main.id, &[]));
         let add = CompanionChange::Add(Box::new(companion.clone()));
         async move {
-            assert!(store.change_agent(id, &AgentPatch::default(), Some(&add), at(2)).await.unwrap());
+            assert!(store.change_agent(id, &AgentPatch::default(), Some(&add), None, at(2)).await.unwrap());
             companion.agent.agent.id
         }
     });
@@ -116,22 +116,22 @@ async fn an_agent_and_its_companions_change_together_or_not_at_all() {
 
     let nothing = block("nowhere", "");
     let wrong = CompanionChange::Add(Box::new(for_agent(id, &[nothing])));
-    let error = db.change_agent(id, &renamed("Ada"), Some(&wrong), at(2)).await.unwrap_err();
+    let error = db.change_agent(id, &renamed("Ada"), Some(&wrong), None, at(2)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Invalid(text) if text.contains("block")), "{error}");
     assert_eq!(name().await, before, "the change went with the companion");
 
     let companion = for_agent(id, &[]);
     let mate = companion.agent.agent.id;
     let add = CompanionChange::Add(Box::new(companion));
-    assert!(db.change_agent(id, &renamed("Ada"), Some(&add), at(3)).await.unwrap());
+    assert!(db.change_agent(id, &renamed("Ada"), Some(&add), None, at(3)).await.unwrap());
     assert!(db.agent_exists(mate).await.unwrap() && name().await == "Ada");
 
     let missing = AgentPatch { block_ids: Some(vec![BlockId(Uuid::new_v4())]), ..AgentPatch::default() };
-    db.change_agent(id, &missing, Some(&CompanionChange::Remove), at(4)).await.unwrap_err();
+    db.change_agent(id, &missing, Some(&CompanionChange::Remove), None, at(4)).await.unwrap_err();
     assert!(db.has_companions(id).await.unwrap() && db.agent_exists(mate).await.unwrap());
-    assert!(db.change_agent(id, &renamed("Bob"), Some(&CompanionChange::Remove), at(5)).await.unwrap());
+    assert!(db.change_agent(id, &renamed("Bob"), Some(&CompanionChange::Remove), None, at(5)).await.unwrap());
     assert!(!db.has_companions(id).await.unwrap() && !db.agent_exists(mate).await.unwrap());
     assert_eq!(name().await, "Bob");
-    assert!(!db.change_agent(mate, &renamed("gone"), None, at(6)).await.unwrap());
+    assert!(!db.change_agent(mate, &renamed("gone"), None, None, at(6)).await.unwrap());
     db.drop_database().await;
 }

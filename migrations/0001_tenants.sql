@@ -38,6 +38,8 @@ VALUES ('00000000-0000-4000-8000-000000000000', '00000000-0000-4000-8000-0000000
 CREATE TABLE api_keys (
     id              uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    -- As whom its requests act, one of the organization's users.
+    user_id         uuid REFERENCES users ON DELETE SET NULL,
     name            text NOT NULL,
     -- How the key begins, for whoever has to tell several apart.
     prefix          text NOT NULL,
@@ -49,3 +51,5 @@ CREATE TABLE api_keys (
     revoked_at      timestamptz
 );
 CREATE INDEX api_keys_organization ON api_keys (organization_id, created_at, id);
+-- For the deletion of a user.
+CREATE INDEX api_keys_user ON api_keys (user_id) WHERE user_id IS NOT NULL;

@@ -69,6 +69,15 @@ fn resources_of_the_api_know_nothing_of_each_other() {
     }
 }
 
+/// Whatever needs more is an operation of the application.
+#[test]
+fn a_route_calls_the_store_or_the_engine_once_at_most() {
+    for (path, text) in sources("http/routes") {
+        let found = lines_with(&text, &["app.store.", "app.tenants.", "app.engine."]);
+        assert!(found.len() <= 1, "{}: {found:?}", path.display());
+    }
+}
+
 /// `["groups", "messages", "list"]` of `http/routes/groups/messages/list.rs`.
 fn module_below_routes(path: &Path) -> Vec<String> {
     let names = path.with_extension("");

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use engram_core::{birth, ports::AgentSnapshot};
-use engram_domain::{AgentId, Block, BlockId, Conversation, ConversationId, Json};
-use engram_store::conversations::{ConversationPatch, NewConversation};
+use engram_domain::{AgentId, Block, BlockId, Conversation, ConversationId, Json, MessageId, RunId};
+use engram_store::{
+    Page,
+    conversations::{ConversationPatch, NewConversation},
+    runs::RunFilter,
+};
 use serde_json::json;
 
 use crate::app::{App, Error, Result};
@@ -20,6 +24,53 @@ pub struct ConversationSpec {
     pub model: Option<String>,
     /// Settings that override the agent's.
     pub model_settings: Option<Json>,
+}
+
+/// The conversation, which must exist.
+pub async fn find(app: &App, id: ConversationId) -> Result<Conversation> {
+    app.store.conversation(id).await?.ok_or_else(|| Error::not_found("Conversation", id))
+}
+
+/// Conversations with the ids of the messages in their contexts.
+pub async fn with_context(app: &App, found: Vec<Conversation>) -> Result<Vec<(Conversation, Vec<MessageId>)>> {
+    let ids: Vec<ConversationId> = found.iter().map(|c| c.id).collect();
+    let mut context = app.store.context_message_ids(&ids).await?;
+    let with = |conversation: Conversation| {
+        let ids = context.remove(&conversation.id).unwrap_or_default();
+        (conversation, ids)
+    };
+    Ok(found.into_iter().map(with).collect())
+}
+
+/// The run of a conversation that is named, or its latest.
+pub async fn run(app: &App, conversation: ConversationId, named: Option<RunId>) -> Result<RunId> {
+    if let Some(id) = named {
+        let found = app.store.run(id).await?.filter(|run| run.owner == conversation.into());
+        return found.map(|run| run.id).ok_or_else(|| Error::not_found("Run", id));
+    }
+    let filter = RunFilter { owner: Some(conversation.into()), ..RunFilter::default() };
+    let latest = app.store.runs(&filter, Page::newest(1)).await?.pop();
+    let nothing = || Error::Rejected(format!("Nothing has run in conversation {conversation} yet"));
+    latest.map(|run| run.id).ok_or_else(nothing)
+}
+
+/// Goes on from here in a new conversation; this one stays as it is.
+pub async fn fork(app: &App, from: ConversationId) -> Result<Conversation> {
+    let new = ConversationId(app.ids.uuid());
+    let forked = app.store.fork_conversation(from, new, app.clock.now(), app.ids.as_ref()).await?;
+    forked.ok_or_else(|| Error::not_found("Conversation", from))
+}
+
+/// Deletes a conversation beside an agent's own history. Runs in it are cancelled.
+pub async fn delete(app: &App, conversation: &Conversation) -> Result<()> {
+    if conversation.is_default() {
+        let text = "An agent's own history goes only with the agent; reset its messages instead";
+        return Err(Error::Rejected(text.into()));
+    }
+    if !app.store.delete_conversation(conversation.id, app.clock.now()).await? {
+        return Err(Error::not_found("Conversation", conversation.id));
+    }
+    Ok(())
 }
 
 /// Begins a conversation.
@@ -48,12 +99,13 @@ pub async fn create(app: &App, agent_id: AgentId, spec: ConversationSpec) -> Res
     Ok(app.store.create_conversation(&new).await?)
 }
 
-/// Changes a conversation. None when there is no such conversation.
-pub async fn change(app: &App, id: ConversationId, patch: &ConversationPatch) -> Result<Option<Conversation>> {
+/// Changes a conversation.
+pub async fn change(app: &App, id: ConversationId, patch: &ConversationPatch) -> Result<Conversation> {
     if let Some(Some(handle)) = &patch.model {
         check_model(app, handle).await?;
     }
-    Ok(app.store.update_conversation(id, patch, app.clock.now()).await?)
+    let changed = app.store.update_conversation(id, patch, app.clock.now()).await?;
+    changed.ok_or_else(|| Error::not_found("Conversation", id))
 }
 
 async fn check_model(app: &App, handle: &str) -> Result<()> {

@@ -50,6 +50,9 @@ pub enum Error {
     /// The server knows of it, and does not have it yet.
     #[error("{0}")]
     NotBuilt(String),
+    /// Not now; try again, or elsewhere.
+    #[error("{0}")]
+    Unavailable(String),
     /// A provider of models failed.
     #[error("{0}")]
     Provider(String),

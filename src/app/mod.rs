@@ -18,9 +18,15 @@ pub mod blocks;
 pub mod conversations;
 pub mod error;
 pub mod groups;
+pub mod health;
+pub mod keys;
 pub mod messages;
+mod order;
 pub mod runs;
 pub mod schedules;
+pub mod steps;
+pub mod tools;
+pub mod tree;
 
 mod engine;
 
@@ -41,8 +47,8 @@ pub use engine::ScopedEngine;
 pub struct App {
     /// For whom.
     pub scope: Scope,
-    /// Who asks.
-    pub user: UserId,
+    /// As which user of the organization; nobody for a key without a user.
+    pub user: Option<UserId>,
     /// Whether it is whoever runs the server, who may look after all organizations.
     pub operator: bool,
     /// The database, for everything that is not the writing of a conversation.

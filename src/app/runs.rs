@@ -2,12 +2,16 @@
 
 use engram_core::ports::NewRun;
 use engram_domain::{
-    AgentId, BusyPolicy, ConversationId, GroupId, RequestKey, Run, RunId, RunInput, RunOwner, RunType,
+    AgentId, BusyPolicy, ConversationId, GroupId, Message, RequestKey, Run, RunId, RunInput, RunOwner, RunType, Step,
 };
 use engram_engine::{RunStream, SubmitError};
+use engram_store::{Page, steps::StepFilter};
 use serde_json::json;
 
-use crate::app::{App, Error, Result};
+use crate::app::{
+    App, Error, Result,
+    order::{by_time, in_order},
+};
 
 /// Whom a run is for.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +86,29 @@ pub async fn submit(app: &App, run: NewRun) -> Result<RunStream> {
         (SubmitError::NotFound, RunOwner::Conversation(id), _) => Error::not_found("Conversation", id),
         (other, ..) => other.into(),
     })
+}
+
+/// Deletes a run and its steps, and answers what it was; one that is not over is cancelled first. Its messages stay.
+pub async fn delete(app: &App, id: RunId) -> Result<Run> {
+    let run = find(app, id).await?;
+    if !run.status.is_terminal() {
+        app.engine.cancel(run.owner, id).await?;
+    }
+    if !app.store.delete_run(id).await? {
+        return Err(Error::not_found("Run", id));
+    }
+    Ok(run)
+}
+
+/// A page of what was said in a run, in the order that was asked for, with cursors that follow that order.
+pub async fn messages(app: &App, id: RunId, page: Page) -> Result<Vec<Message>> {
+    Ok(in_order(app.store.run_messages(id, by_time(page)).await?.unwrap_or_default(), page))
+}
+
+/// A page of the steps of a run.
+pub async fn steps(app: &App, id: RunId, page: Page) -> Result<Vec<Step>> {
+    let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
+    Ok(app.store.steps(&filter, page).await?)
 }
 
 /// The run, which must exist.

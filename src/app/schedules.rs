@@ -1,8 +1,9 @@
 //! Messages that are sent at a time.
 
 use engram_domain::{AgentId, RunInput, Schedule, ScheduleId, Time, schedule::When};
+use engram_store::Page;
 
-use crate::app::{App, Error, Result};
+use crate::app::{App, Error, Result, agents};
 
 /// A schedule to be made.
 #[derive(Debug, Clone)]
@@ -36,7 +37,25 @@ pub async fn create(app: &App, agent_id: AgentId, spec: ScheduleSpec) -> Result<
     Ok(schedule)
 }
 
+/// A page of the schedules of an agent, and whether there are more behind it.
+pub async fn page(app: &App, agent: AgentId, page: Page) -> Result<(Vec<Schedule>, bool)> {
+    agents::require(app, agent).await?;
+    // One more says whether there are more.
+    let mut found = app.store.schedules(agent, Page { limit: page.limit + 1, ..page }).await?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    Ok((found, more))
+}
+
+/// Deletes a schedule. A run that it has begun goes on.
+pub async fn delete(app: &App, agent: AgentId, id: ScheduleId) -> Result<()> {
+    agents::require(app, agent).await?;
+    if app.store.delete_schedule(agent, id).await? { Ok(()) } else { Err(Error::not_found("Scheduled message", id)) }
+}
+
 /// The schedule of an agent, which must exist.
 pub async fn find(app: &App, agent: AgentId, id: ScheduleId) -> Result<Schedule> {
+    agents::require(app, agent).await?;
     app.store.schedule(agent, id).await?.ok_or_else(|| Error::not_found("Scheduled message", id))
 }

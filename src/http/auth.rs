@@ -13,29 +13,29 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engram_domain::{DEFAULT_ORGANIZATION, DEFAULT_USER, KeyScope, Scope, Secret, UserId};
-use sha2::{Digest, Sha256};
 
-use crate::http::{error::ApiError, state::AppState};
+use crate::{
+    app::keys,
+    http::{error::ApiError, state::AppState},
+};
 
 /// Paths that a load balancer asks without a password, and the one that has a secret of its own.
 const OPEN: [&str; 5] = ["/v1/health", "/v1/ready", "/health", "/ready", crate::peers::PATH];
-/// How every API key begins.
-pub const KEY_PREFIX: &str = "engram_";
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Within which organization.
     pub scope: Scope,
-    /// As whom.
-    pub user: UserId,
+    /// As whom; nobody for a key without a user.
+    pub user: Option<UserId>,
     /// Whether it is whoever runs the server.
     pub operator: bool,
 }
 
 /// The operator, as the user of requests that name no other.
 const OPERATOR: Identity =
-    Identity { scope: Scope::Organization(DEFAULT_ORGANIZATION), user: DEFAULT_USER, operator: true };
+    Identity { scope: Scope::Organization(DEFAULT_ORGANIZATION), user: Some(DEFAULT_USER), operator: true };
 
 /// Finds out who asks, and lets the request pass if they may ask for that.
 pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -56,11 +56,11 @@ async fn identify(state: &AppState, request: &Parts) -> Result<Identity, ApiErro
     if password.is_some_and(|password| authorized(headers, password)) {
         return named(state, headers).await;
     }
-    if let Some(key) = presented(headers).find(|token| token.starts_with(KEY_PREFIX.as_bytes())) {
-        let holder = state.store.key_holder(&digest(key)).await?.ok_or_else(unauthorized)?;
+    if let Some(key) = presented(headers).find(|token| token.starts_with(keys::PREFIX.as_bytes())) {
+        let holder = state.store.key_holder(&keys::digest(key)).await?.ok_or_else(unauthorized)?;
         may(&holder.scopes, request)?;
         let operator = holder.organization_id == DEFAULT_ORGANIZATION && holder.scopes.contains(&KeyScope::Admin);
-        return Ok(Identity { scope: Scope::Organization(holder.organization_id), user: DEFAULT_USER, operator });
+        return Ok(Identity { scope: Scope::Organization(holder.organization_id), user: holder.user_id, operator });
     }
     if password.is_some() { Err(unauthorized()) } else { named(state, headers).await }
 }
@@ -77,7 +77,7 @@ async fn named(state: &AppState, headers: &HeaderMap) -> Result<Identity, ApiErr
         return Ok(OPERATOR);
     }
     Ok(match state.store.organization_of_user(id).await? {
-        Some(organization) => Identity { scope: Scope::Organization(organization), user: id, operator: true },
+        Some(organization) => Identity { scope: Scope::Organization(organization), user: Some(id), operator: true },
         None => OPERATOR,
     })
 }
@@ -103,11 +103,6 @@ fn may(scopes: &[KeyScope], request: &Parts) -> Result<(), ApiError> {
 fn reads(method: &Method, path: &str) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
         || *method == Method::POST && path.trim_end_matches('/').ends_with("/search")
-}
-
-/// What a key is stored as.
-pub fn digest(key: &[u8]) -> [u8; 32] {
-    Sha256::digest(key).into()
 }
 
 fn unauthorized() -> ApiError {

@@ -192,6 +192,7 @@ impl ApiError {
             app::Error::Conflict(text) => Self::conflict(text),
             app::Error::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
             app::Error::NotBuilt(text) => Self::not_built(text),
+            app::Error::Unavailable(text) => Self::unavailable(text),
             app::Error::Provider(text) => Self::new(StatusCode::BAD_GATEWAY, text),
             app::Error::Submit(error) => error.into(),
             app::Error::Command(error) => error.into(),

@@ -9,6 +9,7 @@ use crate::{
         dto::{
             agents::AgentStateDto,
             groups::{GroupDto, GroupQuery},
+            owned::OwnedBy,
         },
         error::ApiError,
     },
@@ -23,8 +24,9 @@ pub async fn agent_state(app: &App, id: AgentId) -> Result<AgentStateDto, ApiErr
 
 /// Agents with what hangs on them: one query a relation, however many they are.
 pub async fn agent_states(app: &App, agents: Vec<Agent>, wanted: Wanted) -> Result<Vec<AgentStateDto>, ApiError> {
+    let by = OwnedBy::of(app);
     let agents = agents::with_relations(app, agents, wanted).await?;
-    Ok(agents.into_iter().map(|(agent, relations)| AgentStateDto::new(agent, relations)).collect())
+    Ok(agents.into_iter().map(|(agent, relations)| AgentStateDto::new(agent, relations, by)).collect())
 }
 
 /// A page of groups, of one agent or of all.

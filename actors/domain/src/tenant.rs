@@ -102,6 +102,8 @@ pub struct ApiKey {
     pub id: ApiKeyId,
     /// Within which organization it works.
     pub organization_id: OrgId,
+    /// As which user of the organization, if any.
+    pub user_id: Option<UserId>,
     /// Its name, for people.
     pub name: String,
     /// How it begins.

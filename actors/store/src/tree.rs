@@ -12,7 +12,7 @@ use crate::{
 
 /// As much of an agent as names it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct AgentCard {
+pub struct NamedAgent {
     /// Its id.
     #[sqlx(try_from = "Uuid")]
     pub id: AgentId,
@@ -39,7 +39,7 @@ impl ScopedStore {
     }
 
     /// The names of these agents, in the order of names. Those that are gone are left out.
-    pub async fn agent_cards(&self, agents: &[AgentId]) -> Result<Vec<AgentCard>> {
+    pub async fn named_agents(&self, agents: &[AgentId]) -> Result<Vec<NamedAgent>> {
         let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
         sqlx::query_as(
             "SELECT id, name, agent_type FROM agents
@@ -54,7 +54,7 @@ impl ScopedStore {
 
     /// The groups that one of these agents is in or leads, or that are being spoken to, each with how many messages to
     /// it are not over; at most `limit`, the oldest first.
-    pub async fn lively_groups(&self, agents: &[AgentId], limit: i64) -> Result<Vec<(Group, i64)>> {
+    pub async fn active_groups(&self, agents: &[AgentId], limit: i64) -> Result<Vec<(Group, i64)>> {
         let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
         let rows: Vec<GroupRow> = sqlx::query_as(concat!(
             "SELECT ",

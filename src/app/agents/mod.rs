@@ -25,8 +25,11 @@ mod settings;
 mod spec;
 pub mod tools;
 
-use engram_domain::{Agent, AgentId, Block};
-use engram_store::agents::{Relations, Wanted};
+use engram_domain::{Agent, AgentId, ArchiveId, Block, BlockId};
+use engram_store::{
+    Page,
+    agents::{AgentFilter, AgentSort, Relations, Wanted},
+};
 
 pub use self::{
     change::change,
@@ -35,7 +38,7 @@ pub use self::{
     settings::fold_settings,
     spec::{AgentChange, AgentSpec, ToolWish},
 };
-use crate::app::{App, Error, Result};
+use crate::app::{App, Error, Result, archives, blocks};
 
 /// The agent, which must exist.
 pub async fn find(app: &App, id: AgentId) -> Result<Agent> {
@@ -45,6 +48,20 @@ pub async fn find(app: &App, id: AgentId) -> Result<Agent> {
 /// Fails when there is no such agent.
 pub async fn require(app: &App, id: AgentId) -> Result<()> {
     if app.store.agent_exists(id).await? { Ok(()) } else { Err(Error::not_found("Agent", id)) }
+}
+
+/// A page of the agents that have a block, which must exist.
+pub async fn with_block(app: &App, block: BlockId, page: Page) -> Result<Vec<Agent>> {
+    blocks::find(app, block).await?;
+    let filter = AgentFilter { block_id: Some(block), ..AgentFilter::default() };
+    Ok(app.store.agents(&filter, AgentSort::Created, page).await?)
+}
+
+/// A page of the agents that have an archive, which must exist.
+pub async fn with_archive(app: &App, archive: ArchiveId, page: Page) -> Result<Vec<Agent>> {
+    archives::find(app, archive).await?;
+    let filter = AgentFilter { archive_id: Some(archive), ..AgentFilter::default() };
+    Ok(app.store.agents(&filter, AgentSort::Created, page).await?)
 }
 
 /// Agents with what hangs on them: one query a relation, however many they are.

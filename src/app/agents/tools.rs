@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use engram_core::builtin::{self, DefaultsRequest};
 use engram_domain::{AgentId, AgentType, Tool, ToolId, ToolRule, rule::RuleKind};
-use engram_store::agents::Attached;
+use engram_store::{agents::Attached, tools::ToolFilter};
 
-use super::ToolWish;
+use super::{ToolWish, require};
 use crate::app::{App, Error, Result};
 
 /// The tools that an agent starts with: those wished for by name and by id, and those of the agent's type.
@@ -62,8 +62,22 @@ pub async fn attach(app: &App, agent: AgentId, tool: ToolId) -> Result<()> {
     Ok(())
 }
 
+/// Detaches a tool from an agent.
+pub async fn detach(app: &App, agent: AgentId, tool: ToolId) -> Result<()> {
+    match app.store.detach_tool(agent, tool, app.clock.now()).await? {
+        Attached::Done => Ok(()),
+        Attached::NoAgent => Err(Error::not_found("Agent", agent)),
+        Attached::NoItem => Err(Error::not_found("Tool", tool)),
+    }
+}
+
 /// Says whether a tool of the agent waits for a person's approval.
 pub async fn set_approval(app: &App, agent: AgentId, name: String, on: bool) -> Result<()> {
+    require(app, agent).await?;
+    let filter = ToolFilter { agent_id: Some(agent), name: Some(name.clone()), ..ToolFilter::default() };
+    if app.store.count_tools(&filter).await? == 0 {
+        return Err(Error::NoSuch(format!("Tool with name '{name}' not found in agent {agent}")));
+    }
     let change = move |rules: &mut Vec<ToolRule>| {
         rules.retain(|r| !(r.tool_name == name && r.kind == RuleKind::RequiresApproval));
         if on {

@@ -1,5 +1,7 @@
 //! Passages: storing, changing, finding and deleting them.
 
+use std::collections::BTreeMap;
+
 use engram_domain::{Agent, AgentId, Archive, ArchiveId, JsonMap, Passage, PassageId, Time};
 use engram_store::{
     Page,
@@ -100,6 +102,42 @@ pub async fn change(app: &App, agent: AgentId, id: PassageId, change: PassageCha
     let patch = PassagePatch { text, tags: change.tags.map(sorted), metadata: change.metadata };
     let passage = app.store.modify_passage(id, &patch, app.clock.now()).await?;
     Ok((archive, passage.ok_or_else(|| Error::not_found("Passage", id))?))
+}
+
+/// A page of the passages in an agent's archives, with those archives.
+pub async fn of_agent(
+    app: &App,
+    agent: AgentId,
+    search: Option<String>,
+    page: Page,
+) -> Result<Vec<(Passage, Archive)>> {
+    let archives = app.store.archives_of_agent(agent).await?;
+    if archives.is_empty() {
+        agents::require(app, agent).await?;
+    }
+    let archives: BTreeMap<ArchiveId, Archive> = archives.into_iter().map(|a| (a.id, a)).collect();
+    let filter = PassageFilter { agent_id: Some(agent), search, ..PassageFilter::default() };
+    let passages = app.store.passages(&filter, page).await?;
+    Ok(passages.into_iter().filter_map(|p| archives.get(&p.archive_id).cloned().map(|archive| (p, archive))).collect())
+}
+
+/// The passages of an agent's archives that are nearest to a query, best first, as its own tool finds them.
+pub async fn recall(
+    app: &App,
+    agent: AgentId,
+    filter: &PassageFilter,
+    query: &str,
+    limit: i64,
+) -> Result<Vec<Passage>> {
+    let archives = app.store.archives_of_agent(agent).await?;
+    let filter = PassageFilter { agent_id: Some(agent), ..filter.clone() };
+    Ok(search(app, &archives, &filter, Some(query), limit).await?.into_iter().map(|(passage, _)| passage).collect())
+}
+
+/// Deletes a passage of an archive.
+pub async fn delete(app: &App, archive: ArchiveId, id: PassageId) -> Result<()> {
+    super::find(app, archive).await?;
+    if app.store.delete_passage(&[archive], id).await? { Ok(()) } else { Err(Error::not_found("Passage", id)) }
 }
 
 /// Deletes a passage in one of the agent's archives.

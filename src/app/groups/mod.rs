@@ -1,6 +1,7 @@
 //! Groups of agents: making, changing and deleting them.
 
 mod check;
+pub mod messages;
 
 use engram_domain::{AgentId, BlockId, Group, GroupId, ManagerConfig};
 use engram_engine::{Command, CommandError, Pending};
@@ -28,6 +29,14 @@ pub struct GroupSpec {
 /// The group, which must exist.
 pub async fn find(app: &App, id: GroupId) -> Result<Group> {
     app.store.group(id).await?.ok_or_else(|| Error::not_found("Group", id))
+}
+
+/// The time zone of the agent that leads a group, or is about to: a schedule that names none speaks of its clock.
+pub async fn zone(app: &App, leader: Option<AgentId>) -> Result<Option<String>> {
+    match leader {
+        Some(leader) => Ok(app.store.agent(leader).await?.map(|agent| agent.timezone)),
+        None => Ok(None),
+    }
 }
 
 /// Makes a group. Its shared blocks are attached to all its agents; a conflict when one of them has another block with

@@ -13,11 +13,35 @@ pub use self::{
     cancel::{cancel_conversation, cancel_runs},
     preview::preview,
 };
-use crate::app::{App, Error, Result};
+use crate::app::{
+    App, Error, Result, agents,
+    order::{by_time, in_order},
+};
 
 /// The message, which must exist.
 pub async fn find(app: &App, id: MessageId) -> Result<Message> {
     app.store.message(id).await?.ok_or_else(|| Error::not_found("Message", id))
+}
+
+/// The message of an agent, which must exist.
+pub async fn find_of_agent(app: &App, agent: AgentId, id: MessageId) -> Result<Message> {
+    let message = app.store.message(id).await?.filter(|m| m.agent_id == agent);
+    message.ok_or_else(|| Error::not_found("Message", id))
+}
+
+/// A page of a conversation of an agent, which must exist; oldest first.
+pub async fn page(
+    app: &App,
+    agent: AgentId,
+    conversation: ConversationId,
+    filter: &MessageFilter,
+    page: Page,
+) -> Result<Vec<Message>> {
+    let messages = app.store.messages(conversation, filter, page).await?;
+    if messages.is_empty() {
+        agents::require(app, agent).await?;
+    }
+    Ok(messages)
 }
 
 /// A page of a conversation in the order that was asked for, with cursors that follow that order (the store's go by
@@ -28,13 +52,7 @@ pub async fn page_in_order(
     filter: &MessageFilter,
     page: Page,
 ) -> Result<Vec<Message>> {
-    let Page { after, before, ascending, .. } = page;
-    let (after, before) = if ascending { (after, before) } else { (before, after) };
-    let mut messages = app.store.messages(conversation, filter, Page { after, before, ..page }).await?;
-    if !ascending {
-        messages.reverse();
-    }
-    Ok(messages)
+    Ok(in_order(app.store.messages(conversation, filter, by_time(page)).await?, page))
 }
 
 /// Changes what a message says.

@@ -1,20 +1,20 @@
 //! Archives on the wire.
 
-use engram_domain::{Archive, ArchiveId, DEFAULT_ORGANIZATION, DEFAULT_USER, JsonMap};
+use engram_domain::{Archive, ArchiveId, JsonMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{blocks::present, llm::EmbeddingConfigDto, messages::letta::timestamp};
+use super::{blocks::present, llm::EmbeddingConfigDto, messages::letta::timestamp, owned::OwnedBy};
 use crate::app::{agents::models::EmbeddingWish, archives::ArchiveSpec};
 
 /// A searchable store of passages.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Archive)]
 pub struct ArchiveDto {
-    /// The default user.
-    pub created_by_id: String,
-    /// The default user.
-    pub last_updated_by_id: String,
+    /// Whom it is said to come from.
+    pub created_by_id: Option<String>,
+    /// Whom it is said to come from.
+    pub last_updated_by_id: Option<String>,
     /// When it was created.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -39,16 +39,17 @@ pub struct ArchiveDto {
     pub id: ArchiveId,
 }
 
-impl From<Archive> for ArchiveDto {
-    fn from(a: Archive) -> Self {
+impl ArchiveDto {
+    /// An archive of these owners.
+    pub fn new(a: Archive, by: OwnedBy) -> Self {
         Self {
-            created_by_id: DEFAULT_USER.to_string(),
-            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_by_id: by.user(),
+            last_updated_by_id: by.user(),
             created_at: timestamp(a.created_at),
             updated_at: timestamp(a.updated_at),
             name: a.name,
             description: a.description,
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             vector_db_provider: "native",
             embedding_config: (&a.embedding).into(),
             metadata: a.metadata,

@@ -1,10 +1,11 @@
 //! Memory blocks on the wire.
 
-use engram_domain::{Block, BlockId, DEFAULT_ORGANIZATION, JsonMap};
+use engram_domain::{Block, BlockId, JsonMap};
 use engram_store::blocks::BlockPatch;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::owned::OwnedBy;
 use crate::app::blocks::BlockSpec;
 
 /// A memory block: a labelled text that is always in the prompt of the agents it is attached to.
@@ -59,8 +60,9 @@ pub struct BlockDto {
     pub version: i64,
 }
 
-impl From<Block> for BlockDto {
-    fn from(b: Block) -> Self {
+impl BlockDto {
+    /// A block of these owners.
+    pub fn new(b: Block, by: OwnedBy) -> Self {
         Self {
             value: b.value,
             limit: b.limit,
@@ -79,7 +81,7 @@ impl From<Block> for BlockDto {
             metadata: b.metadata,
             hidden: b.hidden,
             id: b.id,
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             created_by_id: None,
             last_updated_by_id: None,
             tags: b.tags,
@@ -256,7 +258,7 @@ mod tests {
             updated_at: at,
             version: 1,
         };
-        insta::assert_json_snapshot!(BlockDto::from(block), @r#"
+        insta::assert_json_snapshot!(BlockDto::new(block, OwnedBy::DEFAULT), @r#"
         {
           "value": "Name: Chad",
           "limit": 5000,

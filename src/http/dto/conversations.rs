@@ -1,11 +1,11 @@
 //! Conversations on the wire.
 
-use engram_domain::{AgentId, Conversation, ConversationId, DEFAULT_USER, Json, MessageId};
+use engram_domain::{AgentId, Conversation, ConversationId, Json, MessageId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::messages::letta::timestamp;
+use super::{messages::letta::timestamp, owned::OwnedBy};
 use crate::{app::conversations::ConversationSpec, http::error::ApiError};
 
 /// A conversation.
@@ -33,14 +33,14 @@ pub struct ConversationDto {
     /// When it last changed.
     pub updated_at: String,
     /// Who created it.
-    pub created_by_id: String,
+    pub created_by_id: Option<String>,
     /// Who last changed it.
-    pub last_updated_by_id: String,
+    pub last_updated_by_id: Option<String>,
 }
 
 impl ConversationDto {
     /// With the messages in its context.
-    pub fn new(conversation: Conversation, context: &[MessageId]) -> Self {
+    pub fn new(conversation: Conversation, context: &[MessageId], by: OwnedBy) -> Self {
         Self {
             id: conversation.id.to_string(),
             agent_id: conversation.agent_id.to_string(),
@@ -52,8 +52,8 @@ impl ConversationDto {
             last_message_at: conversation.last_message_at.map(timestamp),
             created_at: timestamp(conversation.created_at),
             updated_at: timestamp(conversation.updated_at),
-            created_by_id: DEFAULT_USER.to_string(),
-            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_by_id: by.user(),
+            last_updated_by_id: by.user(),
         }
     }
 }

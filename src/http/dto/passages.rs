@@ -1,12 +1,10 @@
 //! Passages of archival memory on the wire.
 
-use engram_domain::{
-    AgentId, Archive, ArchiveId, DEFAULT_ORGANIZATION, DEFAULT_USER, Json, JsonMap, Passage, PassageId, SourceId,
-};
+use engram_domain::{AgentId, Archive, ArchiveId, Json, JsonMap, Passage, PassageId, SourceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{llm::EmbeddingConfigDto, messages::letta::timestamp};
+use super::{llm::EmbeddingConfigDto, messages::letta::timestamp, owned::OwnedBy};
 use crate::{
     app::archives::passages::{PassageChange, PassageSpec},
     http::{error::ApiError, times},
@@ -16,10 +14,10 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Passage)]
 pub struct PassageDto {
-    /// The default user.
-    pub created_by_id: String,
-    /// The default user.
-    pub last_updated_by_id: String,
+    /// Whom it is said to come from.
+    pub created_by_id: Option<String>,
+    /// Whom it is said to come from.
+    pub last_updated_by_id: Option<String>,
     /// When it was created; callers may set it.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -61,14 +59,14 @@ pub struct PassageDto {
 
 impl PassageDto {
     /// Puts a passage together with the archive it is in and the agent it was asked for through.
-    pub fn new(p: Passage, archive: &Archive, agent: Option<AgentId>) -> Self {
+    pub fn new(p: Passage, archive: &Archive, agent: Option<AgentId>, by: OwnedBy) -> Self {
         Self {
-            created_by_id: DEFAULT_USER.to_string(),
-            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_by_id: by.user(),
+            last_updated_by_id: by.user(),
             created_at: timestamp(p.created_at),
             updated_at: timestamp(p.updated_at),
             is_deleted: false,
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             agent_id: agent,
             archive_id: p.archive_id,
             source_id: p.source_id,

@@ -1,12 +1,15 @@
 //! Runs on the wire: the superset of both generations.
 
 use engram_core::ports::NewRun;
-use engram_domain::{AgentId, DEFAULT_USER, Json, JsonMap, Message, Run, RunType, StopReason, Time, Usage};
+use engram_domain::{AgentId, Json, JsonMap, Message, Run, RunType, StopReason, Time, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::messages::{LettaResponse, UsageDto, letta::timestamp};
+use super::{
+    messages::{LettaResponse, UsageDto, letta::timestamp},
+    owned::OwnedBy,
+};
 use crate::http::caller::Caller;
 
 /// A run.
@@ -56,11 +59,11 @@ pub struct RunDto {
     /// Always `null`.
     pub base_template_id: Option<String>,
     /// Who sent it.
-    pub user_id: String,
+    pub user_id: Option<String>,
     /// Who sent it.
-    pub created_by_id: String,
+    pub created_by_id: Option<String>,
     /// Who sent it.
-    pub last_updated_by_id: String,
+    pub last_updated_by_id: Option<String>,
 }
 
 /// `completed_at` has no zone.
@@ -70,24 +73,12 @@ fn without_zone(at: Time) -> String {
 
 impl RunDto {
     /// Of a run that was just acknowledged.
-    pub fn created(run: &NewRun) -> Self {
-        Self::from(&run.clone().into_run(false))
+    pub fn created(run: &NewRun, by: OwnedBy) -> Self {
+        Self::new(&run.clone().into_run(false), by)
     }
-
-    /// With the answer, where old clients look for it.
-    #[must_use]
-    pub fn with_result(mut self, run: &Run, messages: &[Message], caller: Caller) -> Self {
-        if run.status.is_terminal() {
-            let result = serde_json::to_value(LettaResponse::of_run(run, messages, caller)).unwrap_or_default();
-            self.metadata.insert("result".into(), result);
-        }
-        self
-    }
-}
-
-impl From<&Run> for RunDto {
-    fn from(run: &Run) -> Self {
-        let user = DEFAULT_USER.to_string();
+    /// A run of these owners.
+    pub fn new(run: &Run, by: OwnedBy) -> Self {
+        let user = by.user();
         let mut metadata = run_metadata(&run.metadata, &run.run_type, run.agent_id);
         if let Some(error) = &run.error {
             metadata.insert("error".into(), Json::from(error.as_str()));
@@ -120,6 +111,16 @@ impl From<&Run> for RunDto {
             created_by_id: user.clone(),
             last_updated_by_id: user,
         }
+    }
+
+    /// With the answer, where old clients look for it.
+    #[must_use]
+    pub fn with_result(mut self, run: &Run, messages: &[Message], caller: Caller) -> Self {
+        if run.status.is_terminal() {
+            let result = serde_json::to_value(LettaResponse::of_run(run, messages, caller)).unwrap_or_default();
+            self.metadata.insert("result".into(), result);
+        }
+        self
     }
 }
 
@@ -248,7 +249,7 @@ mod tests {
             created_at: "2026-11-21T19:39:48.340618Z".parse().expect("a time"),
             scope: engram_domain::Scope::System,
         };
-        insta::assert_json_snapshot!(RunDto::created(&run), @r#"
+        insta::assert_json_snapshot!(RunDto::created(&run, OwnedBy::DEFAULT), @r#"
         {
           "id": "run-00000000-0000-0000-0000-000000000000",
           "status": "created",

@@ -1,11 +1,14 @@
 //! Steps on the wire: the superset of both generations.
 
-use engram_domain::{DEFAULT_ORGANIZATION, Json, Step, StopReason};
+use engram_domain::{Json, Step, StopReason};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::runs::{CompletionDetails, PromptDetails};
+use super::{
+    owned::OwnedBy,
+    runs::{CompletionDetails, PromptDetails},
+};
 
 /// A step.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -78,13 +81,14 @@ pub struct StepDto {
     pub status: &'static str,
 }
 
-impl From<&Step> for StepDto {
-    fn from(step: &Step) -> Self {
+impl StepDto {
+    /// A step of these owners.
+    pub fn new(step: &Step, by: OwnedBy) -> Self {
         let usage = step.usage;
         Self {
             id: step.id.to_string(),
             origin: None,
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             provider_id: None,
             job_id: step.run_id.to_string(),
             run_id: step.run_id.to_string(),
@@ -149,12 +153,13 @@ pub struct StepMetricsDto {
     pub project_id: Option<String>,
 }
 
-impl From<&Step> for StepMetricsDto {
-    fn from(step: &Step) -> Self {
+impl StepMetricsDto {
+    /// A step of these owners.
+    pub fn new(step: &Step, by: OwnedBy) -> Self {
         let start = step.created_at.timestamp_nanos_opt();
         Self {
             id: step.id.to_string(),
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             provider_id: None,
             run_id: step.run_id.to_string(),
             agent_id: step.agent_id.to_string(),

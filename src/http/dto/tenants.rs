@@ -1,11 +1,13 @@
 //! Organizations, users and API keys.
 
-use engram_domain::{ApiKey, DEFAULT_ORGANIZATION, Json, KeyScope, OrgId, Organization, Scope, User, UserId};
+use engram_domain::{
+    ApiKey, DEFAULT_ORGANIZATION, DEFAULT_USER, Json, KeyScope, OrgId, Organization, Scope, User, UserId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::messages::letta::timestamp;
-use crate::http::error::ApiError;
+use crate::{app::keys::KeySpec, http::error::ApiError};
 
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
@@ -128,6 +130,8 @@ pub struct UserQuery {
 pub struct ApiKeyDto {
     id: String,
     organization_id: String,
+    /// As which user its requests act; `null` where as none.
+    user_id: Option<String>,
     name: String,
     /// How the key begins.
     prefix: String,
@@ -142,6 +146,7 @@ impl From<ApiKey> for ApiKeyDto {
         Self {
             id: k.id.to_string(),
             organization_id: k.organization_id.to_string(),
+            user_id: k.user_id.map(|user| user.to_string()),
             name: k.name,
             prefix: k.prefix,
             scopes: k.scopes.into_iter().map(KeyScope::as_str).collect(),
@@ -173,11 +178,25 @@ pub struct ApiKeyCreate {
     /// Within which organization it works; the caller's when absent.
     #[serde(default)]
     pub organization_id: Option<String>,
+    /// As which user of the organization its requests act; as none when absent, or of the default organization as the
+    /// default user.
+    #[serde(default)]
+    pub user_id: Option<String>,
 }
 
 impl ApiKeyCreate {
+    /// The key to be made.
+    pub fn spec(self, caller: Scope) -> Result<KeySpec, ApiError> {
+        let organization_id = self.organization(caller)?;
+        let user_id = match &self.user_id {
+            Some(id) => Some(user_id(&["body", "user_id"], id)?),
+            None => (organization_id == DEFAULT_ORGANIZATION).then_some(DEFAULT_USER),
+        };
+        Ok(KeySpec { organization_id, user_id, scopes: self.scopes()?, name: self.name })
+    }
+
     /// The organization's id.
-    pub fn organization(&self, caller: Scope) -> Result<OrgId, ApiError> {
+    fn organization(&self, caller: Scope) -> Result<OrgId, ApiError> {
         match &self.organization_id {
             Some(id) => org_id(&["body", "organization_id"], id),
             None => Ok(caller.organization().unwrap_or(DEFAULT_ORGANIZATION)),
@@ -185,7 +204,7 @@ impl ApiKeyCreate {
     }
 
     /// What it allows, each scope once.
-    pub fn scopes(&self) -> Result<Vec<KeyScope>, ApiError> {
+    fn scopes(&self) -> Result<Vec<KeyScope>, ApiError> {
         let Some(named) = &self.scopes else { return Ok(vec![KeyScope::Read, KeyScope::Write]) };
         let expected = "expected some of `read`, `write`, `admin`";
         if let Some(other) = named.iter().find(|s| KeyScope::parse(s).is_none()) {

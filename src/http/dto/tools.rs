@@ -1,8 +1,12 @@
 //! Tools on the wire.
 
-use engram_domain::{DEFAULT_ORGANIZATION, DEFAULT_USER, Json, JsonMap, Tool, ToolId};
+use engram_domain::{Json, JsonMap, Tool, ToolId};
+use engram_store::tools::ToolPatch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::owned::OwnedBy;
+use crate::app::tools::ToolChange;
 
 /// A tool.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -43,10 +47,10 @@ pub struct ToolDto {
     pub default_requires_approval: Option<bool>,
     /// Whether calls of it may run side by side.
     pub enable_parallel_execution: bool,
-    /// The default user.
-    pub created_by_id: String,
-    /// The default user.
-    pub last_updated_by_id: String,
+    /// Whom it is said to come from.
+    pub created_by_id: Option<String>,
+    /// Whom it is said to come from.
+    pub last_updated_by_id: Option<String>,
     /// Free-form data; the odd name is the API's.
     #[schema(value_type = Object)]
     pub metadata_: JsonMap,
@@ -54,14 +58,15 @@ pub struct ToolDto {
     pub project_id: Option<String>,
 }
 
-impl From<Tool> for ToolDto {
-    fn from(t: Tool) -> Self {
+impl ToolDto {
+    /// A tool of these owners.
+    pub fn new(t: Tool, by: OwnedBy) -> Self {
         Self {
             id: t.id,
             tool_type: t.kind.as_str(),
             description: t.description,
             source_type: t.source_type,
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             name: t.name,
             tags: t.tags,
             source_code: t.source_code,
@@ -72,8 +77,8 @@ impl From<Tool> for ToolDto {
             npm_requirements: t.npm_requirements,
             default_requires_approval: t.default_requires_approval,
             enable_parallel_execution: t.enable_parallel_execution,
-            created_by_id: DEFAULT_USER.to_string(),
-            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_by_id: by.user(),
+            last_updated_by_id: by.user(),
             metadata_: t.metadata,
             project_id: None,
         }
@@ -124,8 +129,21 @@ pub struct ToolUpdate {
 }
 
 impl ToolUpdate {
+    /// The changes.
+    pub fn change(self) -> ToolChange {
+        let code_member = self.code_member();
+        let settings = ToolPatch {
+            tags: self.tags,
+            return_char_limit: self.return_char_limit,
+            default_requires_approval: self.default_requires_approval,
+            enable_parallel_execution: self.enable_parallel_execution,
+            metadata: self.metadata_,
+        };
+        ToolChange { settings, code_member }
+    }
+
     /// The first member that a built-in tool does not let anybody change.
-    pub fn touches_code(&self) -> Option<&'static str> {
+    fn code_member(&self) -> Option<&'static str> {
         [
             ("source_code", self.source_code.is_some()),
             ("json_schema", self.json_schema.is_some()),

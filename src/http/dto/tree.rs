@@ -1,18 +1,24 @@
 //! The live actors, as the API and `engram tree` show them.
 
-use engram_domain::{Schedule, Time};
+use std::collections::{HashMap, HashSet};
+
+use engram_domain::{AgentId, Schedule, Time};
 use engram_engine::{Activity, LiveConversation};
-use engram_store::tree::AgentCard;
+use engram_store::tree::NamedAgent;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::messages::letta::timestamp;
+use super::{
+    messages::letta::timestamp,
+    nodes::{NodeDto, NodeState},
+};
+use crate::app::tree::{self, Tree, agents_of};
 
 /// Everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Tree)]
 pub struct TreeDto {
-    /// The nodes that are not gone.
+    /// The nodes that are not gone; none for whoever does not run the server.
     pub nodes: Vec<TreeNode>,
     /// Groups with a live or scheduled agent, or with somebody speaking to them.
     pub groups: Vec<TreeGroup>,
@@ -65,7 +71,7 @@ pub struct TreeAgent {
     pub agent_type: String,
     /// `manager`, `member` or `companion`; `null` outside a group.
     pub role: Option<String>,
-    /// `running`, `waiting` (for a word on tool calls), `idle`, or `asleep` when it is not live.
+    /// `running`, `waiting` (for a decision on tool calls), `idle`, or `asleep` when it is not live.
     pub state: String,
     /// Runs that wait their turn, in all its conversations.
     pub queued: usize,
@@ -84,7 +90,7 @@ pub struct TreeConversation {
     pub node_id: String,
     /// `running`, `waiting` or `idle`.
     pub state: String,
-    /// The run that is on.
+    /// The current run.
     pub run_id: Option<String>,
     /// Runs that wait their turn.
     pub queued: usize,
@@ -108,10 +114,83 @@ pub struct TreeSchedule {
     pub last_run_status: Option<String>,
 }
 
+impl TreeDto {
+    /// What was read, put together.
+    pub fn new(tree: &Tree) -> Self {
+        let mut known = Known::default();
+        for live in &tree.live {
+            let shown = TreeConversation::new(&live.conversation, live.agent, live.node);
+            known.conversations.entry(live.agent).or_default().push(shown);
+        }
+        for schedule in &tree.schedules {
+            known.schedules.entry(schedule.agent_id).or_default().push(schedule.into());
+        }
+        let names: HashMap<AgentId, &NamedAgent> = tree.agents.iter().map(|agent| (agent.id, agent)).collect();
+        let mut grouped = HashSet::new();
+        let shown = tree.groups.iter().map(|(group, open)| {
+            let kind = group.manager.manager_type();
+            let manager = group.manager.manager_agent_id();
+            let agents = agents_of(group).filter_map(|id| {
+                grouped.insert(id);
+                let role = match (Some(id) == manager, kind.is_sleeptime()) {
+                    (true, _) => "manager",
+                    (false, true) => "companion",
+                    (false, false) => "member",
+                };
+                names.get(&id).map(|agent| known.agent(agent, Some(role)))
+            });
+            TreeGroup {
+                id: group.id.to_string(),
+                manager_type: kind.as_str().into(),
+                description: group.description.clone(),
+                open_messages: *open,
+                turns_counter: group.turns_counter,
+                agents: agents.collect(),
+            }
+        });
+        let groups = shown.collect();
+        let alone = tree.agents.iter().filter(|agent| !grouped.contains(&agent.id));
+        Self {
+            nodes: tree.nodes.iter().map(TreeNode::from).collect(),
+            groups,
+            agents: alone.map(|agent| known.agent(agent, None)).collect(),
+            not_shown: tree.not_shown,
+        }
+    }
+}
+
+/// What is shown of agents, by agent.
+#[derive(Default)]
+struct Known {
+    conversations: HashMap<AgentId, Vec<TreeConversation>>,
+    schedules: HashMap<AgentId, Vec<TreeSchedule>>,
+}
+
+impl Known {
+    fn agent(&self, agent: &NamedAgent, role: Option<&str>) -> TreeAgent {
+        let conversations = self.conversations.get(&agent.id).cloned().unwrap_or_default();
+        let schedules = self.schedules.get(&agent.id).cloned().unwrap_or_default();
+        TreeAgent::new(agent, role, conversations, schedules)
+    }
+}
+
+impl From<&tree::TreeNode> for TreeNode {
+    fn from(node: &tree::TreeNode) -> Self {
+        let shown = NodeDto::from(&node.row);
+        let (live, error) = match &node.live {
+            Some(Ok(live)) => (Some(*live), None),
+            Some(Err(error)) => (None, Some(error.clone())),
+            None if shown.state == NodeState::Draining => (None, Some("it is on its way out".into())),
+            None => (None, Some("it has just come".into())),
+        };
+        Self { id: shown.id.to_string(), name: shown.name, state: shown.state.as_str().into(), live, error }
+    }
+}
+
 impl TreeAgent {
     /// An agent with what is live and due of it.
     pub fn new(
-        card: &AgentCard,
+        agent: &NamedAgent,
         role: Option<&str>,
         conversations: Vec<TreeConversation>,
         schedules: Vec<TreeSchedule>,
@@ -122,9 +201,9 @@ impl TreeAgent {
             .find(|state| conversations.iter().any(|c| c.state == *state))
             .unwrap_or("asleep");
         Self {
-            id: card.id.to_string(),
-            name: card.name.clone(),
-            agent_type: card.agent_type.clone(),
+            id: agent.id.to_string(),
+            name: agent.name.clone(),
+            agent_type: agent.agent_type.clone(),
             role: role.map(str::to_owned),
             state: state.into(),
             queued: conversations.iter().map(|c| c.queued).sum(),

@@ -52,3 +52,85 @@ async fn the_header_names_a_user_and_with_it_an_organization() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_administrator_sees_its_own_agents_and_no_nodes() {
+    server::with_settings(&SECURED, |s| async move {
+        let (one, two) = (organization(&s, "one").await, organization(&s, "two").await);
+        let all = ["read", "write", "admin"];
+        let ((_, first), (_, second)) = (key(&s, &one, &all).await, key(&s, &two, &all).await);
+        let said = json!({"messages": [{"role": "user", "content": "hello"}]});
+        let mut agents = Vec::new();
+        for key in [&first, &second] {
+            let body = json!({"model": "engram/scripted", "embedding": "engram/embed"});
+            let agent = ask(&s, key, Method::POST, "/v1/agents/", Some(body)).await["id"].as_str().unwrap().to_owned();
+            ask(&s, key, Method::POST, &format!("/v1/agents/{agent}/messages"), Some(said.clone())).await;
+            agents.push(agent);
+        }
+        // The second agent did something last, so it would take the only place.
+        let tree = ask(&s, &first, Method::GET, "/v1/admin/tree?limit=1", None).await;
+        assert_eq!((&tree["nodes"], &tree["not_shown"]), (&json!([]), &json!(0)), "{tree}");
+        assert_eq!(tree["agents"].as_array().map(Vec::len), Some(1), "{tree}");
+        assert_eq!(tree["agents"][0]["id"], json!(agents[0]));
+        let tree = ask(&s, PASSWORD, Method::GET, "/v1/admin/tree", None).await;
+        assert_eq!(tree["nodes"].as_array().map(Vec::len), Some(1), "{tree}");
+        assert_eq!(tree["agents"].as_array().map(Vec::len), Some(2), "{tree}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_name_the_organization_and_the_user_of_the_key() {
+    server::with_settings(&SECURED, |s| async move {
+        let org = organization(&s, "one").await;
+        let user = json!({"name": "Ada", "organization_id": org});
+        let user = ask(&s, PASSWORD, Method::POST, "/v1/admin/users/", Some(user)).await["id"].clone();
+        let body = json!({"name": "hers", "organization_id": org, "user_id": user});
+        let hers = ask(&s, PASSWORD, Method::POST, "/v1/admin/keys/", Some(body)).await;
+        assert_eq!(hers["user_id"], user);
+        let hers = hers["key"].as_str().unwrap().to_owned();
+        let (_, nobodys) = key(&s, &org, &["read", "write"]).await;
+        let body = json!({
+            "model": "engram/scripted", "embedding": "engram/embed", "memory_blocks": [{"label": "human", "value": "x"}],
+            "tool_exec_environment_variables": {"K": "V"},
+        });
+        let agent = ask(&s, &hers, Method::POST, "/v1/agents/", Some(body)).await["id"].as_str().unwrap().to_owned();
+        let said = json!({"messages": [{"role": "user", "content": "hello"}]});
+        ask(&s, &hers, Method::POST, &format!("/v1/agents/{agent}/messages"), Some(said.clone())).await;
+        ask(&s, &hers, Method::POST, &format!("/v1/agents/{agent}/archival-memory"), Some(json!({"text": "x"}))).await;
+        ask(&s, &hers, Method::POST, &format!("/v1/conversations/?agent_id={agent}"), Some(json!({}))).await;
+        let run = ask(&s, &hers, Method::GET, "/v1/runs/", None).await[0]["id"].as_str().unwrap().to_owned();
+        let step = ask(&s, &hers, Method::GET, "/v1/steps/", None).await[0]["id"].as_str().unwrap().to_owned();
+        for (holder, shown) in [(&hers, &user), (&nobodys, &Value::Null)] {
+            for path in [
+                &format!("/v1/agents/{agent}"),
+                "/v1/agents/",
+                &format!("/v1/agents/{agent}/context"),
+                &format!("/v1/agents/{agent}/archival-memory"),
+                "/v1/blocks/",
+                "/v1/tools/",
+                "/v1/archives/",
+                &format!("/v1/conversations/?agent_id={agent}"),
+                "/v1/runs/",
+                &format!("/v1/runs/{run}/metrics"),
+                "/v1/steps/",
+                &format!("/v1/steps/{step}/metrics"),
+                &format!("/v1/steps/{step}/trace"),
+            ] {
+                let answer = ask(&s, holder, Method::GET, path, None).await;
+                assert!(!answer.to_string().contains("00000000-0000-4000-8000-000000000000"), "{path}: {answer}");
+                let first = if answer.is_array() { &answer[0] } else { &answer };
+                assert!(first.is_object(), "{path}: {answer}");
+                if let Some(organization) = first.get("organization_id") {
+                    assert_eq!(organization, &json!(org), "{path}");
+                }
+                if let Some(by) = first.get("last_updated_by_id").filter(|_| path != "/v1/blocks/") {
+                    assert_eq!(by, shown, "{path}");
+                }
+            }
+        }
+        let mine = ask(&s, &hers, Method::GET, &format!("/v1/agents/?created_by_id={}", user.as_str().unwrap()), None).await;
+        assert_eq!(mine.as_array().map(Vec::len), Some(1), "{mine}");
+    })
+    .await;
+}

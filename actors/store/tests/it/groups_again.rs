@@ -158,7 +158,7 @@ async fn what_is_asked_often_does_not_look_at_every_group() {
     );
     let filter = GroupFilter { agent_id: Some(mate.id), ..GroupFilter::default() };
     assert_eq!(db.groups(&filter, Page::oldest(9)).await.unwrap().len(), 1);
-    assert_eq!(db.lively_groups(&[lead.id, mate.id], 9).await.unwrap().len(), 1);
+    assert_eq!(db.active_groups(&[lead.id, mate.id], 9).await.unwrap().len(), 1);
     db.system.close().await;
     let looked_at = looked_at(&mut raw).await - before;
     assert!(looked_at < 500, "{looked_at}");

@@ -35,24 +35,24 @@ async fn names_and_groups() {
         db.agents_of(&[a.id.default_conversation(), gone]).await.unwrap(),
         [(a.id.default_conversation(), a.id)]
     );
-    let cards = db.agent_cards(&[a.id, AgentId(gone.0)]).await.unwrap();
-    assert_eq!(cards.iter().map(|c| (c.id, c.name.as_str())).collect::<Vec<_>>(), [(a.id, a.name.as_str())]);
+    let named = db.named_agents(&[a.id, AgentId(gone.0)]).await.unwrap();
+    assert_eq!(named.iter().map(|c| (c.id, c.name.as_str())).collect::<Vec<_>>(), [(a.id, a.name.as_str())]);
     let led = group(&[b.id], ManagerConfig::Supervisor { manager_agent_id: a.id });
     let round = Group { created_at: at(2), ..group(&[b.id, c.id], ManagerConfig::RoundRobin { max_turns: None }) };
     for group in [&led, &round] {
         db.create_group(group).await.unwrap();
     }
-    let lively = async |agents: &[AgentId], limit| {
-        let found = db.lively_groups(agents, limit).await.unwrap();
+    let active = async |agents: &[AgentId], limit| {
+        let found = db.active_groups(agents, limit).await.unwrap();
         found.into_iter().map(|(group, open)| (group.id, open)).collect::<Vec<_>>()
     };
-    assert_eq!(lively(&[a.id], 9).await, [(led.id, 0)], "its manager is named");
-    assert_eq!(lively(&[b.id, c.id], 9).await, [(led.id, 0), (round.id, 0)], "a member is");
-    assert_eq!(lively(&[b.id], 1).await, [(led.id, 0)]);
-    assert!(lively(&[], 9).await.is_empty());
+    assert_eq!(active(&[a.id], 9).await, [(led.id, 0)], "its manager is named");
+    assert_eq!(active(&[b.id, c.id], 9).await, [(led.id, 0), (round.id, 0)], "a member is");
+    assert_eq!(active(&[b.id], 1).await, [(led.id, 0)]);
+    assert!(active(&[], 9).await.is_empty());
     let run = NewRun { agent_id: None, owner: round.id.into(), ..new_run(a.id, gone, 3) };
     accept(&db, &run).await;
-    assert_eq!(lively(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
+    assert_eq!(active(&[], 9).await, [(round.id, 1)], "somebody speaks to it");
     db.drop_database().await;
 }
 

@@ -1,9 +1,6 @@
 //! The state of an agent: the superset of what both server generations answered.
 
-use engram_domain::{
-    Agent, AgentId, CompactionSettings, DEFAULT_ORGANIZATION, DEFAULT_USER, EnvVar, Json, JsonMap, Message, MessageId,
-    ToolRule,
-};
+use engram_domain::{Agent, AgentId, CompactionSettings, EnvVar, Json, JsonMap, Message, MessageId, ToolRule};
 use engram_store::agents::Relations;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,6 +10,7 @@ use crate::http::dto::{
     groups::GroupDto,
     llm::{EmbeddingConfigDto, LlmConfigDto, model_settings},
     messages::{Options, letta::timestamp, letta_messages},
+    owned::OwnedBy,
     tools::ToolDto,
 };
 
@@ -48,7 +46,7 @@ pub struct EnvVarDto {
 }
 
 impl EnvVarDto {
-    fn new(v: &EnvVar, agent: &Agent) -> Self {
+    fn new(v: &EnvVar, agent: &Agent, by: OwnedBy) -> Self {
         Self {
             created_by_id: None,
             last_updated_by_id: None,
@@ -58,7 +56,7 @@ impl EnvVarDto {
             key: v.key.clone(),
             value: v.value.clone(),
             description: v.description.clone(),
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             value_enc: None,
             agent_id: agent.id,
         }
@@ -69,10 +67,10 @@ impl EnvVarDto {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = AgentState)]
 pub struct AgentStateDto {
-    /// The default user.
-    pub created_by_id: String,
-    /// The default user.
-    pub last_updated_by_id: String,
+    /// Whom it is said to come from.
+    pub created_by_id: Option<String>,
+    /// Whom it is said to come from.
+    pub last_updated_by_id: Option<String>,
     /// When it was created.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -180,14 +178,14 @@ pub struct AgentStateDto {
 
 impl AgentStateDto {
     /// Puts an agent together with what hangs on it.
-    pub fn new(agent: Agent, relations: Relations) -> Self {
+    pub fn new(agent: Agent, relations: Relations, by: OwnedBy) -> Self {
         let pending_approval = relations.approval.as_ref().and_then(pending_approval);
-        let env: Vec<EnvVarDto> = agent.env.iter().map(|v| EnvVarDto::new(v, &agent)).collect();
-        let blocks: Vec<BlockDto> = relations.blocks.into_iter().map(BlockDto::from).collect();
+        let env: Vec<EnvVarDto> = agent.env.iter().map(|v| EnvVarDto::new(v, &agent, by)).collect();
+        let blocks: Vec<BlockDto> = relations.blocks.into_iter().map(|block| BlockDto::new(block, by)).collect();
         let group = relations.group.map(GroupDto::from);
         Self {
-            created_by_id: DEFAULT_USER.to_string(),
-            last_updated_by_id: DEFAULT_USER.to_string(),
+            created_by_id: by.user(),
+            last_updated_by_id: by.user(),
             created_at: timestamp(agent.created_at),
             updated_at: timestamp(agent.updated_at),
             id: agent.id,
@@ -200,7 +198,7 @@ impl AgentStateDto {
             model_settings: model_settings(&agent.llm, agent.model_settings.as_ref()),
             compaction_settings: agent.compaction.unwrap_or_default(),
             response_format: agent.response_format,
-            organization_id: DEFAULT_ORGANIZATION.to_string(),
+            organization_id: by.organization(),
             memory: MemoryDto {
                 agent_type: agent.agent_type.as_str(),
                 git_enabled: false,
@@ -209,7 +207,7 @@ impl AgentStateDto {
                 prompt_template: String::new(),
             },
             blocks,
-            tools: relations.tools.into_iter().map(ToolDto::from).collect(),
+            tools: relations.tools.into_iter().map(|tool| ToolDto::new(tool, by)).collect(),
             sources: vec![],
             tool_exec_environment_variables: env.clone(),
             secrets: env,
@@ -295,7 +293,8 @@ mod tests {
             updated_at: at,
             rev: 1,
         };
-        let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default())).expect("plain data");
+        let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default(), OwnedBy::DEFAULT))
+            .expect("plain data");
         let mut members: Vec<&str> = wire.as_object().expect("an object").keys().map(String::as_str).collect();
         members.sort_unstable();
         insta::assert_snapshot!(members.join(" "), @"agent_type base_template_id blocks busy_policy compaction_settings created_at created_by_id deployment_id description embedding embedding_config enable_sleeptime entity_id hidden id identities identity_ids last_run_completion last_run_duration_ms last_stop_reason last_updated_by_id llm_config managed_group max_files_open memory message_buffer_autoclear message_ids metadata model model_settings multi_agent_group name organization_id pending_approval per_file_view_window_char_limit project_id response_format secrets sources system tags template_id timezone tool_exec_environment_variables tool_rules tools updated_at");

@@ -5,7 +5,10 @@ use axum::Json;
 use super::query::{AgentQuery, sort};
 use crate::app::App;
 use crate::http::{
-    dto::agents::{AgentStateDto, RelationQuery},
+    dto::{
+        agents::{AgentStateDto, RelationQuery},
+        owned::OwnedBy,
+    },
     error::ApiError,
     extract::ApiQuery,
     pagination::{DEFAULT_LIMIT, PageQuery},
@@ -22,7 +25,7 @@ pub async fn list(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
     let page = paging.page(DEFAULT_LIMIT, false)?;
-    let Some(filter) = query.filter()? else { return Ok(Json(vec![])) };
+    let Some(filter) = query.filter(OwnedBy::of(&app))? else { return Ok(Json(vec![])) };
     let agents = app.store.agents(&filter, sort(paging.sort()), page).await?;
     agent_states(&app, agents, relations.wanted()).await.map(Json)
 }

@@ -1,11 +1,11 @@
 //! The filters of agent lists, of both generations.
 
-use engram_domain::{DEFAULT_USER, IdentityId, Json, StopReason};
+use engram_domain::{IdentityId, Json, StopReason};
 use engram_store::agents::{AgentFilter, AgentSort};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::error::ApiError;
+use crate::http::{dto::owned::OwnedBy, error::ApiError};
 
 /// Query parameters that choose agents.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -38,8 +38,8 @@ pub struct AgentQuery {
 
 impl AgentQuery {
     /// The store's filter; none when nothing can match.
-    pub fn filter(self) -> Result<Option<AgentFilter>, ApiError> {
-        if !self.identifier_keys.is_empty() || self.created_by_id.is_some_and(|u| u != DEFAULT_USER.to_string()) {
+    pub fn filter(self, by: OwnedBy) -> Result<Option<AgentFilter>, ApiError> {
+        if !self.identifier_keys.is_empty() || self.created_by_id.is_some_and(|user| Some(user) != by.user()) {
             return Ok(None);
         }
         let last_stop_reason = match self.last_stop_reason {

@@ -2,9 +2,8 @@
 
 use axum::Json;
 use engram_domain::ArchiveId;
-use engram_store::agents::{AgentFilter, AgentSort};
 
-use crate::app::{App, archives::find};
+use crate::app::{App, agents};
 use crate::http::{
     dto::agents::{AgentStateDto, RelationQuery},
     error::ApiError,
@@ -24,8 +23,6 @@ pub async fn agents(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
     let page = paging.page(DEFAULT_LIMIT, false)?;
-    find(&app, id).await?;
-    let filter = AgentFilter { archive_id: Some(id), ..AgentFilter::default() };
-    let agents = app.store.agents(&filter, AgentSort::Created, page).await?;
+    let agents = agents::with_archive(&app, id, page).await?;
     agent_states(&app, agents, relations.wanted()).await.map(Json)
 }

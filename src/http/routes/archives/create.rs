@@ -4,7 +4,10 @@ use axum::Json;
 
 use crate::app::{App, archives};
 use crate::http::{
-    dto::archives::{ArchiveDto, CreateArchive},
+    dto::{
+        archives::{ArchiveDto, CreateArchive},
+        owned::OwnedBy,
+    },
     error::ApiError,
     extract::ApiJson,
 };
@@ -13,5 +16,5 @@ use crate::http::{
 #[utoipa::path(post, path = "/v1/archives", tag = "archives", request_body = CreateArchive,
     responses((status = 200, body = ArchiveDto)))]
 pub async fn create(app: App, ApiJson(request): ApiJson<CreateArchive>) -> Result<Json<ArchiveDto>, ApiError> {
-    Ok(Json(archives::create(&app, request.into()).await?.into()))
+    Ok(Json(ArchiveDto::new(archives::create(&app, request.into()).await?, OwnedBy::of(&app))))
 }

@@ -8,7 +8,10 @@ use crate::app::{
     archives::{self, passages},
 };
 use crate::http::{
-    dto::passages::{CreatePassage, PassageDto},
+    dto::{
+        owned::OwnedBy,
+        passages::{CreatePassage, PassageDto},
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
 };
@@ -24,5 +27,5 @@ pub async fn create_passage(
     let archive = archives::find(&app, id).await?;
     let mut stored = passages::store(&app, &archive, vec![request.spec(vec!["body".to_owned()])?]).await?;
     let passage = stored.pop().ok_or_else(|| ApiError::internal("a stored passage was not returned"))?;
-    Ok(Json(PassageDto::new(passage, &archive, None)))
+    Ok(Json(PassageDto::new(passage, &archive, None, OwnedBy::of(&app))))
 }

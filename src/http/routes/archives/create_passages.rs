@@ -3,12 +3,12 @@
 use axum::Json;
 use engram_domain::ArchiveId;
 
-use crate::app::{
-    App,
-    archives::{self, passages, reading},
-};
+use crate::app::{App, archives::reading};
 use crate::http::{
-    dto::passages::{CreatePassages, PassageDto},
+    dto::{
+        owned::OwnedBy,
+        passages::{CreatePassages, PassageDto},
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
 };
@@ -23,19 +23,10 @@ pub async fn create_passages(
     PathId(id): PathId<ArchiveId>,
     ApiJson(request): ApiJson<CreatePassages>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
-    let sleeps = request.sleeptime == Some(true);
-    let agents = if sleeps { reading::agents_with_sleeptime(&app, id).await? } else { vec![] };
-    let archive = archives::find(&app, id).await?;
+    let read = request.sleeptime == Some(true);
     let place = |i: usize| vec!["body".to_owned(), "passages".to_owned(), i.to_string()];
     let specs = request.passages.into_iter().enumerate().map(|(i, passage)| passage.spec(place(i)));
-    let specs = specs.collect::<Result<Vec<_>, _>>()?;
-    // A task of its own: a client that goes away in the middle must not keep some of the agents from their block.
-    let work = tokio::spawn(async move {
-        let stored = passages::store(&app, &archive, specs).await?;
-        for agent in agents {
-            reading::read(&app, id, agent, stored.iter().map(|p| p.text.as_str())).await?;
-        }
-        Ok(Json(stored.into_iter().map(|p| PassageDto::new(p, &archive, None)).collect()))
-    });
-    work.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
+    let (archive, stored) = reading::store(&app, id, specs.collect::<Result<_, _>>()?, read).await?;
+    let by = OwnedBy::of(&app);
+    Ok(Json(stored.into_iter().map(|p| PassageDto::new(p, &archive, None, by)).collect()))
 }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use engram_domain::{ArchiveId, PassageId};
 
-use crate::app::{App, archives::find};
+use crate::app::{App, archives::passages};
 use crate::http::{error::ApiError, extract::PathId};
 
 /// Deletes a passage of an archive.
@@ -13,9 +13,6 @@ pub async fn delete_passage(
     app: App,
     PathId((id, passage)): PathId<(ArchiveId, PassageId)>,
 ) -> Result<StatusCode, ApiError> {
-    find(&app, id).await?;
-    if !app.store.delete_passage(&[id], passage).await? {
-        return Err(ApiError::not_found("Passage", passage));
-    }
+    passages::delete(&app, id, passage).await?;
     Ok(StatusCode::NO_CONTENT)
 }

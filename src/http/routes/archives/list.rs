@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::http::{
-    dto::archives::ArchiveDto,
+    dto::{archives::ArchiveDto, owned::OwnedBy},
     error::ApiError,
     extract::ApiQuery,
     pagination::{DEFAULT_LIMIT, PageQuery},
@@ -37,5 +37,6 @@ pub async fn list(
     let page = paging.page(DEFAULT_LIMIT, false)?;
     let filter = ArchiveFilter { name: query.name, agent_id: query.agent_id };
     let archives = app.store.archives(&filter, page).await?;
-    Ok(Json(archives.into_iter().map(ArchiveDto::from).collect()))
+    let by = OwnedBy::of(&app);
+    Ok(Json(archives.into_iter().map(|archive| ArchiveDto::new(archive, by)).collect()))
 }

@@ -5,7 +5,10 @@ use engram_domain::ArchiveId;
 
 use crate::app::App;
 use crate::http::{
-    dto::archives::{ArchiveDto, UpdateArchive},
+    dto::{
+        archives::{ArchiveDto, UpdateArchive},
+        owned::OwnedBy,
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
 };
@@ -24,5 +27,5 @@ pub async fn modify(
         .modify_archive(id, request.name.as_deref(), description, app.clock.now())
         .await?
         .ok_or_else(|| ApiError::not_found("Archive", id))?;
-    Ok(Json(archive.into()))
+    Ok(Json(ArchiveDto::new(archive, OwnedBy::of(&app))))
 }

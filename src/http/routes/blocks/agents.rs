@@ -2,9 +2,8 @@
 
 use axum::Json;
 use engram_domain::BlockId;
-use engram_store::agents::{AgentFilter, AgentSort};
 
-use crate::app::{App, blocks};
+use crate::app::{App, agents};
 use crate::http::{
     dto::agents::{AgentStateDto, RelationQuery},
     error::ApiError,
@@ -23,8 +22,6 @@ pub async fn agents(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<AgentStateDto>>, ApiError> {
     let page = paging.page(DEFAULT_LIMIT, false)?;
-    blocks::find(&app, id).await?;
-    let filter = AgentFilter { block_id: Some(id), ..AgentFilter::default() };
-    let agents = app.store.agents(&filter, AgentSort::Created, page).await?;
+    let agents = agents::with_block(&app, id, page).await?;
     agent_states(&app, agents, relations.wanted()).await.map(Json)
 }

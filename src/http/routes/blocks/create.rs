@@ -4,7 +4,10 @@ use axum::Json;
 
 use crate::app::{App, blocks};
 use crate::http::{
-    dto::blocks::{BlockDto, CreateBlock},
+    dto::{
+        blocks::{BlockDto, CreateBlock},
+        owned::OwnedBy,
+    },
     error::ApiError,
     extract::ApiJson,
 };
@@ -13,5 +16,5 @@ use crate::http::{
 #[utoipa::path(post, path = "/v1/blocks", tag = "blocks", request_body = CreateBlock,
     responses((status = 200, body = BlockDto)))]
 pub async fn create(app: App, ApiJson(request): ApiJson<CreateBlock>) -> Result<Json<BlockDto>, ApiError> {
-    Ok(Json(blocks::create(&app, request.into()).await?.into()))
+    Ok(Json(BlockDto::new(blocks::create(&app, request.into()).await?, OwnedBy::of(&app))))
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use super::query::BlockQuery;
 use crate::app::App;
 use crate::http::{
-    dto::blocks::BlockDto,
+    dto::{blocks::BlockDto, owned::OwnedBy},
     error::ApiError,
     extract::ApiQuery,
     pagination::{DEFAULT_LIMIT, PageQuery},
@@ -22,5 +22,6 @@ pub async fn list(
     let page = paging.page(DEFAULT_LIMIT, true)?;
     let Some(filter) = query.filter() else { return Ok(Json(vec![])) };
     let blocks = app.store.blocks(&filter, page).await?;
-    Ok(Json(blocks.into_iter().map(BlockDto::from).collect()))
+    let by = OwnedBy::of(&app);
+    Ok(Json(blocks.into_iter().map(|block| BlockDto::new(block, by)).collect()))
 }

@@ -5,7 +5,10 @@ use engram_domain::BlockId;
 
 use crate::app::{App, blocks};
 use crate::http::{
-    dto::blocks::{BlockDto, BlockUpdate},
+    dto::{
+        blocks::{BlockDto, BlockUpdate},
+        owned::OwnedBy,
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
     if_match::if_match,
@@ -22,5 +25,5 @@ pub async fn modify(
     ApiJson(update): ApiJson<BlockUpdate>,
 ) -> Result<Json<BlockDto>, ApiError> {
     let block = blocks::change(&app, id, update.into(), if_match(&headers)?).await?;
-    Ok(Json(block.into()))
+    Ok(Json(BlockDto::new(block, OwnedBy::of(&app))))
 }

@@ -2,8 +2,8 @@
 
 use axum::Json;
 
-use super::{AgentQuery, find};
-use crate::app::App;
+use super::{AgentQuery, as_asked, find};
+use crate::app::{App, conversations};
 use crate::http::{ApiError, ApiQuery, PathId};
 
 /// Delete a conversation with its messages. Runs in it are cancelled.
@@ -18,13 +18,6 @@ pub async fn delete_conversation(
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<Json<()>, ApiError> {
     let conversation = find(&app, &id, query.agent_id).await?;
-    if conversation.is_default() {
-        return Err(ApiError::bad_request(
-            "An agent's own history goes only with the agent; reset its messages instead",
-        ));
-    }
-    if !app.store.delete_conversation(conversation.id, app.clock.now()).await? {
-        return Err(ApiError::not_found("Conversation", &id));
-    }
+    conversations::delete(&app, &conversation).await.map_err(|error| as_asked(&id, error))?;
     Ok(Json(()))
 }

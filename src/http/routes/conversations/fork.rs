@@ -1,10 +1,9 @@
 //! `POST /v1/conversations/{conversation_id}/fork`
 
 use axum::Json;
-use engram_domain::ConversationId;
 
-use super::{AgentQuery, show};
-use crate::app::App;
+use super::{AgentQuery, as_asked, show};
+use crate::app::{App, conversations};
 use crate::http::{
     ApiError, ApiQuery, PathId,
     dto::conversations::{ConversationDto, conversation_id},
@@ -22,8 +21,6 @@ pub async fn fork_conversation(
     ApiQuery(query): ApiQuery<AgentQuery>,
 ) -> Result<Json<ConversationDto>, ApiError> {
     let from = conversation_id(&id, query.agent_id)?;
-    let new = ConversationId(app.ids.uuid());
-    let forked = app.store.fork_conversation(from, new, app.clock.now(), app.ids.as_ref()).await?;
-    let forked = forked.ok_or_else(|| ApiError::not_found("Conversation", &id))?;
+    let forked = conversations::fork(&app, from).await.map_err(|error| as_asked(&id, error))?;
     show(&app, forked).await.map(Json)
 }

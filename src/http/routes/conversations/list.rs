@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
+use super::show_all;
 use crate::app::App;
 use crate::http::{ApiError, ApiQuery, PageQuery, dto::conversations::ConversationDto};
 
@@ -44,11 +45,5 @@ pub async fn list_conversations(
     let page = page.page(50, false)?;
     let filter = ConversationFilter { agent_id: query.agent_id, summary_search: query.summary_search };
     let found = app.store.conversations(&filter, sort, page).await?;
-    let ids: Vec<_> = found.iter().map(|c| c.id).collect();
-    let mut context = app.store.context_message_ids(&ids).await?;
-    let shown = found.into_iter().map(|c| {
-        let ids = context.remove(&c.id).unwrap_or_default();
-        ConversationDto::new(c, &ids)
-    });
-    Ok(Json(shown.collect()))
+    show_all(&app, found).await.map(Json)
 }

@@ -17,10 +17,13 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
-use crate::app::App;
+use crate::app::{self, App, conversations};
 use crate::http::{
     ApiError,
-    dto::conversations::{ConversationDto, conversation_id},
+    dto::{
+        conversations::{ConversationDto, conversation_id},
+        owned::OwnedBy,
+    },
 };
 
 /// Names the agent where the conversation is `default`.
@@ -41,15 +44,28 @@ pub fn agent_of(id: Option<&str>) -> Result<Option<AgentId>, ApiError> {
     .transpose()
 }
 
+/// The error of a conversation that is not there, with the id that was asked for.
+pub fn as_asked(id: &str, error: app::Error) -> ApiError {
+    match error {
+        app::Error::NotFound { what: what @ "Conversation", .. } => ApiError::not_found(what, id),
+        error => error.into(),
+    }
+}
+
 /// A conversation that must exist.
 pub async fn find(app: &App, id: &str, agent: Option<AgentId>) -> Result<Conversation, ApiError> {
-    let conversation = conversation_id(id, agent)?;
-    app.store.conversation(conversation).await?.ok_or_else(|| ApiError::not_found("Conversation", id))
+    conversations::find(app, conversation_id(id, agent)?).await.map_err(|error| as_asked(id, error))
 }
 
 /// With the ids of the messages in its context.
 pub async fn show(app: &App, conversation: Conversation) -> Result<ConversationDto, ApiError> {
-    let mut context = app.store.context_message_ids(&[conversation.id]).await?;
-    let ids = context.remove(&conversation.id).unwrap_or_default();
-    Ok(ConversationDto::new(conversation, &ids))
+    let shown = show_all(app, vec![conversation]).await?.pop();
+    shown.ok_or_else(|| ApiError::internal("a conversation was not shown"))
+}
+
+/// Several of them.
+pub async fn show_all(app: &App, found: Vec<Conversation>) -> Result<Vec<ConversationDto>, ApiError> {
+    let by = OwnedBy::of(app);
+    let found = conversations::with_context(app, found).await?;
+    Ok(found.into_iter().map(|(conversation, ids)| ConversationDto::new(conversation, &ids, by)).collect())
 }

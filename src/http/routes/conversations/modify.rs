@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_store::conversations::ConversationPatch;
 
-use super::{AgentQuery, show};
+use super::{AgentQuery, as_asked, show};
 use crate::app::{App, conversations};
 use crate::http::{
     ApiError, ApiJson, ApiQuery, PathId,
@@ -30,7 +30,6 @@ pub async fn modify_conversation(
         model_settings: request.model_settings,
         last_message_at: request.last_message_at,
     };
-    let changed = conversations::change(&app, conversation, &patch).await?;
-    let changed = changed.ok_or_else(|| ApiError::not_found("Conversation", &id))?;
+    let changed = conversations::change(&app, conversation, &patch).await.map_err(|error| as_asked(&id, error))?;
     show(&app, changed).await.map(Json)
 }

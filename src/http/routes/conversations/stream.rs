@@ -2,11 +2,10 @@
 
 use axum::response::Response;
 use engram_domain::RunId;
-use engram_store::{Page, runs::RunFilter};
 use serde_json::json;
 
 use super::{AgentQuery, agent_of, find};
-use crate::app::App;
+use crate::app::{App, conversations};
 use crate::http::{ApiError, ApiQuery, Caller, OptionalJson, PathId, dto::runs::ResumeRequest, turn::resume};
 
 /// Get the stream of a conversation's latest run again, or of the run that is named.
@@ -25,15 +24,8 @@ pub async fn stream_conversation(
 ) -> Result<Response, ApiError> {
     let agent = agent_of(request.agent_id.as_deref())?.or(query.agent_id);
     let conversation = find(&app, &id, agent).await?;
-    let run = if let Some(text) = request.run_id.as_deref() {
-        let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(text));
-        let run: RunId = text.parse().map_err(wrong)?;
-        let found = app.store.run(run).await?.filter(|r| r.owner == conversation.id.into());
-        found.ok_or_else(|| ApiError::not_found("Run", run))?.id
-    } else {
-        let filter = RunFilter { owner: Some(conversation.id.into()), ..RunFilter::default() };
-        let latest = app.store.runs(&filter, Page::newest(1)).await?.pop();
-        latest.ok_or_else(|| ApiError::bad_request(format!("Nothing has run in conversation {id} yet")))?.id
-    };
+    let wrong = |e: engram_domain::BadId| ApiError::invalid(&["body", "run_id"], e.to_string(), json!(request.run_id));
+    let named = request.run_id.as_deref().map(|text| text.parse::<RunId>().map_err(wrong)).transpose()?;
+    let run = conversations::run(&app, conversation.id, named).await?;
     resume(&app, run, caller, &request).await
 }

@@ -12,15 +12,16 @@ pub mod retrieve;
 use engram_domain::AgentId;
 
 use crate::{
-    app::App,
+    app::{App, groups},
     http::{ApiError, dto::groups::ManagerConfigDto},
 };
 
 /// A schedule that names no zone speaks of the clock of the agent that leads.
 async fn zone(app: &App, config: &mut ManagerConfigDto, leader: Option<AgentId>) -> Result<(), ApiError> {
-    let (Some(Some(schedule)), Some(leader)) = (&mut config.schedule, leader) else { return Ok(()) };
-    if schedule.timezone.is_none() {
-        schedule.timezone = app.store.agent(leader).await?.map(|agent| agent.timezone);
+    if let Some(Some(schedule)) = &mut config.schedule
+        && schedule.timezone.is_none()
+    {
+        schedule.timezone = groups::zone(app, leader).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::app::{
 };
 use crate::http::{
     ApiError, ApiJson, IdempotencyKey, PathId,
-    dto::{messages::MessageRequest, runs::RunDto},
+    dto::{messages::MessageRequest, owned::OwnedBy, runs::RunDto},
 };
 
 /// Send a message and get its run at once; ask the run for the answer.
@@ -27,12 +27,12 @@ pub async fn send_message_async(
 ) -> Result<Json<RunDto>, ApiError> {
     let spec = RunSpec { background: true, ..request.run(RunType::SendMessageAsync, key.0.as_deref())? };
     let run = new_run(&app, Target::default_of(agent_id), spec);
-    let (id, answer) = (run.id, RunDto::created(&run));
+    let (id, answer) = (run.id, RunDto::created(&run, OwnedBy::of(&app)));
     // The run goes on without a listener.
     let accepted = submit(&app, run).await?.run_id();
     if accepted == id {
         return Ok(Json(answer));
     }
     // The request came before: its run may be anywhere by now, also deleted.
-    Ok(Json(RunDto::from(&runs::find(&app, accepted).await?)))
+    Ok(Json(RunDto::new(&runs::find(&app, accepted).await?, OwnedBy::of(&app))))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_domain::AgentId;
 
-use crate::app::App;
+use crate::app::{App, messages};
 use crate::http::{
     ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::{
@@ -31,9 +31,6 @@ pub async fn list_messages(
     };
     // Old clients never send an order here.
     let page = page.page(if caller.is_v1_sdk { 100 } else { 10 }, false)?;
-    let messages = app.store.messages(conversation, &query.filter(), page).await?;
-    if messages.is_empty() && !app.store.agent_exists(agent_id).await? {
-        return Err(ApiError::not_found("Agent", agent_id));
-    }
+    let messages = messages::page(&app, agent_id, conversation, &query.filter(), page).await?;
     Ok(Json(letta_messages(&messages, &query.options())))
 }

@@ -21,8 +21,7 @@ pub async fn modify_message(
     PathId((agent_id, id)): PathId<(AgentId, MessageId)>,
     ApiJson(update): ApiJson<MessageUpdate>,
 ) -> Result<Json<LettaMessage>, ApiError> {
-    let message = app.store.message(id).await?.filter(|m| m.agent_id == agent_id);
-    let message = message.ok_or_else(|| ApiError::not_found("Message", id))?;
+    let message = messages::find_of_agent(&app, agent_id, id).await?;
     let edited = messages::edit(&app, &message, update.content(&message)?).await?;
     update.shown(&edited).map(Json)
 }

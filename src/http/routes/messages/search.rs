@@ -14,6 +14,7 @@ use crate::http::{
         context::raw_message,
         conversations::conversation_id,
         messages::{Body, Options, letta::timestamp, pieces_of},
+        owned::OwnedBy,
     },
     pagination,
 };
@@ -67,9 +68,10 @@ pub async fn search_agent_messages(
     OptionalJson(request): OptionalJson<SearchRequest>,
 ) -> Result<AxumJson<Vec<SearchResult>>, ApiError> {
     let found = search(&app, &request).await?;
+    let by = OwnedBy::of(&app);
     let results = found.iter().enumerate().map(|(index, message)| SearchResult {
         embedded_text: message.content.plain_text(),
-        message: raw_message(message),
+        message: raw_message(message, by),
         fts_rank: Some(index + 1),
         vector_rank: None,
         rrf_score: rrf(index),

@@ -11,7 +11,10 @@ use crate::app::{
     archives::{self, passages},
 };
 use crate::http::{
-    dto::passages::{PassageDto, PassageFound, SearchPassages, all_tags},
+    dto::{
+        owned::OwnedBy,
+        passages::{PassageDto, PassageFound, SearchPassages, all_tags},
+    },
     error::ApiError,
     extract::ApiJson,
     times,
@@ -35,9 +38,10 @@ pub async fn search(app: App, ApiJson(r): ApiJson<SearchPassages>) -> Result<Jso
     };
     let found = passages::search(&app, &archives, &filter, r.query.as_deref(), limit).await?;
     let by_id: BTreeMap<_, _> = archives.iter().map(|a| (a.id, a)).collect();
+    let by = OwnedBy::of(&app);
     let shown = found.into_iter().filter_map(|(p, score)| {
         let archive = by_id.get(&p.archive_id)?;
-        let passage = PassageDto::new(p, archive, r.agent_id);
+        let passage = PassageDto::new(p, archive, r.agent_id, by);
         Some(PassageFound { passage, score, metadata: JsonMap::new() })
     });
     Ok(Json(shown.collect()))

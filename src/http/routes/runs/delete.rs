@@ -3,8 +3,11 @@
 use axum::Json;
 use engram_domain::RunId;
 
-use crate::app::{App, runs::find};
-use crate::http::{ApiError, PathId, dto::runs::RunDto};
+use crate::app::{App, runs};
+use crate::http::{
+    ApiError, PathId,
+    dto::{owned::OwnedBy, runs::RunDto},
+};
 
 /// Delete a run and its steps; one that still runs is cancelled first. Its messages stay.
 #[utoipa::path(
@@ -12,12 +15,5 @@ use crate::http::{ApiError, PathId, dto::runs::RunDto};
     responses((status = 200, body = RunDto), (status = 404, description = "No such run"))
 )]
 pub async fn delete_run(app: App, PathId(id): PathId<RunId>) -> Result<Json<RunDto>, ApiError> {
-    let run = find(&app, id).await?;
-    if !run.status.is_terminal() {
-        app.engine.cancel(run.owner, id).await?;
-    }
-    if !app.store.delete_run(id).await? {
-        return Err(ApiError::not_found("Run", id));
-    }
-    Ok(Json(RunDto::from(&run)))
+    Ok(Json(RunDto::new(&runs::delete(&app, id).await?, OwnedBy::of(&app))))
 }

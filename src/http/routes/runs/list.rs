@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::http::{
     ApiError, ApiQuery, PageQuery,
-    dto::{conversations::conversation_id, runs::RunDto},
+    dto::{conversations::conversation_id, owned::OwnedBy, runs::RunDto},
 };
 
 /// Which runs.
@@ -77,7 +77,8 @@ async fn find(app: &App, query: &RunQuery, page: &PageQuery) -> Result<Json<Vec<
         return Ok(Json(Vec::new()));
     }
     let runs = app.store.runs(&filter, page).await?;
-    Ok(Json(runs.iter().map(RunDto::from).collect()))
+    let by = OwnedBy::of(app);
+    Ok(Json(runs.iter().map(|run| RunDto::new(run, by)).collect()))
 }
 
 /// List runs, newest first.

@@ -4,7 +4,7 @@ use axum::Json;
 use engram_domain::RunId;
 use engram_store::Page;
 
-use crate::app::{App, runs::find};
+use crate::app::{App, runs};
 use crate::http::{
     ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
@@ -22,16 +22,11 @@ pub async fn list_run_messages(
     caller: Caller,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
-    let run = find(&app, id).await?;
+    let run = runs::find(&app, id).await?;
     let ascending = query.ascending(caller.is_v1_sdk)?;
     let (after, before) = query.cursors();
-    // The store's cursors go by time; in a list that runs backwards they change places.
-    let (after, before) = if ascending { (after, before) } else { (before, after) };
     let page = Page { limit: query.limit(100)?, after, before, ascending };
-    let mut messages = app.store.run_messages(id, page).await?.unwrap_or_default();
-    if !ascending {
-        messages.reverse();
-    }
+    let messages = runs::messages(&app, id, page).await?;
     let options = Options { include_return_message_types: None, ..Options::of_run(&run.input.request_config) };
     Ok(Json(letta_messages(&messages, &options)))
 }

@@ -1,10 +1,13 @@
 //! `GET /v1/runs/{run_id}/metrics`
 
 use axum::Json;
-use engram_domain::{DEFAULT_ORGANIZATION, RunId};
+use engram_domain::RunId;
 
 use crate::app::{App, runs::find};
-use crate::http::{ApiError, PathId, dto::runs::RunMetricsDto};
+use crate::http::{
+    ApiError, PathId,
+    dto::{owned::OwnedBy, runs::RunMetricsDto},
+};
 
 /// Get how long a run took.
 #[utoipa::path(
@@ -15,7 +18,7 @@ pub async fn retrieve_run_metrics(app: App, PathId(id): PathId<RunId>) -> Result
     let run = find(&app, id).await?;
     Ok(Json(RunMetricsDto {
         id: run.id.to_string(),
-        organization_id: DEFAULT_ORGANIZATION.to_string(),
+        organization_id: OwnedBy::of(&app).organization(),
         agent_id: run.agent_id.map(|agent| agent.to_string()),
         project_id: None,
         run_start_ns: run.created_at.timestamp_nanos_opt(),

@@ -4,8 +4,12 @@ use axum::Json;
 use engram_domain::RunId;
 use engram_store::Page;
 
-use crate::app::{App, runs::find};
-use crate::http::{ApiError, Caller, PathId, dto::runs::RunDto, pagination::MAX_LIMIT};
+use crate::app::{App, runs};
+use crate::http::{
+    ApiError, Caller, PathId,
+    dto::{owned::OwnedBy, runs::RunDto},
+    pagination::MAX_LIMIT,
+};
 
 /// Get a run. One that ended carries its answer in `metadata.result`.
 #[utoipa::path(
@@ -13,12 +17,12 @@ use crate::http::{ApiError, Caller, PathId, dto::runs::RunDto, pagination::MAX_L
     responses((status = 200, body = RunDto), (status = 404, description = "No such run"))
 )]
 pub async fn retrieve_run(app: App, PathId(id): PathId<RunId>, caller: Caller) -> Result<Json<RunDto>, ApiError> {
-    let run = find(&app, id).await?;
-    let dto = RunDto::from(&run);
+    let run = runs::find(&app, id).await?;
+    let dto = RunDto::new(&run, OwnedBy::of(&app));
     // 1.x clients read the run's messages instead, and poll here.
     if caller.is_v1_sdk || !run.status.is_terminal() {
         return Ok(Json(dto));
     }
-    let messages = app.store.run_messages(id, Page::oldest(MAX_LIMIT)).await?;
-    Ok(Json(dto.with_result(&run, &messages.unwrap_or_default(), caller)))
+    let messages = runs::messages(&app, id, Page::oldest(MAX_LIMIT)).await?;
+    Ok(Json(dto.with_result(&run, &messages, caller)))
 }

@@ -2,10 +2,12 @@
 
 use axum::Json;
 use engram_domain::RunId;
-use engram_store::steps::StepFilter;
 
-use crate::app::{App, runs::find};
-use crate::http::{ApiError, ApiQuery, PageQuery, PathId, dto::steps::StepDto};
+use crate::app::{App, runs};
+use crate::http::{
+    ApiError, ApiQuery, PageQuery, PathId,
+    dto::{owned::OwnedBy, steps::StepDto},
+};
 
 /// List the steps of a run, newest first.
 #[utoipa::path(
@@ -18,8 +20,8 @@ pub async fn list_run_steps(
     PathId(id): PathId<RunId>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<StepDto>>, ApiError> {
-    find(&app, id).await?;
+    runs::find(&app, id).await?;
     let page = query.page(100, false)?;
-    let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
-    Ok(Json(app.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
+    let by = OwnedBy::of(&app);
+    Ok(Json(runs::steps(&app, id, page).await?.iter().map(|step| StepDto::new(step, by)).collect()))
 }

@@ -2,10 +2,10 @@
 
 use axum::Json as AxumJson;
 use engram_domain::{Json, Run, RunId, Step};
-use engram_store::{Page, steps::StepFilter};
+use engram_store::Page;
 use serde_json::json;
 
-use crate::app::{App, runs::find};
+use crate::app::{App, runs};
 use crate::http::{ApiError, ApiQuery, PageQuery, PathId};
 
 /// Get a run as spans: the run itself, its steps, their model and tool calls. Times are nanoseconds
@@ -20,10 +20,9 @@ pub async fn retrieve_run_trace(
     PathId(id): PathId<RunId>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<AxumJson<Vec<Json>>, ApiError> {
-    let run = find(&app, id).await?;
+    let run = runs::find(&app, id).await?;
     let limit = query.limit(1_000)?;
-    let filter = StepFilter { run_id: Some(id), ..StepFilter::default() };
-    let steps = app.store.steps(&filter, Page::oldest(limit)).await?;
+    let steps = runs::steps(&app, id, Page::oldest(limit)).await?;
     let mut spans = vec![root(&run)];
     spans.extend(steps.iter().flat_map(|step| children(&run, step)));
     spans.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

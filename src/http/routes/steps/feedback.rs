@@ -7,7 +7,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::http::{ApiError, OptionalJson, PathId, dto::steps::StepDto};
+use crate::http::{
+    ApiError, OptionalJson, PathId,
+    dto::{owned::OwnedBy, steps::StepDto},
+};
 
 /// What a person thinks of a step.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -24,7 +27,7 @@ async fn set(app: &App, id: StepId, request: &FeedbackRequest) -> Result<Json<St
         return Err(ApiError::invalid(&["body", "feedback"], "expected `positive` or `negative`", json!(other)));
     }
     let step = app.store.set_feedback(id, request.feedback.as_deref(), request.tags.as_deref()).await?;
-    step.map(|step| Json(StepDto::from(&step))).ok_or_else(|| ApiError::not_found("Step", id))
+    step.map(|step| Json(StepDto::new(&step, OwnedBy::of(app)))).ok_or_else(|| ApiError::not_found("Step", id))
 }
 
 /// Say what you think of a step.

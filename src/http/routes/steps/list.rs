@@ -7,7 +7,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::http::{ApiError, ApiQuery, PageQuery, dto::steps::StepDto, pagination};
+use crate::http::{
+    ApiError, ApiQuery, PageQuery,
+    dto::{owned::OwnedBy, steps::StepDto},
+    pagination,
+};
 
 /// Which steps.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -54,5 +58,6 @@ pub async fn list_steps(
     if !query.trace_ids.is_empty() {
         return Ok(Json(Vec::new()));
     }
-    Ok(Json(app.store.steps(&filter, page).await?.iter().map(StepDto::from).collect()))
+    let by = OwnedBy::of(&app);
+    Ok(Json(app.store.steps(&filter, page).await?.iter().map(|step| StepDto::new(step, by)).collect()))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use engram_domain::StepId;
 use engram_store::Page;
 
-use crate::app::App;
+use crate::app::{App, steps};
 use crate::http::{
     ApiError, ApiQuery, PageQuery, PathId,
     dto::messages::{LettaMessage, Options, letta_messages},
@@ -23,12 +23,7 @@ pub async fn list_step_messages(
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
     let ascending = query.ascending(true)?;
     let (after, before) = query.cursors();
-    let (after, before) = if ascending { (after, before) } else { (before, after) };
     let page = Page { limit: query.limit(100)?, after, before, ascending };
-    let messages = app.store.step_messages(id, page).await?;
-    let mut messages = messages.ok_or_else(|| ApiError::not_found("Step", id))?;
-    if !ascending {
-        messages.reverse();
-    }
+    let messages = steps::messages(&app, id, page).await?;
     Ok(Json(letta_messages(&messages, &Options::default())))
 }

@@ -3,11 +3,13 @@
 use axum::Json;
 use engram_domain::StepId;
 
-use super::find;
-use crate::app::App;
+use crate::app::{App, steps::find};
 use crate::http::{
     ApiError, PathId,
-    dto::steps::{StepDto, StepMetricsDto},
+    dto::{
+        owned::OwnedBy,
+        steps::{StepDto, StepMetricsDto},
+    },
 };
 
 /// Get a step.
@@ -16,7 +18,7 @@ use crate::http::{
     responses((status = 200, body = StepDto), (status = 404, description = "No such step"))
 )]
 pub async fn retrieve_step(app: App, PathId(id): PathId<StepId>) -> Result<Json<StepDto>, ApiError> {
-    Ok(Json(StepDto::from(&find(&app, id).await?)))
+    Ok(Json(StepDto::new(&find(&app, id).await?, OwnedBy::of(&app))))
 }
 
 /// Get how long a step took.
@@ -26,5 +28,5 @@ pub async fn retrieve_step(app: App, PathId(id): PathId<StepId>) -> Result<Json<
     responses((status = 200, body = StepMetricsDto), (status = 404, description = "No such step"))
 )]
 pub async fn retrieve_step_metrics(app: App, PathId(id): PathId<StepId>) -> Result<Json<StepMetricsDto>, ApiError> {
-    Ok(Json(StepMetricsDto::from(&find(&app, id).await?)))
+    Ok(Json(StepMetricsDto::new(&find(&app, id).await?, OwnedBy::of(&app))))
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use super::query::ToolQuery;
 use crate::app::App;
 use crate::http::{
-    dto::tools::ToolDto,
+    dto::{owned::OwnedBy, tools::ToolDto},
     error::ApiError,
     extract::ApiQuery,
     pagination::{DEFAULT_LIMIT, PageQuery},
@@ -21,5 +21,6 @@ pub async fn list(
 ) -> Result<Json<Vec<ToolDto>>, ApiError> {
     let page = paging.page(DEFAULT_LIMIT, false)?;
     let tools = app.store.tools(&query.filter(), page).await?;
-    Ok(Json(tools.into_iter().map(ToolDto::from).collect()))
+    let by = OwnedBy::of(&app);
+    Ok(Json(tools.into_iter().map(|tool| ToolDto::new(tool, by)).collect()))
 }

@@ -1,12 +1,15 @@
 //! `POST /v1/tools/search`
 
 use axum::Json;
-use engram_domain::{Json as Value, Tool};
-use engram_store::{Page, tools::ToolFilter};
+use engram_domain::Json as Value;
+use engram_store::tools::ToolFilter;
 
-use crate::app::App;
+use crate::app::{App, tools};
 use crate::http::{
-    dto::tools::{ToolSearchRequest, ToolSearchResult},
+    dto::{
+        owned::OwnedBy,
+        tools::{ToolDto, ToolSearchRequest, ToolSearchResult},
+    },
     error::ApiError,
     extract::ApiJson,
 };
@@ -24,37 +27,15 @@ pub async fn search(app: App, ApiJson(r): ApiJson<ToolSearchRequest>) -> Result<
         return Err(ApiError::invalid(&["body", "search_mode"], expected, Value::from(mode)));
     }
     let filter = ToolFilter { kinds: r.tool_types, tags: r.tags.unwrap_or_default(), ..ToolFilter::default() };
-    let tools = app.store.tools(&filter, Page::oldest(i64::MAX)).await?;
-    let ranked = rank(tools, r.query.as_deref().unwrap_or_default());
+    let ranked = tools::search(&app, &filter, r.query.as_deref().unwrap_or_default()).await?;
+    let by = OwnedBy::of(&app);
     let answer =
         (1..).zip(ranked).take(usize::try_from(limit).unwrap_or(0)).map(|(place, (tool, score))| ToolSearchResult {
-            tool: tool.into(),
+            tool: ToolDto::new(tool, by),
             embedded_text: None,
             fts_rank: Some(place),
             vector_rank: None,
             combined_score: score,
         });
     Ok(Json(answer.collect()))
-}
-
-/// The share of the query's words that a tool has, those in its name counted twice. Without words,
-/// all tools as they came.
-fn rank(tools: Vec<Tool>, query: &str) -> Vec<(Tool, f64)> {
-    let query = query.to_lowercase();
-    let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    if words.is_empty() {
-        return tools.into_iter().map(|t| (t, 0.0)).collect();
-    }
-    let mut ranked: Vec<(Tool, f64)> = tools
-        .into_iter()
-        .filter_map(|tool| {
-            let name = tool.name.to_lowercase();
-            let description = tool.description.as_deref().unwrap_or_default().to_lowercase();
-            let points: usize =
-                words.iter().map(|w| 2 * usize::from(name.contains(w)) + usize::from(description.contains(w))).sum();
-            (points > 0).then(|| (tool, points as f64 / (3 * words.len()) as f64))
-        })
-        .collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    ranked
 }

@@ -5,7 +5,10 @@ use engram_domain::AgentId;
 
 use crate::app::{App, agents, archives::passages};
 use crate::http::{
-    dto::passages::{CreateArchivalMemory, PassageDto},
+    dto::{
+        owned::OwnedBy,
+        passages::{CreateArchivalMemory, PassageDto},
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
 };
@@ -21,5 +24,6 @@ pub async fn create(
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
     let agent = agents::find(&app, id).await?;
     let (archive, passages) = passages::remember(&app, agent, request.spec()?).await?;
-    Ok(Json(passages.into_iter().map(|p| PassageDto::new(p, &archive, Some(id))).collect()))
+    let by = OwnedBy::of(&app);
+    Ok(Json(passages.into_iter().map(|p| PassageDto::new(p, &archive, Some(id), by)).collect()))
 }

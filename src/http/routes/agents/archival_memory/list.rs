@@ -1,16 +1,13 @@
 //! `GET /v1/agents/{agent_id}/archival-memory`
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use engram_domain::AgentId;
-use engram_store::passages::PassageFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::{App, agents::require};
+use crate::app::{App, archives::passages};
 use crate::http::{
-    dto::passages::PassageDto,
+    dto::{owned::OwnedBy, passages::PassageDto},
     error::ApiError,
     extract::{ApiQuery, PathId},
     pagination::PageQuery,
@@ -35,16 +32,7 @@ pub async fn list(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
     let page = paging.page(100, true)?;
-    let archives: BTreeMap<_, _> = app.store.archives_of_agent(id).await?.into_iter().map(|a| (a.id, a)).collect();
-    if archives.is_empty() {
-        require(&app, id).await?;
-    }
-    let filter = PassageFilter { agent_id: Some(id), search: query.search, ..PassageFilter::default() };
-    let passages = app.store.passages(&filter, page).await?;
-    Ok(Json(
-        passages
-            .into_iter()
-            .filter_map(|p| archives.get(&p.archive_id).map(|archive| PassageDto::new(p, archive, Some(id))))
-            .collect(),
-    ))
+    let by = OwnedBy::of(&app);
+    let found = passages::of_agent(&app, id, query.search, page).await?;
+    Ok(Json(found.into_iter().map(|(passage, archive)| PassageDto::new(passage, &archive, Some(id), by)).collect()))
 }

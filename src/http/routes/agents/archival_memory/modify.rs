@@ -5,7 +5,10 @@ use engram_domain::{AgentId, PassageId};
 
 use crate::app::{App, archives::passages};
 use crate::http::{
-    dto::passages::{PassageDto, UpdatePassage},
+    dto::{
+        owned::OwnedBy,
+        passages::{PassageDto, UpdatePassage},
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
 };
@@ -20,5 +23,5 @@ pub async fn modify(
     ApiJson(request): ApiJson<UpdatePassage>,
 ) -> Result<Json<Vec<PassageDto>>, ApiError> {
     let (archive, passage) = passages::change(&app, id, passage_id, request.into()).await?;
-    Ok(Json(vec![PassageDto::new(passage, &archive, Some(id))]))
+    Ok(Json(vec![PassageDto::new(passage, &archive, Some(id), OwnedBy::of(&app))]))
 }

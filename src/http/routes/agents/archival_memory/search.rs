@@ -51,21 +51,19 @@ pub async fn search(
         return Err(ApiError::invalid(&["query", "query"], "Field required", Value::Null));
     };
     let filter = PassageFilter {
-        agent_id: Some(id),
         tags: q.tags,
         match_all_tags: all_tags("query", q.tag_match_mode.as_deref())?,
         start: times::in_query("start_datetime", q.start_datetime.as_deref(), false)?,
         end: times::in_query("end_datetime", q.end_datetime.as_deref(), true)?,
         ..PassageFilter::default()
     };
-    let archives = app.store.archives_of_agent(id).await?;
     let limit = q.top_k.unwrap_or(DEFAULT_FOUND).clamp(1, MAX_FOUND);
-    let found = passages::search(&app, &archives, &filter, Some(&query), limit).await?;
+    let found = passages::recall(&app, id, &filter, &query, limit).await?;
     let zone: Tz = agent.timezone.parse().unwrap_or(Tz::UTC);
     let shown = |at: Time| at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
     let results: Vec<MemoryFound> = found
         .into_iter()
-        .map(|(p, _)| MemoryFound { id: p.id, timestamp: shown(p.created_at), content: p.text, tags: p.tags })
+        .map(|p| MemoryFound { id: p.id, timestamp: shown(p.created_at), content: p.text, tags: p.tags })
         .collect();
     Ok(Json(MemorySearchResponse { count: results.len(), results }))
 }

@@ -5,7 +5,10 @@ use engram_domain::AgentId;
 
 use crate::app::{App, blocks};
 use crate::http::{
-    dto::blocks::{BlockDto, BlockUpdate},
+    dto::{
+        blocks::{BlockDto, BlockUpdate},
+        owned::OwnedBy,
+    },
     error::ApiError,
     extract::{ApiJson, PathId},
     if_match::if_match,
@@ -24,5 +27,5 @@ pub async fn modify_block(
 ) -> Result<Json<BlockDto>, ApiError> {
     let block = blocks::find_labelled(&app, id, &label).await?;
     let block = blocks::change(&app, block.id, update.into(), if_match(&headers)?).await?;
-    Ok(Json(block.into()))
+    Ok(Json(BlockDto::new(block, OwnedBy::of(&app))))
 }

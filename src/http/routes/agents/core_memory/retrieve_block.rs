@@ -4,7 +4,11 @@ use axum::Json;
 use engram_domain::AgentId;
 
 use crate::app::{App, blocks};
-use crate::http::{dto::blocks::BlockDto, error::ApiError, extract::PathId};
+use crate::http::{
+    dto::{blocks::BlockDto, owned::OwnedBy},
+    error::ApiError,
+    extract::PathId,
+};
 
 /// The block of an agent with this label.
 #[utoipa::path(get, path = "/v1/agents/{agent_id}/core-memory/blocks/{block_label}", tag = "agents",
@@ -13,5 +17,5 @@ pub async fn retrieve_block(
     app: App,
     PathId((id, label)): PathId<(AgentId, String)>,
 ) -> Result<Json<BlockDto>, ApiError> {
-    Ok(Json(blocks::find_labelled(&app, id, &label).await?.into()))
+    Ok(Json(BlockDto::new(blocks::find_labelled(&app, id, &label).await?, OwnedBy::of(&app))))
 }

@@ -5,7 +5,7 @@ use engram_domain::{AgentId, ScheduleId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::{App, agents::require};
+use crate::app::{App, schedules};
 use crate::http::{error::ApiError, extract::PathId};
 
 /// That it is done.
@@ -23,9 +23,6 @@ pub async fn delete_schedule(
     app: App,
     PathId((agent, id)): PathId<(AgentId, ScheduleId)>,
 ) -> Result<Json<ScheduleDeleted>, ApiError> {
-    require(&app, agent).await?;
-    if !app.store.delete_schedule(agent, id).await? {
-        return Err(ApiError::not_found("Scheduled message", id));
-    }
+    schedules::delete(&app, agent, id).await?;
     Ok(Json(ScheduleDeleted { success: true }))
 }

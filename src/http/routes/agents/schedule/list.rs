@@ -2,9 +2,8 @@
 
 use axum::Json;
 use engram_domain::AgentId;
-use engram_store::Page;
 
-use crate::app::{App, agents::require};
+use crate::app::{App, schedules};
 use crate::http::{
     dto::schedules::{ScheduledMessageDto, ScheduledMessages},
     error::ApiError,
@@ -22,12 +21,7 @@ pub async fn list_schedules(
     ApiQuery(paging): ApiQuery<PageQuery>,
 ) -> Result<Json<ScheduledMessages>, ApiError> {
     let page = paging.page(DEFAULT_LIMIT, true)?;
-    require(&app, id).await?;
-    // One more says whether there are more.
-    let mut found = app.store.schedules(id, Page { limit: page.limit + 1, ..page }).await?;
-    let limit = usize::try_from(page.limit).unwrap_or(0);
-    let has_next_page = found.len() > limit;
-    found.truncate(limit);
+    let (found, has_next_page) = schedules::page(&app, id, page).await?;
     let scheduled_messages = found.into_iter().map(ScheduledMessageDto::from).collect();
     Ok(Json(ScheduledMessages { scheduled_messages, has_next_page }))
 }

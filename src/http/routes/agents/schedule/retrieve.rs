@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_domain::{AgentId, ScheduleId};
 
-use crate::app::{App, agents::require, schedules};
+use crate::app::{App, schedules};
 use crate::http::{dto::schedules::ScheduledMessageDto, error::ApiError, extract::PathId};
 
 /// A schedule with its next and its last time.
@@ -14,6 +14,5 @@ pub async fn retrieve_schedule(
     app: App,
     PathId((agent, id)): PathId<(AgentId, ScheduleId)>,
 ) -> Result<Json<ScheduledMessageDto>, ApiError> {
-    require(&app, agent).await?;
     Ok(Json(schedules::find(&app, agent, id).await?.into()))
 }

@@ -1,6 +1,6 @@
 //! `PATCH /v1/agents/{agent_id}/tools/approval/{tool_name}`
 
-use axum::{Json, http::StatusCode};
+use axum::Json;
 use engram_domain::{AgentId, Json as Value};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -36,11 +36,6 @@ pub async fn approval(
         .map(|b| b.0.requires_approval)
         .or(query.requires_approval)
         .ok_or_else(|| ApiError::invalid(&["body", "requires_approval"], "Field required", Value::Null))?;
-    let before = agent_state(&app, id).await?;
-    if !before.tools.iter().any(|t| t.name == name) {
-        let detail = format!("Tool with name '{name}' not found in agent {id}");
-        return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
-    }
     tools::set_approval(&app, id, name, on).await?;
     agent_state(&app, id).await.map(Json)
 }

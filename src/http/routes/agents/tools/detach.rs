@@ -2,9 +2,8 @@
 
 use axum::Json;
 use engram_domain::{AgentId, ToolId};
-use engram_store::agents::Attached;
 
-use crate::app::App;
+use crate::app::{App, agents::tools};
 use crate::http::{dto::agents::AgentStateDto, error::ApiError, extract::PathId, show::agent_state};
 
 /// Detaches a tool from the agent.
@@ -14,9 +13,6 @@ pub async fn detach_tool(
     app: App,
     PathId((id, tool)): PathId<(AgentId, ToolId)>,
 ) -> Result<Json<AgentStateDto>, ApiError> {
-    match app.store.detach_tool(id, tool, app.clock.now()).await? {
-        Attached::Done => agent_state(&app, id).await.map(Json),
-        Attached::NoAgent => Err(ApiError::not_found("Agent", id)),
-        Attached::NoItem => Err(ApiError::not_found("Tool", tool)),
-    }
+    tools::detach(&app, id, tool).await?;
+    agent_state(&app, id).await.map(Json)
 }

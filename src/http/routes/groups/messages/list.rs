@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_domain::GroupId;
 
-use crate::app::{App, groups::find};
+use crate::app::{App, groups::messages};
 use crate::http::{
     ApiError, ApiQuery, Caller, PageQuery, PathId,
     dto::messages::{LettaMessage, MessageListQuery, letta_messages},
@@ -24,9 +24,6 @@ pub async fn list_messages(
     ApiQuery(query): ApiQuery<MessageListQuery>,
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
     let page = page.page(if caller.is_v1_sdk { 100 } else { 10 }, false)?;
-    let messages = app.store.group_messages(id, query.include_err != Some(false), page).await?;
-    if messages.is_empty() {
-        find(&app, id).await?;
-    }
+    let messages = messages::page(&app, id, query.include_err != Some(false), page).await?;
     Ok(Json(letta_messages(&messages, &query.options())))
 }

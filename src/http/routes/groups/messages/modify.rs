@@ -3,7 +3,7 @@
 use axum::Json;
 use engram_domain::{GroupId, MessageId};
 
-use crate::app::{App, groups::find, messages};
+use crate::app::{App, groups, messages};
 use crate::http::{
     ApiError, ApiJson, PathId,
     dto::messages::{LettaMessage, MessageUpdate},
@@ -20,12 +20,7 @@ pub async fn modify_message(
     PathId((group, id)): PathId<(GroupId, MessageId)>,
     ApiJson(update): ApiJson<MessageUpdate>,
 ) -> Result<Json<LettaMessage>, ApiError> {
-    let of_group = group.to_string();
-    let message = app.store.message(id).await?.filter(|m| m.group_id.as_ref() == Some(&of_group));
-    let Some(message) = message else {
-        find(&app, group).await?;
-        return Err(ApiError::not_found("Message", id));
-    };
+    let message = groups::messages::message(&app, group, id).await?;
     let edited = messages::edit(&app, &message, update.content(&message)?).await?;
     update.shown(&edited).map(Json)
 }

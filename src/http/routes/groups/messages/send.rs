@@ -1,11 +1,9 @@
 //! `POST /v1/groups/{group_id}/messages` and `…/messages/stream`
 
 use axum::response::Response;
-use engram_domain::{GroupId, RunInput};
-use engram_engine::groups::speaks_in_turns;
-use serde_json::json;
+use engram_domain::GroupId;
 
-use crate::app::{App, groups::find, runs::Target};
+use crate::app::{App, groups::messages};
 use crate::http::{
     ApiError, ApiJson, Caller, IdempotencyKey, PathId,
     dto::messages::{LettaResponse, MessageRequest, request::MessageCreate},
@@ -55,16 +53,8 @@ async fn tell(
     request: MessageRequest,
     streaming: bool,
 ) -> Result<Response, ApiError> {
-    let group = find(app, id).await?;
     let request = in_group(request, id);
-    let target = if speaks_in_turns(&group) {
-        check(&request.run_input()?)?;
-        Target::Group(id)
-    } else if let Some(manager) = group.manager.manager_agent_id() {
-        Target::default_of(manager)
-    } else {
-        return Err(ApiError::internal("a group has neither turns nor a manager"));
-    };
+    let target = messages::target(app, id, &request.run_input()?).await?;
     if streaming {
         answer_streaming(app, target, &request, caller, key).await
     } else {
@@ -82,19 +72,4 @@ fn in_group(mut request: MessageRequest, id: GroupId) -> MessageRequest {
         message.group_id = Some(id.to_string());
     }
     request
-}
-
-/// A group's run is asked messages, and nothing that is between one agent and its client.
-fn check(input: &RunInput) -> Result<(), ApiError> {
-    let refuse = |member: &str, text: &str| Err(ApiError::invalid(&["body", member], text, json!(null)));
-    if !input.decisions.is_empty() {
-        return refuse("messages", "expected messages: tool calls are decided on at the agent that asked");
-    }
-    if input.messages.is_empty() {
-        return refuse("messages", "expected at least one message");
-    }
-    if !input.client_tools.is_empty() {
-        return refuse("client_tools", "expected none: agents that speak in turns have no client");
-    }
-    Ok(())
 }

@@ -11,6 +11,8 @@ use crate::app::{App, Result};
 
 /// How every API key begins.
 pub const PREFIX: &str = "engram_";
+/// Hexadecimal digits that follow.
+const DIGITS: usize = 64;
 /// Random characters of a key that are shown in lists.
 const SHOWN: usize = 8;
 
@@ -44,6 +46,12 @@ pub async fn create(app: &App, spec: KeySpec) -> Result<(ApiKey, String)> {
     Ok((key, secret))
 }
 
+/// Whether a text has the shape of a key, so that the database need not be asked about anything else.
+pub fn has_shape(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(PREFIX.as_bytes());
+    digits.is_some_and(|digits| digits.len() == DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// What a key is stored as.
 pub fn digest(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
@@ -57,4 +65,27 @@ fn secret(ids: &dyn Ids) -> String {
         let _ = write!(key, "{byte:02x}");
         key
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(std::sync::atomic::AtomicU64);
+
+    impl Ids for Counting {
+        fn uuid(&self) -> uuid::Uuid {
+            uuid::Uuid::from_u64_pair(0, self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn only_what_looks_like_a_key_is_looked_up() {
+        let ids = Counting(0.into());
+        let (one, two) = (secret(&ids), secret(&ids));
+        assert!(has_shape(one.as_bytes()) && has_shape(two.as_bytes()) && one != two);
+        assert!(!has_shape(&one.as_bytes()[1..]) && !has_shape(&one.as_bytes()[..70]));
+        assert!(!has_shape(b"engram_") && !has_shape(b"") && !has_shape(format!("{one}0").as_bytes()));
+        assert!(!has_shape(format!("{PREFIX}{}", "g".repeat(DIGITS)).as_bytes()));
+    }
 }

@@ -1,22 +1,24 @@
 //! Who asks, and what they may do: the shared password, API keys, the header `user_id`.
 //!
-//! Invariants: comparisons take the same time for every wrong password of the right length; no password, key or header
-//! reaches a log or an answer; health needs neither. Every request that goes on has an [`Identity`].
+//! Invariants: comparisons take the same time for every wrong password; no password, key or header reaches a log or an
+//! answer; health needs neither. Every request that goes on has an [`Identity`]. What a key may do is a property of the
+//! operation ([`crate::http::key_scopes`]).
 //!
 //! Without `SECURE` the server is open: whoever presents nothing, or anything that is no key, is the operator. A key is
 //! always checked, so one that was revoked is refused by an open server too.
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use engram_domain::{DEFAULT_ORGANIZATION, DEFAULT_USER, KeyScope, Scope, Secret, UserId};
+use subtle::ConstantTimeEq;
 
 use crate::{
-    app::keys,
-    http::{error::ApiError, state::AppState},
+    app::{App, keys},
+    http::{error::ApiError, key_scopes::KeyScopes, state::AppState},
 };
 
 /// Paths that a load balancer asks without a password, and the one that has a secret of its own.
@@ -38,9 +40,14 @@ const OPERATOR: Identity =
     Identity { scope: Scope::Organization(DEFAULT_ORGANIZATION), user: Some(DEFAULT_USER), operator: true };
 
 /// Finds out who asks, and lets the request pass if they may ask for that.
-pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub async fn authenticate(
+    State((state, scopes)): State<(AppState, KeyScopes)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
-    let identity = if OPEN.contains(&parts.uri.path()) { Ok(OPERATOR) } else { identify(&state, &parts).await };
+    let identity =
+        if OPEN.contains(&parts.uri.path()) { Ok(OPERATOR) } else { identify(&state, &scopes, &parts).await };
     match identity {
         Ok(identity) => {
             parts.extensions.insert(identity);
@@ -50,15 +57,19 @@ pub async fn authenticate(State(state): State<AppState>, request: Request, next:
     }
 }
 
-async fn identify(state: &AppState, request: &Parts) -> Result<Identity, ApiError> {
+async fn identify(state: &AppState, scopes: &KeyScopes, request: &Parts) -> Result<Identity, ApiError> {
     let headers = &request.headers;
     let password = state.settings.server.password.as_ref();
     if password.is_some_and(|password| authorized(headers, password)) {
         return named(state, headers).await;
     }
     if let Some(key) = presented(headers).find(|token| token.starts_with(keys::PREFIX.as_bytes())) {
+        if !keys::has_shape(key) {
+            return Err(unauthorized());
+        }
         let holder = state.store.key_holder(&keys::digest(key)).await?.ok_or_else(unauthorized)?;
-        may(&holder.scopes, request)?;
+        let route = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        may(&holder.scopes, scopes.needed(&request.method, route))?;
         let operator = holder.organization_id == DEFAULT_ORGANIZATION && holder.scopes.contains(&KeyScope::Admin);
         return Ok(Identity { scope: Scope::Organization(holder.organization_id), user: holder.user_id, operator });
     }
@@ -82,16 +93,8 @@ async fn named(state: &AppState, headers: &HeaderMap) -> Result<Identity, ApiErr
     })
 }
 
-/// Whether a key with these scopes allows the request.
-fn may(scopes: &[KeyScope], request: &Parts) -> Result<(), ApiError> {
-    let path = request.uri.path();
-    let needed = if path.starts_with("/v1/admin/") {
-        KeyScope::Admin
-    } else if reads(&request.method, path) {
-        KeyScope::Read
-    } else {
-        KeyScope::Write
-    };
+/// Whether a key with these scopes allows what needs this one.
+fn may(scopes: &[KeyScope], needed: KeyScope) -> Result<(), ApiError> {
     if scopes.contains(&needed) {
         return Ok(());
     }
@@ -99,10 +102,19 @@ fn may(scopes: &[KeyScope], request: &Parts) -> Result<(), ApiError> {
     Err(ApiError::new(StatusCode::FORBIDDEN, text))
 }
 
-/// Whether a request only looks. Searches do, though their questions are bodies.
-fn reads(method: &Method, path: &str) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-        || *method == Method::POST && path.trim_end_matches('/').ends_with("/search")
+/// What a request of whoever runs the server works with; everybody else is refused.
+pub struct Operator(pub App);
+
+impl FromRequestParts<AppState> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let app = App::from_request_parts(parts, state).await?;
+        if app.operator {
+            return Ok(Self(app));
+        }
+        Err(ApiError::new(StatusCode::FORBIDDEN, "only the operator of this server may do this"))
+    }
 }
 
 fn unauthorized() -> ApiError {
@@ -124,9 +136,9 @@ fn authorized(headers: &HeaderMap, password: &Secret) -> bool {
     presented(headers).any(|given| same(given, password.expose().as_bytes()))
 }
 
-/// Compares without stopping at the first difference.
+/// Compares in a time that says nothing about either side, nor about its length.
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && std::hint::black_box(a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y))) == 0
+    keys::digest(a).ct_eq(&keys::digest(b)).into()
 }
 
 #[cfg(test)]
@@ -149,13 +161,5 @@ mod tests {
         assert!(!passes("authorization", "pass"));
         assert!(!passes("x-bare-password", "pass"));
         assert!(!authorized(&HeaderMap::new(), &Secret::new("")));
-    }
-
-    #[test]
-    fn searches_are_reads_and_messages_are_not() {
-        assert!(reads(&Method::GET, "/v1/agents"));
-        assert!(reads(&Method::POST, "/v1/messages/search/"));
-        assert!(!reads(&Method::POST, "/v1/agents"));
-        assert!(!reads(&Method::DELETE, "/v1/search"));
     }
 }

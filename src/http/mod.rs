@@ -12,7 +12,8 @@
 //! To add an endpoint: a file with its handler and `#[utoipa::path]` under `routes/<resource>/`, its `pub mod` in the
 //! resource's `mod.rs`, a line in [`router`]. What every operation fails with is added to the API document by
 //! rules ([`openapi`]); accept the changed `docs/openapi.json`. When it stood in `routes::unbuilt`, take it
-//! out there (a test says so). What it does for its caller is a function in [`crate::app`], unless one call
+//! out there (a test says so). A `POST` that only reads says so with `x-engram-scope`, what only the operator may see
+//! takes an [`Operator`] ([`key_scopes`], [`auth`]). What it does for its caller is a function in [`crate::app`], unless one call
 //! of the store does it.
 
 pub mod auth;
@@ -24,6 +25,7 @@ pub mod error;
 pub mod extract;
 pub mod idempotency;
 pub mod if_match;
+pub mod key_scopes;
 pub mod no_retry;
 pub mod observe;
 pub mod openapi;
@@ -39,6 +41,7 @@ pub mod state;
 pub mod times;
 pub mod turn;
 
+pub use auth::Operator;
 pub use caller::Caller;
 pub use error::ApiError;
 pub use extract::{ApiJson, ApiQuery, OptionalJson, PathId};

@@ -16,11 +16,15 @@ use tower_http::{
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
 };
 
-use crate::http::{auth, docs, drain, error::ApiError, observe, openapi, path, router::api, routes, state::AppState};
+use crate::http::{
+    auth, docs, drain, error::ApiError, key_scopes::KeyScopes, observe, openapi, path, router::api, routes,
+    state::AppState,
+};
 
 /// What the server serves, without the rewriting of paths.
 pub fn build(state: AppState) -> Router {
     let (router, document) = api().split_for_parts();
+    let scopes = KeyScopes::of(&document);
     let document = openapi::render(&document);
     let max_body = state.settings.server.max_body_bytes;
     let cors = cors(&state.settings.server.cors_origins);
@@ -30,7 +34,7 @@ pub fn build(state: AppState) -> Router {
         .merge(crate::peers::server::router())
         .fallback(routes::unbuilt::unknown_route)
         .method_not_allowed_fallback(routes::unbuilt::wrong_method)
-        .layer(middleware::from_fn_with_state(state.clone(), auth::authenticate))
+        .layer(middleware::from_fn_with_state((state.clone(), scopes), auth::authenticate))
         .layer(cors)
         .layer(DefaultBodyLimit::max(max_body))
         .layer(CatchPanicLayer::custom(|panic| panicked(&panic)))

@@ -54,6 +54,81 @@ async fn the_header_names_a_user_and_with_it_an_organization() {
 }
 
 #[tokio::test]
+async fn a_key_makes_no_more_of_itself() {
+    server::with_settings(&SECURED, |s| async move {
+        let (one, two) = (organization(&s, "one").await, organization(&s, "two").await);
+        let (_, reader) = key(&s, &one, &["read"]).await;
+        let (_, writer) = key(&s, &one, &["read", "write"]).await;
+        let (_, admin) = key(&s, &one, &["admin"]).await;
+        let (other_id, _) = key(&s, &two, &["read"]).await;
+        let user = json!({"name": "Ada", "organization_id": two});
+        let user = ask(&s, PASSWORD, Method::POST, "/v1/admin/users/", Some(user)).await["id"].clone();
+        let status = async |key: &str, method: Method, path: &str, body: Value| {
+            call(&s, Some(key), &method, path, Some(&body)).await.0
+        };
+        let wanted = json!({"name": "more", "scopes": ["read", "write", "admin"]});
+        for key in [&reader, &writer] {
+            for path in ["/v1/admin/keys", "/v1/admin/keys/", "/latest/admin/keys", "/latest/admin/keys//"] {
+                assert_eq!(status(key, Method::POST, path, wanted.clone()).await, StatusCode::FORBIDDEN, "{path}");
+            }
+            for path in ["/v1/admin/keys/", "/v1/admin/users/", "/v1/admin/orgs/", "/v1/admin/tree", "/v1/admin/nodes"]
+            {
+                assert_eq!(status(key, Method::GET, path, json!({})).await, StatusCode::FORBIDDEN, "{path}");
+            }
+        }
+        assert_eq!(
+            status(&admin, Method::GET, "/v1/agents/", json!({})).await,
+            StatusCode::FORBIDDEN,
+            "it looks after keys"
+        );
+        let default = "org-00000000-0000-4000-8000-000000000000";
+        for organization in [two.as_str(), default] {
+            let body = json!({"name": "theirs", "organization_id": organization});
+            for path in ["/v1/admin/keys/", "/v1/admin/users/"] {
+                let refused = status(&admin, Method::POST, path, body.clone()).await;
+                assert_eq!(refused, StatusCode::UNPROCESSABLE_ENTITY, "{path} {organization}");
+            }
+        }
+        let as_theirs = json!({"name": "theirs", "user_id": user});
+        let refused = status(&admin, Method::POST, "/v1/admin/keys/", as_theirs).await;
+        assert_eq!(refused, StatusCode::UNPROCESSABLE_ENTITY, "a user of another organization");
+        let revoke = format!("/v1/admin/keys/{other_id}");
+        assert_eq!(status(&admin, Method::DELETE, &revoke, json!({})).await, StatusCode::NOT_FOUND);
+        for (method, path) in [
+            (Method::GET, "/v1/admin/nodes".to_owned()),
+            (Method::GET, "/metrics".to_owned()),
+            (Method::POST, "/v1/admin/orgs/".to_owned()),
+            (Method::DELETE, format!("/v1/admin/orgs/?org_id={one}")),
+        ] {
+            assert_eq!(status(&admin, method, &path, json!({})).await, StatusCode::FORBIDDEN, "{path}");
+        }
+        let made = ask(&s, &admin, Method::POST, "/v1/admin/keys/", Some(wanted)).await;
+        assert_eq!(made["organization_id"], json!(one), "its own organization is an administrator's");
+        let listed = ask(&s, &admin, Method::GET, "/v1/admin/keys/", None).await;
+        assert!(listed.as_array().unwrap().iter().all(|key| key["organization_id"] == json!(one)), "{listed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_process_counts_is_the_operators() {
+    server::with_settings(&SECURED, |s| async move {
+        let default = "org-00000000-0000-4000-8000-000000000000";
+        let org = organization(&s, "one").await;
+        let metrics = async |key: Option<&str>| call(&s, key, &Method::GET, "/metrics", None).await.0;
+        let (_, operator) = key(&s, default, &["admin"]).await;
+        let (_, member) = key(&s, default, &["read", "write"]).await;
+        let (_, other) = key(&s, &org, &["read", "write", "admin"]).await;
+        assert_eq!(metrics(None).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(metrics(Some("engram_nonsense")).await, StatusCode::UNAUTHORIZED);
+        assert_eq!((metrics(Some(PASSWORD)).await, metrics(Some(&operator)).await), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(metrics(Some(&member)).await, StatusCode::FORBIDDEN);
+        assert_eq!(metrics(Some(&other)).await, StatusCode::FORBIDDEN);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_administrator_sees_its_own_agents_and_no_nodes() {
     server::with_settings(&SECURED, |s| async move {
         let (one, two) = (organization(&s, "one").await, organization(&s, "two").await);

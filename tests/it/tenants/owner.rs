@@ -57,6 +57,9 @@ impl Owner {
                 .unwrap_or_else(|| panic!("the owner has no {what}: {list}"))
         };
         let tools = get("/v1/tools/?name=send_message").await;
+        let conversation = id(&post(&format!("/v1/conversations/?agent_id={agent_id}"), json!({})).await);
+        let said = json!({"messages": [{"role": "user", "content": MARK}], "streaming": false});
+        post(&format!("/v1/conversations/{conversation}/messages"), said).await;
         let passage = id(&first("passage", passages));
         let ids = BTreeMap::from([
             ("block_id", id(&first("block", get(&format!("/v1/agents/{agent_id}/core-memory/blocks")).await))),
@@ -66,7 +69,7 @@ impl Owner {
             ("archive_id", id(&first("archive", get(&format!("/v1/archives/?agent_id={agent_id}")).await))),
             ("passage_id", passage.clone()),
             ("memory_id", passage),
-            ("conversation_id", id(&post(&format!("/v1/conversations/?agent_id={agent_id}"), json!({})).await)),
+            ("conversation_id", conversation),
             ("message_id", id(&first("message", get(&format!("/v1/agents/{agent_id}/messages")).await))),
             ("run_id", id(&first("run", get(&format!("/v1/runs/?agent_id={agent_id}")).await))),
             ("step_id", id(&first("step", get(&format!("/v1/steps/?agent_id={agent_id}")).await))),

@@ -2,22 +2,11 @@
 //!
 //! Invariants: the operator (the password, or a key of the default organization with the scope `admin`) sees all
 //! organizations; a key of another organization with the scope `admin` sees its own users, keys and agents. Other keys
-//! do not come here ([`crate::http::auth`]).
+//! do not come here ([`crate::http::key_scopes`]). What only the operator may do takes a
+//! [`crate::http::Operator`].
 
 pub mod keys;
 pub mod nodes;
 pub mod orgs;
 pub mod tree;
 pub mod users;
-
-use axum::http::StatusCode;
-
-use crate::{app::App, http::ApiError};
-
-/// Refuses whoever does not run the server.
-fn operator(app: &App) -> Result<(), ApiError> {
-    if app.operator {
-        return Ok(());
-    }
-    Err(ApiError::new(StatusCode::FORBIDDEN, "only the operator of this server may do this"))
-}

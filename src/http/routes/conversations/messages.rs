@@ -68,7 +68,7 @@ pub async fn send_conversation_message(
 
 /// Get the request that a message would send to the model, without sending anything.
 #[utoipa::path(
-    post, path = "/v1/conversations/{conversation_id}/messages/preview-raw-payload", tag = "conversations",
+    post, path = "/v1/conversations/{conversation_id}/messages/preview-raw-payload", tag = "conversations", extensions(("x-engram-scope" = json!("read"))),
     params(("conversation_id" = String, Path, description = "Id of the conversation"), AgentQuery),
     request_body = MessageRequest,
     responses((status = 200, body = Object), (status = 404, description = "No such conversation"))

@@ -10,7 +10,7 @@ use crate::http::{ApiError, ApiQuery, Caller, OptionalJson, PathId, dto::runs::R
 
 /// Get the stream of a conversation's latest run again, or of the run that is named.
 #[utoipa::path(
-    post, path = "/v1/conversations/{conversation_id}/stream", tag = "conversations",
+    post, path = "/v1/conversations/{conversation_id}/stream", tag = "conversations", extensions(("x-engram-scope" = json!("read"))),
     params(("conversation_id" = String, Path, description = "Id of the conversation"), AgentQuery),
     request_body = Option<ResumeRequest>,
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such conversation or run"))

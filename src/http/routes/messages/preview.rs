@@ -11,7 +11,7 @@ use crate::http::{
 
 /// Get the request that a message would send to the model, without sending anything.
 #[utoipa::path(
-    post, path = "/v1/agents/{agent_id}/messages/preview-raw-payload", tag = "agents.messages",
+    post, path = "/v1/agents/{agent_id}/messages/preview-raw-payload", tag = "agents.messages", extensions(("x-engram-scope" = json!("read"))),
     params(("agent_id" = String, Path, description = "Id of the agent")),
     request_body = MessageRequest,
     responses((status = 200, body = Object), (status = 404, description = "No such agent"))

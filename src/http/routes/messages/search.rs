@@ -60,7 +60,7 @@ pub struct SearchResult {
 
 /// Search messages; the newest come first.
 #[utoipa::path(
-    post, path = "/v1/agents/messages/search", tag = "agents.messages", request_body = SearchRequest,
+    post, path = "/v1/agents/messages/search", tag = "agents.messages", extensions(("x-engram-scope" = json!("read"))), request_body = SearchRequest,
     responses((status = 200, body = Vec<SearchResult>))
 )]
 pub async fn search_agent_messages(
@@ -81,7 +81,7 @@ pub async fn search_agent_messages(
 
 /// Search what was said and thought, with where it was said; the newest come first.
 #[utoipa::path(
-    post, path = "/v1/messages/search", tag = "messages", request_body = SearchRequest,
+    post, path = "/v1/messages/search", tag = "messages", extensions(("x-engram-scope" = json!("read"))), request_body = SearchRequest,
     responses((status = 200, body = Vec<Object>))
 )]
 pub async fn search_all_messages(

@@ -21,7 +21,7 @@ use crate::http::{
 };
 
 /// Searches passages by meaning, best first; without a query the newest passages.
-#[utoipa::path(post, path = "/v1/passages/search", tag = "passages", request_body = SearchPassages,
+#[utoipa::path(post, path = "/v1/passages/search", tag = "passages", extensions(("x-engram-scope" = json!("read"))), request_body = SearchPassages,
     responses((status = 200, body = Vec<PassageFound>)))]
 pub async fn search(app: App, ApiJson(r): ApiJson<SearchPassages>) -> Result<Json<Vec<PassageFound>>, ApiError> {
     let limit = r.limit.unwrap_or(50);

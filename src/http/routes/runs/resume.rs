@@ -8,7 +8,7 @@ use crate::http::{ApiError, Caller, OptionalJson, PathId, dto::runs::ResumeReque
 
 /// Get the stream of a run again, from a `seq_id` on. Works while it runs and after it ended.
 #[utoipa::path(
-    post, path = "/v1/runs/{run_id}/stream", tag = "runs", params(("run_id" = String, Path, description = "Id of the run")),
+    post, path = "/v1/runs/{run_id}/stream", tag = "runs", extensions(("x-engram-scope" = json!("read"))), params(("run_id" = String, Path, description = "Id of the run")),
     request_body = Option<ResumeRequest>,
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, description = "No such run"))
 )]

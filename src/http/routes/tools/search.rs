@@ -15,7 +15,7 @@ use crate::http::{
 };
 
 /// Searches tools by the words of their names and descriptions, best first.
-#[utoipa::path(post, path = "/v1/tools/search", tag = "tools", request_body = ToolSearchRequest,
+#[utoipa::path(post, path = "/v1/tools/search", tag = "tools", extensions(("x-engram-scope" = json!("read"))), request_body = ToolSearchRequest,
     responses((status = 200, body = Vec<ToolSearchResult>)))]
 pub async fn search(app: App, ApiJson(r): ApiJson<ToolSearchRequest>) -> Result<Json<Vec<ToolSearchResult>>, ApiError> {
     let limit = r.limit.unwrap_or(50);

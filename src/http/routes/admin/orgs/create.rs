@@ -3,21 +3,20 @@
 use axum::Json;
 use engram_domain::{OrgId, Organization};
 
-use super::super::operator;
-use crate::{
-    app::App,
-    http::{
-        dto::tenants::{OrganizationDto, OrganizationWrite},
-        error::ApiError,
-        extract::ApiJson,
-    },
+use crate::http::{
+    Operator,
+    dto::tenants::{OrganizationDto, OrganizationWrite},
+    error::ApiError,
+    extract::ApiJson,
 };
 
 /// Creates an organization with its built-in tools.
 #[utoipa::path(post, path = "/v1/admin/orgs", tag = "admin", request_body = OrganizationWrite,
     responses((status = 200, body = OrganizationDto)))]
-pub async fn create(app: App, ApiJson(body): ApiJson<OrganizationWrite>) -> Result<Json<OrganizationDto>, ApiError> {
-    operator(&app)?;
+pub async fn create(
+    Operator(app): Operator,
+    ApiJson(body): ApiJson<OrganizationWrite>,
+) -> Result<Json<OrganizationDto>, ApiError> {
     let now = app.clock.now();
     let id = OrgId(app.ids.uuid());
     let organization = Organization {

@@ -125,8 +125,8 @@ mod tests {
         mark(&conversation, present.to_vec(), &wanted.iter().map(|n| id(*n)).collect::<Vec<_>>())
     }
 
-    fn from(context_from: i64, summary: Option<u64>) -> Option<ContextMark> {
-        Some(ContextMark { summary_message_id: summary.map(id), context_from })
+    fn from(context_from: i64, summary: Option<u64>) -> ContextMark {
+        ContextMark { summary_message_id: summary.map(id), context_from }
     }
 
     #[test]
@@ -134,8 +134,8 @@ mod tests {
         let present = [said(0), said(1), said(2), said(3)];
         let kept = |wanted: &[u64]| kept(&present, wanted);
         assert_eq!(kept(&[0, 1, 2, 3]).expect("all"), None);
-        assert_eq!(kept(&[0, 2, 3]).expect("the latest"), from(2, None));
-        assert_eq!(kept(&[0]).expect("none"), from(100, None));
+        assert_eq!(kept(&[0, 2, 3]).expect("the latest"), Some(from(2, None)));
+        assert_eq!(kept(&[0]).expect("none"), Some(from(100, None)));
         for wanted in [&[0, 1, 2][..], &[2, 3], &[0, 1, 3], &[0, 3, 2], &[1], &[]] {
             assert_eq!(refused(kept(wanted)).0, "message_ids", "{wanted:?}");
         }
@@ -147,20 +147,20 @@ mod tests {
         let present = [said(0), summary(7), said(3), summary(4), said(6)];
         let kept = |wanted: &[u64]| kept(&present, wanted);
         assert_eq!(kept(&[0, 7, 3, 6]).expect("all"), None);
-        assert_eq!(kept(&[0, 7, 6]).expect("the summary and the latest"), from(6, Some(7)));
-        assert_eq!(kept(&[0, 3, 6]).expect("all but the summary"), from(3, None));
-        assert_eq!(kept(&[0, 7]).expect("the summary"), from(100, Some(7)));
+        assert_eq!(kept(&[0, 7, 6]).expect("the summary and the latest"), Some(from(6, Some(7))));
+        assert_eq!(kept(&[0, 3, 6]).expect("all but the summary"), Some(from(3, None)));
+        assert_eq!(kept(&[0, 7]).expect("the summary"), Some(from(100, Some(7))));
         assert!(kept(&[0, 4, 6]).is_err(), "an earlier summary is not in context");
     }
 
     #[test]
     fn a_call_and_its_result_stay_together() {
         let present = [said(0), said(1), called(2), returned(3), said(4)];
-        assert_eq!(kept(&present, &[0, 2, 3, 4]).expect("both"), from(2, None));
+        assert_eq!(kept(&present, &[0, 2, 3, 4]).expect("both"), Some(from(2, None)));
         assert_eq!(refused(kept(&present, &[0, 3, 4])).0, "message_ids");
-        assert_eq!(kept(&present[..4], &[0]).expect("neither"), from(100, None));
+        assert_eq!(kept(&present[..4], &[0]).expect("neither"), Some(from(100, None)));
         let open = kept(&present[..3], &[0]);
         assert!(matches!(open, Err(Error::Conflict(_))), "{open:?}");
-        assert_eq!(kept(&present[..3], &[0, 2]).expect("the open call stays"), from(2, None));
+        assert_eq!(kept(&present[..3], &[0, 2]).expect("the open call stays"), Some(from(2, None)));
     }
 }

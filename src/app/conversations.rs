@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engram_core::{birth, ports::AgentSnapshot};
+use engram_core::{initial_messages, ports::AgentSnapshot};
 use engram_domain::{AgentId, Block, BlockId, Conversation, ConversationId, Json, MessageId, RunId};
 use engram_store::{
     Page,
@@ -84,7 +84,7 @@ pub async fn create(app: &App, agent_id: AgentId, spec: ConversationSpec) -> Res
     let id = ConversationId(app.ids.uuid());
     let now = app.clock.now();
     // No boot sequence: whoever opens a second conversation speaks first.
-    let (messages, prompt_meta) = birth::first_messages(&snapshot, id, Some(&[]), now, app.ids.as_ref());
+    let (messages, prompt_meta) = initial_messages::compose(&snapshot, id, Some(&[]), now, app.ids.as_ref());
     let new = NewConversation {
         id,
         agent_id,

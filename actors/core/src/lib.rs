@@ -4,7 +4,7 @@
 //! compiles memory into the system prompt; [`memory`] edits blocks; [`compact`] decides what leaves
 //! the context; [`rules`] decides which tools may be called; [`builtin`] is the catalogue of tools
 //! that come with the server; [`schedule`] says when something is due; [`retry`] how long is paused before another try; [`tokens`] counts;
-//! [`chain`] is the list that a context is kept in.
+//! [`chain`] is the list that a context is kept in; [`weak_cache`] keeps equal values once.
 //!
 //! Invariants: no clock, no randomness, no async outside the port traits; the same input gives the
 //! same output. A conversation that the step function has committed is well-formed: every tool call
@@ -13,12 +13,11 @@
 //! To add a built-in tool (two or three files): see [`builtin`]. To add a kind of tool: a variant of
 //! `engram_domain::ToolKind`, and its runner in `engram-tools`.
 
-pub mod absorb;
-pub mod birth;
 pub mod builtin;
 pub mod chain;
 pub mod compact;
 pub mod group;
+pub mod initial_messages;
 pub mod memory;
 pub mod package;
 pub mod ports;
@@ -27,6 +26,8 @@ pub mod prompts;
 pub mod retry;
 pub mod rules;
 pub mod schedule;
+pub mod source_reader;
 pub mod step;
 pub mod tokens;
 pub mod transcript;
+pub mod weak_cache;

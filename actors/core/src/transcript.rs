@@ -1,8 +1,11 @@
 //! What was said, as text, for an agent that works on another one's conversation.
 
-use engram_domain::{Content, Json, Message, Role, message::parts_text};
+use engram_domain::{Content, Message, Role, message::parts_text};
 
-use crate::package;
+use crate::{
+    builtin::{SEND_MESSAGE, spoken},
+    package,
+};
 
 /// Characters of one message that are shown.
 const MOST: usize = 8_000;
@@ -31,16 +34,11 @@ fn of(message: &Message) -> Vec<String> {
             }));
             lines
         }
-        (Content::ToolReturn(result), _) if result.name != "send_message" => {
+        (Content::ToolReturn(result), _) if result.name != SEND_MESSAGE => {
             vec![format!("assistant: Tool call returned {}", cut(&result.text))]
         }
         _ => vec![],
     }
-}
-
-fn spoken(name: &str, arguments: &str) -> Option<String> {
-    let arguments: Json = serde_json::from_str(arguments).ok().filter(|_| name == "send_message")?;
-    Some(arguments.get("message")?.as_str()?.to_owned())
 }
 
 fn cut(text: &str) -> String {

@@ -114,27 +114,6 @@ impl Pending {
     }
 }
 
-/// What became of a command.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CommandOutcome {
-    /// Done.
-    Done,
-    /// The compiled prompt.
-    Prompt(String),
-    /// The context was compacted.
-    Compacted {
-        /// What stands for the messages that left; none when nothing had to leave.
-        summary: Option<String>,
-        /// Messages in context before.
-        before: usize,
-        /// Messages in context after.
-        after: usize,
-    },
-    /// The message as it is now.
-    Message(Arc<Message>),
-}
-
 /// Why a command was not carried out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommandError {

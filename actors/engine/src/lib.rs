@@ -51,10 +51,11 @@ use std::{
 
 use activity::ActivityTable;
 pub use activity::{Activity, LiveConversation, NodeActivity};
-pub use api::{Command, CommandError, CommandOutcome, Pending, StreamEvent, SubmitError};
+pub use api::{Command, CommandError, Pending, StreamEvent, SubmitError};
 use dashmap::{DashMap, DashSet};
 pub use duties::Duty;
 use engram_core::ports::{Clock, EngineStore, Ids, Llm, NodeInfo, StoreError, ToolRunner};
+pub use engram_core::step::CommandOutcome;
 pub use engram_core::step::{RunEnd, RunError};
 use engram_domain::{ConversationId, RunId};
 pub use follow::RunStream;

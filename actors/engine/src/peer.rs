@@ -7,14 +7,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engram_core::ports::Peer;
+use engram_core::{ports::Peer, step::CommandOutcome};
 use engram_domain::{ConversationId, RunId, RunOwner};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     activity::LiveConversation,
-    api::{Command, CommandError, CommandOutcome, StreamEvent},
+    api::{Command, CommandError, StreamEvent},
 };
 
 /// What one node asks of another.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use engram_core::{
     ports::{Accepted, NewRun, Owner, Peer, StoreError},
     retry::Pauses,
+    step::CommandOutcome,
 };
 use engram_domain::{ConversationId, KeyKind, NodeId, Run, RunId, RunOwner, StopReason, run::BusyPolicy};
 use tokio::sync::oneshot;
@@ -12,7 +13,7 @@ use tracing::Span;
 
 use crate::{
     Engine, Inner, agent,
-    api::{Command, CommandError, CommandOutcome, SubmitError},
+    api::{Command, CommandError, SubmitError},
     drivers,
     follow::RunStream,
     groups, metrics,

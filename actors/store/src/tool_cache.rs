@@ -5,11 +5,11 @@
 //! Only tools that somebody holds are kept.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, LazyLock, Weak},
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
 };
 
-use engram_core::builtin;
+use engram_core::{builtin, weak_cache::WeakCache};
 use engram_domain::{AgentId, Time, Tool, ToolId};
 use parking_lot::Mutex;
 use sqlx::PgConnection;
@@ -21,9 +21,6 @@ use crate::{
     rows::{ToolRow, tool_columns},
 };
 
-/// Tools that may be known before those that nobody holds are looked for.
-const FEW: usize = 256;
-
 /// What the manager of a supervisor group has besides its own tools, from the moment that it is one. No row has it.
 static SUPERVISOR: LazyLock<Arc<Tool>> = LazyLock::new(|| {
     let id = ToolId(Uuid::from_u128(0x7375_7065_7276_4973_8f72_2d67_726f_7570));
@@ -34,8 +31,8 @@ static SUPERVISOR: LazyLock<Arc<Tool>> = LazyLock::new(|| {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ToolCache(Arc<Mutex<Known>>);
 
-/// By id: the version and the tool.
-type Known = HashMap<Uuid, (i64, Weak<Tool>)>;
+/// By id and version.
+type Known = WeakCache<(Uuid, i64), Tool>;
 
 #[derive(sqlx::FromRow)]
 struct Version {
@@ -74,7 +71,7 @@ impl ToolCache {
                     supervises = true;
                     continue;
                 }
-                match known.get(&id).filter(|k| k.0 == version).and_then(|k| k.1.upgrade()) {
+                match known.get(&(id, version)) {
                     Some(tool) => found.push(tool),
                     None => missing.push(id),
                 }
@@ -106,10 +103,9 @@ impl ToolCache {
             read.push((version, Arc::new(Tool::try_from(tool)?)));
         }
         let mut known = self.0.lock();
-        if known.len() >= FEW {
-            known.retain(|_, (_, tool)| tool.strong_count() > 0);
+        for (version, tool) in &read {
+            known.insert((tool.id.0, *version), tool);
         }
-        known.extend(read.iter().map(|(version, tool)| (tool.id.0, (*version, Arc::downgrade(tool)))));
         Ok(read.into_iter().map(|(_, tool)| tool).collect())
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use engram_core::{
-    birth,
+    initial_messages,
     ports::{Ids, store::AgentSnapshot},
 };
 use engram_domain::{Agent, AgentId, AgentType, Block, run::InputMessage};
@@ -60,7 +60,7 @@ pub(super) fn rows(plan: Plan, first_messages: Option<&[InputMessage]>, ids: &dy
     };
     let conversation = snapshot.agent.id.default_conversation();
     let (messages, prompt_meta) =
-        birth::first_messages(&snapshot, conversation, first_messages, snapshot.agent.created_at, ids);
+        initial_messages::compose(&snapshot, conversation, first_messages, snapshot.agent.created_at, ids);
     let agent = Agent::clone(&snapshot.agent);
     NewAgent { agent, blocks: new_blocks, block_order, tool_ids, messages, prompt_meta }
 }

@@ -21,7 +21,7 @@ mod names;
 pub mod plan;
 pub mod reader;
 mod run_tool;
-mod settings;
+pub mod settings;
 mod spec;
 pub mod tools;
 
@@ -35,7 +35,6 @@ pub use self::{
     change::change,
     create::create,
     run_tool::run_tool,
-    settings::fold_settings,
     spec::{AgentChange, AgentSpec, ToolWish},
 };
 use crate::app::{App, Error, Result, archives, blocks};

@@ -1,6 +1,6 @@
 //! The agent that reads a data source for another one, and is gone when it has.
 
-use engram_core::{absorb, ports::NewRun};
+use engram_core::{ports::NewRun, source_reader};
 use engram_domain::{
     Agent, AgentType, Archive, Block, BlockId, BusyPolicy, Json, RequestKey, RunId, RunInput, RunType,
     run::InputMessage,
@@ -27,7 +27,7 @@ pub async fn make(
 ) -> Result<NewEphemeral> {
     let tools = tools::find(app, &ToolWish::default(), AgentType::SleeptimeAgent, false).await?;
     let (now, ids) = (app.clock.now(), app.ids.as_ref());
-    let label = absorb::label(&source.name);
+    let label = source_reader::label(&source.name);
     let description = source.description.as_deref();
     let text_block = |label: &str, value: String, description: String| Block {
         id: BlockId(ids.uuid()),
@@ -38,10 +38,11 @@ pub async fn make(
     };
     let known = have.iter().find(|b| b.label == label).cloned();
     let fresh = known.is_none();
-    let block = known
-        .unwrap_or_else(|| text_block(&label, String::new(), absorb::block_description(&source.name, description)));
-    let instructions = absorb::instructions(&label, &source.name, description);
-    let instructions = text_block(absorb::INSTRUCTIONS, instructions, "What you are here for.".to_owned());
+    let block = known.unwrap_or_else(|| {
+        text_block(&label, String::new(), source_reader::block_description(&source.name, description))
+    });
+    let instructions = source_reader::instructions(&label, &source.name, description);
+    let instructions = text_block(source_reader::INSTRUCTIONS, instructions, "What you are here for.".to_owned());
     let shared = [block.clone()];
     let Plan { mut agent, tools, .. } = plan(main, AgentType::SleeptimeAgent, &shared, tools, now, ids);
     agent.name = format!("{}-sleeptime-{label}", main.name);
@@ -52,7 +53,7 @@ pub async fn make(
     }
     let id = agent.id;
     let plan = Plan { agent, new_blocks: vec![instructions.clone()], blocks: vec![block.clone(), instructions], tools };
-    let told = absorb::messages(&label, passages);
+    let told = source_reader::messages(&label, passages);
     let runs = told.into_iter().enumerate().map(|(n, text)| NewRun {
         id: RunId(ids.uuid()),
         agent_id: Some(id),

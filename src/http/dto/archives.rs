@@ -4,7 +4,7 @@ use engram_domain::{Archive, ArchiveId, JsonMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{blocks::present, llm::EmbeddingConfigDto, messages::letta::timestamp, owned::OwnedBy};
+use super::{llm::EmbeddingConfigDto, messages::letta::timestamp, owned::OwnedBy, patch::present};
 use crate::app::{agents::models::EmbeddingWish, archives::ArchiveSpec};
 
 /// A searchable store of passages.
@@ -58,7 +58,7 @@ impl ArchiveDto {
     }
 }
 
-/// An archive to be made.
+/// An archive to create.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(as = ArchiveCreateRequest)]
 pub struct CreateArchive {

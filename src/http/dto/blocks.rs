@@ -2,10 +2,10 @@
 
 use engram_domain::{Block, BlockId, JsonMap};
 use engram_store::blocks::BlockPatch;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::owned::OwnedBy;
+use super::{owned::OwnedBy, patch::present};
 use crate::app::blocks::BlockSpec;
 
 /// A memory block: a labelled text that is always in the prompt of the agents it is attached to.
@@ -90,7 +90,7 @@ impl BlockDto {
     }
 }
 
-/// A block to be made.
+/// A block to create.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(as = CreateBlock)]
 pub struct CreateBlock {
@@ -198,15 +198,6 @@ impl From<BlockUpdate> for BlockPatch {
             tags: r.tags,
         }
     }
-}
-
-/// Tells `null` (clear it) from absent (leave it).
-pub fn present<'de, T, D>(d: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::<T>::deserialize(d).map(Some)
 }
 
 /// `GET /v1/agents/{id}/core-memory`, and `memory` of an agent.

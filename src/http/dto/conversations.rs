@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{messages::letta::timestamp, owned::OwnedBy};
+use super::{messages::letta::timestamp, owned::OwnedBy, patch::present};
 use crate::{app::conversations::ConversationSpec, http::error::ApiError};
 
 /// A conversation.
@@ -58,7 +58,7 @@ impl ConversationDto {
     }
 }
 
-/// A conversation to be.
+/// A conversation to create.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct CreateConversation {
@@ -84,31 +84,25 @@ impl From<CreateConversation> for ConversationSpec {
     }
 }
 
-/// What changes. An absent member stays, `null` clears.
+/// Changes of a conversation. Absent members stay as they are, `null` clears a value.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct UpdateConversation {
     /// Free text that names it in lists.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub summary: Option<Option<String>>,
     /// Model handle that overrides the agent's.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub model: Option<Option<String>>,
     /// Settings that override the agent's.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<Object>)]
     pub model_settings: Option<Option<Json>>,
     /// When a message was last added.
     #[schema(value_type = Option<String>)]
     pub last_message_at: Option<engram_domain::Time>,
-}
-
-/// Tells `null` from absent.
-#[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
-fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(d).map(Some)
 }
 
 /// The conversation that an id means.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 pub use self::query::GroupQuery;
 use super::{
-    blocks::present,
+    patch::present,
     schedules::{WhenDto, WhenOut},
 };
 use crate::http::error::ApiError;

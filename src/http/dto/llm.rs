@@ -275,7 +275,7 @@ pub fn model_settings(llm: &LlmConfig, sent: Option<&Json>) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::agents::fold_settings;
+    use crate::app::agents::settings::fold_settings;
 
     #[test]
     fn settings_are_folded_in_and_come_back() {

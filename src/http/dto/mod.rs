@@ -16,6 +16,7 @@ pub mod models;
 pub mod nodes;
 pub mod owned;
 pub mod passages;
+pub mod patch;
 pub mod payload;
 pub mod runs;
 pub mod schedules;

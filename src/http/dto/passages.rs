@@ -82,7 +82,7 @@ impl PassageDto {
     }
 }
 
-/// A memory to be stored for an agent. Long texts become several passages.
+/// A memory to store for an agent. Long texts become several passages.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(as = CreateArchivalMemory)]
 pub struct CreateArchivalMemory {

@@ -124,7 +124,7 @@ impl RunDto {
     }
 }
 
-/// What a run took, in tokens.
+/// Token usage of a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunUsageDto {
     /// The counters.
@@ -174,7 +174,7 @@ impl From<&Run> for RunUsageDto {
     }
 }
 
-/// How a run went, in times.
+/// Times of a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunMetricsDto {
     /// The run.

@@ -170,7 +170,7 @@ fn message(index: &str, m: &MessageCreate, repeats: bool) -> Result<InputMessage
     Ok(input)
 }
 
-/// That a schedule was created.
+/// A schedule that was created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ScheduleCreated {
     /// Its id.

@@ -122,7 +122,7 @@ impl StepDto {
     }
 }
 
-/// How a step went, in times.
+/// Times of a step.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StepMetricsDto {
     /// The step.

@@ -48,15 +48,15 @@ pub struct TreeNode {
 pub struct TreeGroup {
     /// Its id.
     pub id: String,
-    /// How it is led.
+    /// How the next speaker is chosen.
     pub manager_type: String,
     /// What it is for.
     pub description: String,
-    /// Messages to it that are not over.
+    /// Messages to the group that are still being worked on.
     pub open_messages: i64,
-    /// Turns of its manager that were counted; `null` where none are.
+    /// Turns of its manager, counted for sleep-time; `null` where they are not counted.
     pub turns_counter: Option<i64>,
-    /// Who leads it first, then its members in their order.
+    /// The manager first, then the members in their order.
     pub agents: Vec<TreeAgent>,
 }
 
@@ -94,7 +94,7 @@ pub struct TreeConversation {
     pub run_id: Option<String>,
     /// Runs that wait their turn.
     pub queued: usize,
-    /// Since when it does that.
+    /// When that state began.
     pub since: String,
 }
 

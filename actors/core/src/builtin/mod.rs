@@ -155,6 +155,15 @@ pub fn supervisor_tool() -> &'static BuiltinTool {
     &catalogue::SUPERVISOR
 }
 
+/// The name of the tool through which agents of the older types speak to the user.
+pub const SEND_MESSAGE: &str = "send_message";
+
+/// The words that a call speaks to the user; none when it is a call of another tool.
+pub fn spoken(name: &str, arguments: &str) -> Option<String> {
+    let arguments: Json = serde_json::from_str(arguments).ok().filter(|_| name == SEND_MESSAGE)?;
+    Some(arguments.get("message")?.as_str()?.to_owned())
+}
+
 /// The tool of this name or alias.
 pub fn find(name: &str) -> Option<&'static BuiltinTool> {
     ALL.iter().chain([supervisor_tool()]).find(|t| t.name == name || t.alias == Some(name))

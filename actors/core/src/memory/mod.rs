@@ -12,6 +12,7 @@
 //! To add a tool: a function in `tools` that edits a `Draft`, and its entry in [`crate::builtin`], which names that
 //! function. Nothing here knows the catalogue.
 
+mod args;
 mod draft;
 mod lines;
 mod multi;

@@ -3,10 +3,10 @@
 use engram_domain::{Json, JsonMap};
 
 use super::{
+    args::int_arg,
     draft::Draft,
     lines::{excerpt, refuse_line_prefixes},
     text,
-    tools::int_arg,
 };
 
 pub(super) fn run(draft: &mut Draft<'_, '_>, args: &JsonMap) -> Result<String, String> {

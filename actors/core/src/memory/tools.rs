@@ -1,9 +1,13 @@
 //! The tools that the step function executes itself, inside the commit: one function each, named like its tool. They
 //! need nothing but the arguments, which were prepared before, and the blocks.
 
-use engram_domain::{Json, JsonMap};
+use engram_domain::JsonMap;
 
-use super::{draft::Draft, multi, patch, text};
+use super::{
+    args::{int_arg, text_arg},
+    draft::Draft,
+    multi, patch, text,
+};
 
 /// What a tool returns that returns nothing.
 const NOTHING: &str = "None";
@@ -52,13 +56,4 @@ pub(crate) fn rethink_user_memory(draft: &mut Draft<'_, '_>, args: &JsonMap) -> 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of every memory tool")]
 pub(crate) fn finish(_: &mut Draft<'_, '_>, _: &JsonMap) -> Done {
     Ok(NOTHING.to_owned())
-}
-
-/// A string argument; empty when left out (required ones were checked before).
-fn text_arg<'a>(args: &'a JsonMap, name: &str) -> &'a str {
-    args.get(name).and_then(Json::as_str).unwrap_or_default()
-}
-
-pub(super) fn int_arg(args: &JsonMap, name: &str) -> Option<i64> {
-    args.get(name).and_then(Json::as_i64)
 }

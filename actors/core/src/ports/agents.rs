@@ -10,6 +10,7 @@ use engram_domain::{
 use tokio_util::sync::CancellationToken;
 
 use super::NewRun;
+use crate::builtin;
 
 /// Agents that may wait for each other in one line. Whoever is asked beyond that is told so.
 pub const MAX_HOPS: usize = 8;
@@ -81,11 +82,7 @@ fn receipt(from: AgentId, waits: bool) -> String {
 /// What an agent said in a message: its words, and those it spoke through `send_message`.
 pub fn said(message: &Message) -> Vec<String> {
     let Content::Assistant { text, calls, .. } = &message.content else { return Vec::new() };
-    let spoken = calls.iter().filter(|call| call.name == "send_message").filter_map(|call| {
-        let arguments: Json = serde_json::from_str(&call.arguments).ok()?;
-        Some(arguments.get("message")?.as_str()?.to_owned())
-    });
-    let spoken: Vec<String> = spoken.collect();
+    let spoken: Vec<String> = calls.iter().filter_map(|call| builtin::spoken(&call.name, &call.arguments)).collect();
     // Beside a call the words are thoughts.
     if calls.is_empty() { text.iter().filter(|t| !t.is_empty()).cloned().collect() } else { spoken }
 }

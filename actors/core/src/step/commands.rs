@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use engram_domain::{CompactionSettings, Content, Message, MessageId};
+use serde::{Deserialize, Serialize};
 
 use super::{Effect, Env, State, open_calls, shrink};
-use crate::{birth, compact, ports::store::ContextMark, prompt, tokens};
+use crate::{compact, initial_messages, ports::store::ContextMark, prompt, tokens};
 
 /// What became of a command.
-#[derive(Debug, Clone)]
-pub enum CommandResult {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandOutcome {
     /// Done.
     Done,
     /// The compiled prompt.
@@ -25,22 +27,26 @@ pub enum CommandResult {
     },
     /// The message as it is now.
     Message(Arc<Message>),
-    /// There is no such message in context, or no request that waits.
-    NotFound,
 }
 
-fn answer(mut effects: Vec<Effect>, result: CommandResult) -> Vec<Effect> {
-    effects.push(Effect::Answer(Box::new(result)));
+fn answer(mut effects: Vec<Effect>, outcome: CommandOutcome) -> Vec<Effect> {
+    effects.push(Effect::Answer(Some(Box::new(outcome))));
     effects
+}
+
+/// There is no such message in context, or no request that waits.
+fn not_found() -> Vec<Effect> {
+    vec![Effect::Answer(None)]
 }
 
 impl State {
     /// Forgets the conversation: every message but the system message goes, for good.
     pub fn reset(&mut self, add_default_initial_messages: bool, env: &Env<'_>) -> Vec<Effect> {
         let initial = if add_default_initial_messages { None } else { Some(&[][..]) };
-        let (messages, meta) = birth::first_messages(&self.snapshot, self.conversation.id, initial, env.now, env.ids);
+        let (messages, meta) =
+            initial_messages::compose(&self.snapshot, self.conversation.id, initial, env.now, env.ids);
         let mut messages = messages.into_iter();
-        let Some(mut system) = messages.next() else { return answer(vec![], CommandResult::Done) };
+        let Some(mut system) = messages.next() else { return answer(vec![], CommandOutcome::Done) };
         system.id = self.system.id;
         system.created_at = self.system.created_at;
         self.system = Arc::new(system);
@@ -58,7 +64,7 @@ impl State {
         commit.expect_seq = believed;
         commit.delete_from = Some(1);
         commit.context = Some(ContextMark { summary_message_id: None, context_from: 1 });
-        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Done)
+        answer(vec![Effect::Commit(Box::new(commit))], CommandOutcome::Done)
     }
 
     /// Forgets what was said in a group. Summaries stay: they tell of more than that.
@@ -66,7 +72,7 @@ impl State {
         self.window = self.window.iter().filter(|m| m.group_id.as_deref() != Some(group)).cloned().collect();
         let mut commit = self.commit(Vec::new(), env);
         commit.delete_group = Some(group.to_owned());
-        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Done)
+        answer(vec![Effect::Commit(Box::new(commit))], CommandOutcome::Done)
     }
 
     /// Compiles the prompt again, or says what it would be.
@@ -76,23 +82,23 @@ impl State {
                 Some(meta) => prompt::compile(&self.snapshot, self.conversation.id, meta),
                 None => self.system.content.plain_text(),
             };
-            return answer(vec![], CommandResult::Prompt(text));
+            return answer(vec![], CommandOutcome::Prompt(text));
         }
         self.ensure_prompt(true, env);
         let text = self.system.content.plain_text();
         let commit = self.commit(Vec::new(), env);
-        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Prompt(text))
+        answer(vec![Effect::Commit(Box::new(commit))], CommandOutcome::Prompt(text))
     }
 
     /// Denies what waits for the client's approval if it is what is meant, and gives its calls their results, in one
     /// commit.
     pub fn deny_pending(&mut self, is_meant: impl Fn(&Message) -> bool, env: &Env<'_>) -> Vec<Effect> {
         let Some(request) = self.pending_approval().filter(|request| is_meant(request)).cloned() else {
-            return answer(vec![], CommandResult::NotFound);
+            return not_found();
         };
         let messages = open_calls::deny(self, &request, "The request was cancelled.", env);
         let commit = self.commit(messages, env);
-        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(request))
+        answer(vec![Effect::Commit(Box::new(commit))], CommandOutcome::Message(request))
     }
 
     /// Takes messages out of the context.
@@ -109,7 +115,7 @@ impl State {
         };
         let before = self.context_len();
         let Some(cut) = cut.filter(|_| self.pending_approval().is_none()) else {
-            return answer(vec![], CommandResult::Compacted { summary: None, before, after: before });
+            return answer(vec![], CommandOutcome::Compacted { summary: None, before, after: before });
         };
         let (shrinking, request) = shrink::plan(self, cut, settings);
         let attempt = shrinking.attempt;
@@ -119,7 +125,7 @@ impl State {
 
     /// Changes what a message in context says.
     pub fn edit(&mut self, id: MessageId, content: Content, env: &Env<'_>) -> Vec<Effect> {
-        let Some(message) = self.window.find(id) else { return answer(vec![], CommandResult::NotFound) };
+        let Some(message) = self.window.find(id) else { return not_found() };
         let mut edited = (**message).clone();
         edited.tokens = tokens::message(&content);
         edited.content = content;
@@ -127,6 +133,6 @@ impl State {
         self.window.replace(&edited);
         let mut commit = self.commit(Vec::new(), env);
         commit.rewrite.push(edited.clone());
-        answer(vec![Effect::Commit(Box::new(commit))], CommandResult::Message(edited))
+        answer(vec![Effect::Commit(Box::new(commit))], CommandOutcome::Message(edited))
     }
 }

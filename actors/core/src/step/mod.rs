@@ -36,7 +36,7 @@ use engram_domain::{
 
 use crate::ports::{ChatReply, ChatRequest, Commit, Ids, LlmError, ToolOutcome, tools::ToolContext};
 
-pub use commands::CommandResult;
+pub use commands::CommandOutcome;
 pub use state::{Phase, State, Turn};
 
 /// What a step may look at besides the state and the event. Time and ids come in from here, so the
@@ -139,7 +139,7 @@ pub enum Effect {
     /// The run is over.
     Ended(Box<RunEnd>),
     /// A command is done.
-    Answer(Box<CommandResult>),
+    Answer(Option<Box<CommandOutcome>>),
 }
 
 /// What went wrong with a run.

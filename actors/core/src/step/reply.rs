@@ -15,8 +15,6 @@ use crate::{
 
 /// Times that a run asks again after an answer with nothing in it.
 const EMPTY_RETRIES: u8 = 2;
-/// Times that the context is shrunk for one request before the run gives up.
-pub(super) const MAX_SHRINKS: u8 = 4;
 
 pub(super) fn done(
     state: &mut State,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use engram_domain::{CompactionSettings, Content, Message, MessageId, Role, RunErrorKind, StopReason};
 
 use super::{
-    CommandResult, Effect, Env, RunError, State, finish,
-    reply::MAX_SHRINKS,
+    CommandOutcome, Effect, Env, RunError, State, finish,
     state::{self, Phase},
 };
 use crate::{
@@ -17,6 +16,9 @@ use crate::{
     },
     prompts, tokens,
 };
+
+/// Times that the context is shrunk for one request before the run gives up.
+const MAX_SHRINKS: u8 = 4;
 
 /// A compaction on its way.
 #[derive(Debug, Clone)]
@@ -139,11 +141,11 @@ pub(super) fn done(
         let before = state.context_len();
         let (mut effects, summary) = apply(state, &shrinking, text.as_deref(), env);
         let after = state.context_len();
-        effects.push(Effect::Answer(Box::new(CommandResult::Compacted {
+        effects.push(Effect::Answer(Some(Box::new(CommandOutcome::Compacted {
             summary: Some(summary.content.plain_text()),
             before,
             after,
-        })));
+        }))));
         return effects;
     }
     let Some(Phase::Shrinking(shrinking)) = state.turn.as_ref().map(|t| &t.phase) else { return Vec::new() };

@@ -5,20 +5,18 @@
 //! and their tokens. What nobody holds any more is forgotten. Nothing here changes what a step does.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak},
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
 use engram_domain::{Agent, Json, JsonMap, Tool, ToolId};
 use serde_json::json;
 
 use super::request::{HEARTBEAT, THINKING};
-use crate::{ports::llm::ToolSchema, rules, tokens};
+use crate::{ports::llm::ToolSchema, rules, tokens, weak_cache::WeakCache};
 
 /// Tokens around a tool in a prompt besides its texts.
 const PER_TOOL: usize = 8;
-/// Tools that may be known before those that nobody holds are looked for.
-const FEW: usize = 256;
 
 /// The tools of one agent, by name. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,12 +36,7 @@ struct Shared {
     shown: [OnceLock<(Arc<ToolSchema>, usize)>; 4],
 }
 
-struct Known {
-    tools: HashMap<ToolId, Weak<Shared>>,
-    enough: usize,
-}
-
-static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(|| Mutex::new(Known { tools: HashMap::new(), enough: FEW }));
+static KNOWN: LazyLock<Mutex<WeakCache<ToolId, Shared>>> = LazyLock::new(Mutex::default);
 
 impl Toolbox {
     /// The toolbox for these tools, which are exchanged for equal ones that others hold.
@@ -76,19 +69,14 @@ impl Toolbox {
 }
 
 fn share(tool: &Arc<Tool>) -> Arc<Shared> {
-    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).tools.get(&tool.id).and_then(Weak::upgrade);
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&tool.id);
     if let Some(known) = known
         && (Arc::ptr_eq(&known.tool, tool) || known.tool == *tool)
     {
         return known;
     }
     let shared = Arc::new(Shared { tool: tool.clone(), shown: Default::default() });
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if known.tools.len() >= known.enough {
-        known.tools.retain(|_, tool| tool.strong_count() > 0);
-        known.enough = (known.tools.len() * 2).max(FEW);
-    }
-    known.tools.insert(tool.id, Arc::downgrade(&shared));
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(tool.id, &shared);
     shared
 }
 
@@ -147,6 +135,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::weak_cache::FEW;
 
     fn tools(id: u128, description: &str) -> Arc<BTreeMap<String, Arc<Tool>>> {
         let tool = Tool {
@@ -189,6 +178,6 @@ mod tests {
         for id in 0..2 * FEW as u128 {
             Toolbox::of(&mut tools(1_000 + id, "x"));
         }
-        assert!(KNOWN.lock().unwrap().tools.len() <= FEW + 16);
+        assert!(KNOWN.lock().unwrap().len() <= FEW + 16);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use engram_core::{
-    birth, builtin,
+    builtin, initial_messages,
     ports::{
         Ids, Loaded,
         store::{AgentSnapshot, BlockWrite, Commit, PromptMeta, RunUpdate},
@@ -175,7 +175,7 @@ impl World {
         };
         let ids = Counter::default();
         let conversation_id: ConversationId = id.default_conversation();
-        let (first, meta) = birth::first_messages(&snapshot, conversation_id, None, Time::UNIX_EPOCH, &ids);
+        let (first, meta) = initial_messages::compose(&snapshot, conversation_id, None, Time::UNIX_EPOCH, &ids);
         let conversation = Conversation {
             id: conversation_id,
             agent_id: id,

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use engram_core::{
     ports::{Commit, CommitOutcome, Fence, StoreError},
     retry::Pauses,
-    step::{CommandResult, Effect, Env, Event, RunError, State},
+    step::{CommandOutcome, Effect, Env, Event, RunError, State},
 };
 use engram_domain::{MessageId, Run, RunErrorKind, RunId, RunStatus, StepId, StopReason};
 use ractor::ActorRef;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Inner, Ports,
-    api::{Command, CommandError, CommandOutcome, StreamEvent},
+    api::{Command, CommandError, StreamEvent},
     journal::{Journal, logged},
     messaging, metrics, orphans,
 };
@@ -306,7 +306,7 @@ impl Driver {
                     self.ended = Some(run);
                     self.inner.hub.publish(run, next(&mut number), StreamEvent::Ended(end));
                 }
-                Effect::Answer(result) => self.answer(*result),
+                Effect::Answer(outcome) => self.answer(outcome.map(|outcome| *outcome)),
             }
         }
         Ok(())
@@ -420,18 +420,9 @@ impl Driver {
         self.inner.reconcile_soon.notify_one();
     }
 
-    fn answer(&mut self, result: CommandResult) {
+    fn answer(&mut self, outcome: Option<CommandOutcome>) {
         let Some(reply) = self.answer_to.take() else { return };
-        let outcome = match result {
-            CommandResult::Done => Ok(CommandOutcome::Done),
-            CommandResult::Prompt(text) => Ok(CommandOutcome::Prompt(text)),
-            CommandResult::Compacted { summary, before, after } => {
-                Ok(CommandOutcome::Compacted { summary, before, after })
-            }
-            CommandResult::Message(message) => Ok(CommandOutcome::Message(Arc::clone(&message))),
-            CommandResult::NotFound => Err(CommandError::NotFound),
-        };
-        let _ = reply.send(outcome);
+        let _ = reply.send(outcome.ok_or(CommandError::NotFound));
     }
 }
 

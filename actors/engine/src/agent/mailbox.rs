@@ -1,13 +1,16 @@
 //! What an agent's actor is sent, and what becomes of messages that no actor will take.
 
-use engram_core::{ports::StoreError, step::Event};
+use engram_core::{
+    ports::StoreError,
+    step::{CommandOutcome, Event},
+};
 use engram_domain::{Run, RunId};
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::{
     Inner,
-    api::{Command, CommandError, CommandOutcome},
+    api::{Command, CommandError},
 };
 
 /// Where the outcome of a command goes.

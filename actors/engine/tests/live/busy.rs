@@ -1,4 +1,4 @@
-//! The door: one request is one run, however often it comes; what becomes of a second one while the first is on.
+//! Acceptance: one request is one run, however often it comes; what happens to a second request while a run is active.
 
 use std::{sync::atomic::Ordering, time::Duration};
 

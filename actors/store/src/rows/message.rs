@@ -110,7 +110,7 @@ pub(crate) fn search_text(message: &Message) -> String {
         Content::Parts { parts } => is_hidden(&parts_text(parts)),
         Content::Assistant { calls, .. } => calls.iter().any(|call| searches_messages(&call.name)),
         // That a message was sent tells nothing; what was sent stands in the call.
-        Content::ToolReturn(result) => searches_messages(&result.name) || result.name == "send_message",
+        Content::ToolReturn(result) => searches_messages(&result.name) || result.name == builtin::SEND_MESSAGE,
         Content::Decisions { .. } | Content::Summary { .. } => false,
     };
     if silent { String::new() } else { without_nul(message.content.plain_text()) }

@@ -1,7 +1,7 @@
 //! From a query to what the store looks for, and from a message to what the model is shown of it.
 
 use chrono_tz::Tz;
-use engram_core::ports::MessageQuery;
+use engram_core::{builtin, ports::MessageQuery};
 use engram_domain::{Content, Json, JsonMap, Message, Time, ToolCall};
 use serde_json::json;
 
@@ -91,15 +91,7 @@ fn shown_text(message: &Message) -> String {
 }
 
 fn spoken(call: &ToolCall) -> String {
-    let said = || {
-        let args: Json = serde_json::from_str(&call.arguments).ok()?;
-        args.get("message")?.as_str().map(str::to_owned)
-    };
-    match call.name.as_str() {
-        "send_message" => said(),
-        _ => None,
-    }
-    .unwrap_or_else(|| format!("{}({})", call.name, call.arguments))
+    builtin::spoken(&call.name, &call.arguments).unwrap_or_else(|| format!("{}({})", call.name, call.arguments))
 }
 
 /// The text, or the part of a long one around the first hit.

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// An agent to be made.
+/// An agent to create.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[schema(as = CreateAgentRequest)]
 pub struct CreateAgent {
@@ -44,7 +44,7 @@ pub struct CreateAgent {
     /// Ids of existing blocks to attach.
     #[schema(value_type = Option<Vec<String>>)]
     pub block_ids: Option<Vec<BlockId>>,
-    /// Constraints on tool calls.
+    /// Rules for tool calls.
     #[schema(value_type = Option<Vec<Object>>)]
     pub tool_rules: Option<Vec<ToolRule>>,
     /// Tags.
@@ -122,7 +122,7 @@ pub struct CreateAgent {
     pub response_format: Option<Json>,
     /// IANA name of the zone in which times are shown to the model; UTC when absent.
     pub timezone: Option<String>,
-    /// What becomes of a message that is sent while it is busy, where the request does not say: `queue`,
+    /// What happens to a message that is sent while the agent is busy, where the request does not say: `queue`,
     /// `reject` or `interrupt`.
     #[schema(value_type = Option<String>)]
     pub busy_policy: Option<BusyPolicy>,

@@ -82,7 +82,7 @@ pub struct AgentStateDto {
     pub id: AgentId,
     /// Its name.
     pub name: String,
-    /// Constraints on tool calls.
+    /// Rules for tool calls.
     #[schema(value_type = Vec<Object>)]
     pub tool_rules: Vec<ToolRule>,
     /// Messages in the context of its default conversation; the first is the system prompt.
@@ -166,7 +166,7 @@ pub struct AgentStateDto {
     pub last_stop_reason: Option<&'static str>,
     /// Zone in which times are shown to the model.
     pub timezone: String,
-    /// What becomes of a message that is sent while it is busy: `queue`, `reject` or `interrupt`.
+    /// What happens to a message that is sent while the agent is busy: `queue`, `reject` or `interrupt`.
     pub busy_policy: &'static str,
     /// How many files may be open in its context.
     pub max_files_open: i32,

@@ -16,15 +16,15 @@ use crate::{
     http::{
         caller::Caller,
         dto::{
-            blocks::present,
             llm::{EmbeddingConfigDto, LlmConfigDto},
+            patch::present,
         },
         error::ApiError,
         times,
     },
 };
 
-/// Changes of an agent.
+/// Changes of an agent; absent members stay as they are.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[schema(as = UpdateAgent)]
 pub struct UpdateAgent {
@@ -118,7 +118,7 @@ pub struct UpdateAgent {
     pub last_stop_reason: Option<StopReason>,
     /// Zone in which times are shown to the model.
     pub timezone: Option<String>,
-    /// What becomes of a message that is sent while it is busy, where the request does not say: `queue`,
+    /// What happens to a message that is sent while the agent is busy, where the request does not say: `queue`,
     /// `reject` or `interrupt`.
     #[schema(value_type = Option<String>)]
     pub busy_policy: Option<BusyPolicy>,

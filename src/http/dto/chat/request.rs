@@ -32,7 +32,7 @@ pub struct ChatRequest {
 #[serde(default)]
 #[schema(as = ChatStreamOptions)]
 pub struct StreamOptions {
-    /// Whether a last chunk says what the answer took.
+    /// Whether a last chunk has the token usage.
     pub include_usage: Option<bool>,
 }
 
@@ -52,7 +52,7 @@ pub struct ChatMessage {
 }
 
 impl ChatRequest {
-    /// Whether a last chunk says what the answer took.
+    /// Whether a last chunk has the token usage.
     pub fn wants_usage(&self) -> bool {
         self.stream_options.as_ref().and_then(|o| o.include_usage).unwrap_or_default()
     }

@@ -35,7 +35,7 @@ pub struct Completion {
     pub model: String,
     /// One.
     pub choices: Vec<Choice>,
-    /// What it took.
+    /// Token usage.
     pub usage: TokenUsage,
     /// Always `null`.
     pub service_tier: Option<String>,
@@ -64,7 +64,7 @@ pub struct Choice {
 pub struct Spoken {
     /// `assistant`.
     pub role: &'static str,
-    /// Its words; `null` when it said nothing.
+    /// Its text; `null` when it said nothing.
     pub content: Option<String>,
     /// Always `null`.
     pub refusal: Option<String>,
@@ -125,7 +125,7 @@ pub struct Delta {
     pub tool_calls: Option<Json>,
 }
 
-/// What an answer took, in tokens, all model calls of the turn together.
+/// Token usage of an answer, the sum of all model calls of the run.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(as = ChatCompletionUsage)]
 pub struct TokenUsage {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::app::messages::Compacted;
 
-/// How to compact.
+/// Settings of a compaction.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct CompactionRequest {

@@ -81,9 +81,9 @@ pub enum Body {
         status: &'static str,
         /// The call.
         tool_call_id: String,
-        /// What it printed.
+        /// What it wrote to standard output.
         stdout: Option<Vec<String>>,
-        /// What it complained of.
+        /// What it wrote to standard error.
         stderr: Option<Vec<String>>,
         /// The same, as the 1.x clients read it.
         tool_returns: Vec<ToolReturnDto>,
@@ -172,13 +172,13 @@ pub struct ToolReturnDto {
     pub status: &'static str,
     /// The call.
     pub tool_call_id: String,
-    /// What it printed.
+    /// What it wrote to standard output.
     pub stdout: Option<Vec<String>>,
-    /// What it complained of.
+    /// What it wrote to standard error.
     pub stderr: Option<Vec<String>>,
 }
 
-/// The client's word on one call.
+/// The client's decision about one tool call.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ApprovalDto {
@@ -199,9 +199,9 @@ pub enum ApprovalDto {
         tool_return: String,
         /// `success` or `error`.
         status: &'static str,
-        /// What it printed.
+        /// What it wrote to standard output.
         stdout: Option<Vec<String>>,
-        /// What it complained of.
+        /// What it wrote to standard error.
         stderr: Option<Vec<String>>,
     },
 }

@@ -90,7 +90,7 @@ pub struct MessageCreate {
     pub tool_returns: Option<Vec<ApprovalIn>>,
 }
 
-/// A word on a call: `approve`, or the result of a call that the caller ran.
+/// A decision about a tool call (`approve`), or the result of a call that the caller ran.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ApprovalIn {
@@ -108,9 +108,9 @@ pub struct ApprovalIn {
     pub tool_return: Option<Json>,
     /// `success` or `error`.
     pub status: Option<String>,
-    /// What it printed.
+    /// What it wrote to standard output.
     pub stdout: Option<Vec<String>>,
-    /// What it complained of.
+    /// What it wrote to standard error.
     pub stderr: Option<Vec<String>>,
 }
 

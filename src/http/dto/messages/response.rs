@@ -14,7 +14,7 @@ pub struct LettaResponse {
     pub messages: Vec<LettaMessage>,
     /// Why it ended.
     pub stop_reason: StopReasonDto,
-    /// What it took.
+    /// Token usage.
     pub usage: UsageDto,
     /// Always `null`.
     #[schema(value_type = Option<Object>)]
@@ -33,7 +33,7 @@ pub struct StopReasonDto {
     pub stop_reason: &'static str,
 }
 
-/// What a run took, in tokens.
+/// Token usage of a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UsageDto {
     /// `usage_statistics`.

@@ -22,7 +22,7 @@ pub struct TreeQuery {
     pub limit: Option<i64>,
 }
 
-/// See the live agents of all nodes: what they do, how many runs wait, in which groups they are, what is scheduled.
+/// Lists the live agents of all nodes: their state, waiting runs, groups and schedules.
 #[utoipa::path(get, path = "/v1/admin/tree", tag = "admin", params(TreeQuery), responses((status = 200, body = TreeDto)))]
 pub async fn tree(app: App, ApiQuery(query): ApiQuery<TreeQuery>) -> Result<Json<TreeDto>, ApiError> {
     let limit = limit(query.limit)?;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::http::{error::ApiError, extract::PathId};
 
-/// That it is done.
+/// Confirms that it is done.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Deleted {
     /// In words.

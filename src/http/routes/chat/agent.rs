@@ -10,7 +10,7 @@ use crate::http::{
     dto::chat::{ChatError, ChatRequest, Completion},
 };
 
-/// Speak to an agent as with a model of OpenAI's, whatever `model` says.
+/// Sends a message to an agent in OpenAI's chat completion format; `model` is ignored.
 ///
 /// With `stream` the answer comes in chunks (`chat.completion.chunk`) as server-sent events.
 #[utoipa::path(

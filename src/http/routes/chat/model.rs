@@ -9,7 +9,7 @@ use crate::http::{
     dto::chat::{ChatError, ChatRequest, Completion},
 };
 
-/// Speak to the agent that `model` names, as with a model of OpenAI's.
+/// Sends a message to the agent that `model` names, in OpenAI's chat completion format.
 ///
 /// With `stream` the answer comes in chunks (`chat.completion.chunk`) as server-sent events.
 #[utoipa::path(

@@ -10,7 +10,8 @@ use crate::http::{
     dto::chat::{ChatError, ChatRequest, Completion},
 };
 
-/// Speak to an agent from a voice pipeline: in chunks as server-sent events, unless `stream` is `false`.
+/// Sends a message to an agent from a voice pipeline; answers chunks as server-sent events, unless `stream` is
+/// `false`.
 ///
 /// `model` is ignored: the agent has its own.
 #[utoipa::path(

@@ -7,7 +7,7 @@ use super::{AgentQuery, find};
 use crate::app::{App, messages};
 use crate::http::{ApiError, ApiQuery, PathId};
 
-/// Cancel what runs in a conversation.
+/// Cancels the runs of a conversation.
 #[utoipa::path(
     post, path = "/v1/conversations/{conversation_id}/cancel", tag = "conversations",
     params(("conversation_id" = String, Path, description = "Id of the conversation"), AgentQuery),

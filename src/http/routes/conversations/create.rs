@@ -10,7 +10,7 @@ use crate::http::{
     dto::conversations::{ConversationDto, CreateConversation},
 };
 
-/// Begin a conversation with an agent, beside its own history.
+/// Creates a conversation with an agent, beside its default conversation.
 #[utoipa::path(
     post, path = "/v1/conversations", tag = "conversations", params(AgentQuery), request_body = Option<CreateConversation>,
     responses((status = 200, body = ConversationDto), (status = 404, description = "No such agent, block label or model"))

@@ -9,7 +9,7 @@ use crate::http::{
     dto::conversations::{ConversationDto, conversation_id},
 };
 
-/// Go on from here in a new conversation; this one stays as it is.
+/// Copies a conversation into a new one; this one stays as it is.
 #[utoipa::path(
     post, path = "/v1/conversations/{conversation_id}/fork", tag = "conversations",
     params(("conversation_id" = String, Path, description = "Id of the conversation"), AgentQuery),

@@ -23,7 +23,7 @@ pub struct ConversationQuery {
     pub summary_search: Option<String>,
 }
 
-/// List conversations, newest first. Agents' own histories are not among them.
+/// List conversations, newest first. Default conversations of agents are left out.
 #[utoipa::path(
     get, path = "/v1/conversations", tag = "conversations", params(ConversationQuery, PageQuery),
     responses((status = 200, body = Vec<ConversationDto>))

@@ -20,7 +20,7 @@ pub struct RecompileQuery {
     pub dry_run: bool,
 }
 
-/// Put a summary in the place of older messages.
+/// Replaces older messages in context by a summary.
 #[utoipa::path(
     post, path = "/v1/conversations/{conversation_id}/compact", tag = "conversations",
     params(("conversation_id" = String, Path, description = "Id of the conversation"), AgentQuery),

@@ -23,7 +23,7 @@ fn answer(app: &App) -> Json<Health> {
     Json(Health { version: env!("CARGO_PKG_VERSION"), status: "ok", live: app.engine.live() })
 }
 
-/// Whether the server lives. Touches neither the database nor an agent, so it answers under any load.
+/// Whether the process answers. Uses neither the database nor an agent, so it answers under any load.
 #[utoipa::path(get, path = "/v1/health", tag = "health", responses((status = 200, body = Health)))]
 pub async fn health(app: App) -> Json<Health> {
     answer(&app)

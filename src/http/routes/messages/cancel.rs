@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::{App, messages};
 use crate::http::{ApiError, OptionalJson, PathId};
 
-/// Which runs.
+/// The runs to cancel.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct CancelRequest {

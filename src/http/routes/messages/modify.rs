@@ -9,7 +9,7 @@ use crate::http::{
     dto::messages::{LettaMessage, MessageUpdate},
 };
 
-/// Change what a message says.
+/// Changes the content of a message.
 #[utoipa::path(
     patch, path = "/v1/agents/{agent_id}/messages/{message_id}", tag = "agents.messages",
     params(("agent_id" = String, Path, description = "Id of the agent"), ("message_id" = String, Path, description = "Id of the message")),

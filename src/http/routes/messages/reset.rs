@@ -17,7 +17,7 @@ pub struct ResetRequest {
     pub add_default_initial_messages: Option<bool>,
 }
 
-/// Forget everything that was said.
+/// Deletes all messages of an agent but the system message.
 #[utoipa::path(
     patch, path = "/v1/agents/{agent_id}/reset-messages", tag = "agents.messages",
     params(("agent_id" = String, Path, description = "Id of the agent"), ResetRequest),

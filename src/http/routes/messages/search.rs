@@ -79,7 +79,7 @@ pub async fn search_agent_messages(
     Ok(AxumJson(results.collect()))
 }
 
-/// Search what was said and thought, with where it was said; the newest come first.
+/// Searches messages and reasoning, and says in which conversation each is; the newest come first.
 #[utoipa::path(
     post, path = "/v1/messages/search", tag = "messages", extensions(("x-engram-scope" = json!("read"))), request_body = SearchRequest,
     responses((status = 200, body = Vec<Object>))

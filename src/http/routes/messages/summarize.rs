@@ -21,7 +21,7 @@ pub struct SummarizeQuery {
     pub max_message_length: Option<usize>,
 }
 
-/// Put a summary in the place of older messages. With `max_message_length` the answer is the agent.
+/// Replaces older messages in context by a summary. With `max_message_length` the answer is the agent.
 #[utoipa::path(
     post, path = "/v1/agents/{agent_id}/summarize", tag = "agents.messages",
     params(("agent_id" = String, Path, description = "Id of the agent"), SummarizeQuery),

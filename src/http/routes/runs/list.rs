@@ -13,7 +13,7 @@ use crate::http::{
     dto::{conversations::conversation_id, owned::OwnedBy, runs::RunDto},
 };
 
-/// Which runs.
+/// Which runs a list has.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]

@@ -9,7 +9,7 @@ use crate::http::{
     dto::{owned::OwnedBy, runs::RunMetricsDto},
 };
 
-/// Get how long a run took.
+/// Gets the times of a run.
 #[utoipa::path(
     get, path = "/v1/runs/{run_id}/metrics", tag = "runs", params(("run_id" = String, Path, description = "Id of the run")),
     responses((status = 200, body = RunMetricsDto), (status = 404, description = "No such run"))

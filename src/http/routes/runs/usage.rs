@@ -6,7 +6,7 @@ use engram_domain::RunId;
 use crate::app::{App, runs::find};
 use crate::http::{ApiError, PathId, dto::runs::RunUsageDto};
 
-/// Get what a run took, in tokens.
+/// Gets the token usage of a run.
 #[utoipa::path(
     get, path = "/v1/runs/{run_id}/usage", tag = "runs", params(("run_id" = String, Path, description = "Id of the run")),
     responses((status = 200, body = RunUsageDto), (status = 404, description = "No such run"))

@@ -30,7 +30,7 @@ async fn set(app: &App, id: StepId, request: &FeedbackRequest) -> Result<Json<St
     step.map(|step| Json(StepDto::new(&step, OwnedBy::of(app)))).ok_or_else(|| ApiError::not_found("Step", id))
 }
 
-/// Say what you think of a step.
+/// Sets the feedback on a step.
 #[utoipa::path(
     patch, path = "/v1/steps/{step_id}/feedback", tag = "steps",
     params(("step_id" = String, Path, description = "Id of the step")), request_body = FeedbackRequest,
@@ -44,7 +44,7 @@ pub async fn modify_feedback(
     set(&app, id, &request).await
 }
 
-/// Say what you think of a step (the older spelling).
+/// Sets the feedback on a step (older method).
 #[utoipa::path(
     post, path = "/v1/steps/{step_id}/feedback", tag = "steps",
     params(("step_id" = String, Path, description = "Id of the step")), request_body = FeedbackRequest,

@@ -21,7 +21,7 @@ pub async fn retrieve_step(app: App, PathId(id): PathId<StepId>) -> Result<Json<
     Ok(Json(StepDto::new(&find(&app, id).await?, OwnedBy::of(&app))))
 }
 
-/// Get how long a step took.
+/// Gets the times of a step.
 #[utoipa::path(
     get, path = "/v1/steps/{step_id}/metrics", tag = "steps",
     params(("step_id" = String, Path, description = "Id of the step")),

@@ -10,7 +10,7 @@ use crate::http::{
     pagination::MAX_LIMIT,
 };
 
-/// Get what went to the model and what came back.
+/// Gets the request that was sent to the model and its reply.
 #[utoipa::path(
     get, path = "/v1/steps/{step_id}/trace", tag = "steps", params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = ProviderTraceDto), (status = 404, description = "No such step"))
@@ -19,7 +19,7 @@ pub async fn retrieve_step_trace(app: App, PathId(id): PathId<StepId>) -> Result
     provider_trace(&app, id).await.map(AxumJson)
 }
 
-/// Get what went to the model in a step and what came back.
+/// Gets the request that was sent to the model in a step, and its reply.
 #[utoipa::path(
     get, path = "/v1/telemetry/{step_id}", tag = "telemetry", params(("step_id" = String, Path, description = "Id of the step")),
     responses((status = 200, body = ProviderTraceDto), (status = 404, description = "No such step"))

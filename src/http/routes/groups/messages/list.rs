@@ -9,7 +9,7 @@ use crate::http::{
     dto::messages::{LettaMessage, MessageListQuery, letta_messages},
 };
 
-/// List what was said in a group, oldest first: the newest messages, or with `order=asc` the oldest ones. What one
+/// Lists the messages of a group, oldest first: the newest messages, or with `order=asc` the oldest ones. What one
 /// agent says stands there as often as agents heard it.
 #[utoipa::path(
     get, path = "/v1/groups/{group_id}/messages", tag = "groups",

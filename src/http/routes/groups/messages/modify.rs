@@ -9,7 +9,7 @@ use crate::http::{
     dto::messages::{LettaMessage, MessageUpdate},
 };
 
-/// Change what a message of a group says, for the one agent that has it.
+/// Changes the content of a group's message, for the one agent that has it.
 #[utoipa::path(
     patch, path = "/v1/groups/{group_id}/messages/{message_id}", tag = "groups",
     params(("group_id" = String, Path), ("message_id" = String, Path)), request_body = MessageUpdate,

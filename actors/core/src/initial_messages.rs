@@ -1,4 +1,4 @@
-//! The first messages of a conversation.
+//! The initial messages of a conversation.
 
 use engram_domain::{
     AgentType, Content, ConversationId, Message, MessageId, Role, Time, ToolCall, ToolReturn, ToolStatus,
@@ -6,6 +6,7 @@ use engram_domain::{
 };
 
 use crate::{
+    builtin::SEND_MESSAGE,
     package,
     ports::{
         Ids,
@@ -14,9 +15,9 @@ use crate::{
     prompt, tokens,
 };
 
-/// The first messages of a new conversation with `seq` from 0: the compiled system prompt, then
+/// The initial messages of a new conversation with `seq` from 0: the compiled system prompt, then
 /// `initial`, or where that is absent the boot sequence of the agent's type.
-pub fn first_messages(
+pub fn compose(
     snapshot: &AgentSnapshot,
     conversation: ConversationId,
     initial: Option<&[InputMessage]>,
@@ -70,12 +71,12 @@ pub fn first_messages(
     (messages, meta)
 }
 
-/// What an agent that speaks through `send_message` finds in its context when it wakes for the first
-/// time: an example of how to speak, and the news that somebody is there.
+/// What an agent that speaks through `send_message` has in its context from the start: an example of how to speak, and
+/// the event that somebody has logged in.
 fn boot_sequence(snapshot: &AgentSnapshot, now: Time, ids: &dyn Ids) -> Vec<(Role, Content, Option<String>)> {
     let agent = &snapshot.agent;
     if !matches!(agent.agent_type, AgentType::MemgptAgent | AgentType::MemgptV2Agent | AgentType::VoiceConvoAgent)
-        || !snapshot.tools.contains_key("send_message")
+        || !snapshot.tools.contains_key(SEND_MESSAGE)
     {
         return Vec::new();
     }
@@ -92,7 +93,7 @@ fn boot_sequence(snapshot: &AgentSnapshot, now: Time, ids: &dyn Ids) -> Vec<(Rol
                 text: None,
                 calls: vec![ToolCall {
                     id: call_id.clone(),
-                    name: "send_message".into(),
+                    name: SEND_MESSAGE.into(),
                     arguments: r#"{"message": "I am here and listening."}"#.into(),
                 }],
             },
@@ -102,13 +103,13 @@ fn boot_sequence(snapshot: &AgentSnapshot, now: Time, ids: &dyn Ids) -> Vec<(Rol
             Role::Tool,
             Content::ToolReturn(ToolReturn {
                 tool_call_id: call_id,
-                name: "send_message".into(),
+                name: SEND_MESSAGE.into(),
                 status: ToolStatus::Success,
                 text: "Sent message successfully.".into(),
                 stdout: vec![],
                 stderr: vec![],
             }),
-            Some("send_message".into()),
+            Some(SEND_MESSAGE.into()),
         ),
         (Role::User, Content::text(package::login(now, &agent.timezone)), None),
     ]

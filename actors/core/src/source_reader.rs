@@ -1,19 +1,19 @@
-//! What an agent is told that works the passages of a data source into a memory block: pure texts.
+//! What an agent is told that reads a data source and writes what it says into a memory block: pure texts.
 
 /// Characters of passages in one message: enough to see what belongs together, and few enough that nothing is skimmed.
-const MOST_AT_ONCE: usize = 20_000;
+const MESSAGE_CHARS: usize = 20_000;
 /// Characters of a single passage that are shown.
-const MOST_OF_ONE: usize = 100_000;
+const PASSAGE_CHARS: usize = 100_000;
 
 /// The label of the block that tells the agent that reads what to do.
 pub const INSTRUCTIONS: &str = "instructions";
 /// Characters of a label.
-const LONGEST_LABEL: usize = 50;
+const LABEL_CHARS: usize = 50;
 
-/// The label of the block that a source of this name is worked into: its name, where that can be a label.
+/// The label of the block that what a source of this name says is written into: its name, where that can be a label.
 pub fn label(name: &str) -> String {
     let keep = |c: char| if c.is_alphanumeric() || "_-.".contains(c) { c } else { '_' };
-    let label: String = name.trim().chars().take(LONGEST_LABEL).map(keep).collect();
+    let label: String = name.trim().chars().take(LABEL_CHARS).map(keep).collect();
     if label.is_empty() || label == INSTRUCTIONS { format!("source_{label}") } else { label }
 }
 
@@ -22,11 +22,11 @@ pub fn label(name: &str) -> String {
 pub fn messages<'a>(label: &str, passages: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut parts: Vec<(usize, Vec<String>)> = Vec::new();
     for passage in passages {
-        let text: String = passage.chars().take(MOST_OF_ONE).collect();
+        let text: String = passage.chars().take(PASSAGE_CHARS).collect();
         let text = if text.len() < passage.len() { format!("{text}… (cut)") } else { text };
         let length = text.chars().count();
         match parts.last_mut() {
-            Some((taken, part)) if *taken + length <= MOST_AT_ONCE => {
+            Some((taken, part)) if *taken + length <= MESSAGE_CHARS => {
                 *taken += length;
                 part.push(text);
             }
@@ -71,7 +71,7 @@ mod tests {
     fn every_passage_is_told_once_and_in_order() {
         let passages: Vec<String> = (0..50).map(|n| format!("<{n}> {}", "ä".repeat(n * 100))).collect();
         let told = messages("manual", passages.iter().map(String::as_str));
-        assert!(told.len() > 5 && told.iter().all(|m| m.chars().count() < MOST_AT_ONCE + 600));
+        assert!(told.len() > 5 && told.iter().all(|m| m.chars().count() < MESSAGE_CHARS + 600));
         assert!(told[1].contains(&format!("(part 2 of {})", told.len())) && told[1].contains("`manual`"));
         let all = told.concat();
         let places: Vec<usize> = (0..50).map(|n| all.find(&format!("<{n}> ")).expect("it is told")).collect();
@@ -86,12 +86,12 @@ mod tests {
             labels,
             ["employee_handbook", "Employee_Handbook.pdf", "source_", "source_instructions", "für_alle"]
         );
-        assert_eq!(label(&"x".repeat(500)).len(), LONGEST_LABEL);
+        assert_eq!(label(&"x".repeat(500)).len(), LABEL_CHARS);
     }
 
     #[test]
     fn a_passage_without_end_is_cut_and_none_is_no_message() {
-        let told = messages("manual", ["short", &"x".repeat(MOST_OF_ONE + 1), "last"]);
+        let told = messages("manual", ["short", &"x".repeat(PASSAGE_CHARS + 1), "last"]);
         assert_eq!(told.len(), 3);
         assert!(told[1].ends_with("x… (cut)") && told[2].ends_with("\nlast"));
         assert_eq!(messages("manual", []), Vec::<String>::new());

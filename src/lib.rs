@@ -10,14 +10,16 @@
 //! To add a command: a variant in [`cli`]; a setting: a member in [`config`]; an operation: see [`app`]; an endpoint:
 //! see [`http`].
 
-pub mod ambient;
-pub mod app;
+mod ambient;
+mod app;
 pub mod boot;
 pub mod cli;
 pub mod config;
-pub mod http;
+mod http;
 #[cfg(test)]
 mod layers;
-pub mod peers;
-pub mod pressure;
+mod peers;
+mod pressure;
 pub mod telemetry;
+
+pub use http::service;

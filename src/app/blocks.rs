@@ -9,7 +9,6 @@ use crate::app::{App, Error, Result, agents, sorted};
 
 /// A block to be made. What is absent has a default.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "every member is the member of `Block` of the same name")]
 pub struct BlockSpec {
     pub label: String,
     pub value: String,

@@ -47,4 +47,3 @@ pub use error::ApiError;
 pub use extract::{ApiJson, ApiQuery, OptionalJson, PathId};
 pub use idempotency::IdempotencyKey;
 pub use pagination::PageQuery;
-pub use state::AppState;

@@ -1,59 +1,59 @@
-//! The API document, generated from the handlers.
+//! The API document.
 //!
-//! `docs/openapi.json` is the document as it was reviewed last: a test compares, so that a change of the wire is seen
-//! as what it is. To accept a change: `ENGRAM_ACCEPT_OPENAPI=1 cargo test -p engram --no-default-features --lib openapi`.
+//! `docs/openapi.json` is the document as it was reviewed last, and what the server serves. A test generates it from the
+//! handlers and compares, so that a change of the wire is seen as what it is. To accept a change:
+//! `ENGRAM_ACCEPT_OPENAPI=1 cargo test -p engram --no-default-features --lib openapi`.
 
+#[cfg(test)]
 mod failures;
 
-use axum::{
-    http::header,
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
-};
+use axum::{http::header, response::IntoResponse};
 
-/// What stands before the operations.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Engram",
-        description = "A self-hosted server for stateful LLM agents. Every path also exists below `/latest`, and with or \
-                       without a trailing slash. Members of both generations of the Letta V1 clients are accepted and \
-                       answered side by side."
-    ),
-    modifiers(&Password),
-    security(("password" = []), ())
-)]
-struct Base;
-
-struct Password;
-
-impl Modify for Password {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().add_security_scheme("password", scheme);
-    }
-}
-
-/// The document without operations.
-pub fn base() -> utoipa::openapi::OpenApi {
-    Base::openapi()
-}
-
-/// The document as JSON text, with what every operation fails with. An empty object should it not serialize, which a
-/// test excludes.
-pub fn render(document: &utoipa::openapi::OpenApi) -> Bytes {
-    let mut document = document.clone();
-    failures::describe(&mut document);
-    document.to_json().map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
-}
+/// The reviewed document.
+pub const DOCUMENT: &str = include_str!("../../docs/openapi.json");
 
 /// `GET /openapi.json`.
-pub fn serve(document: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+pub async fn serve() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
+}
+
+#[cfg(test)]
+pub use generated::base;
+
+#[cfg(test)]
+mod generated {
+    use utoipa::{
+        Modify, OpenApi,
+        openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    };
+
+    /// What stands before the operations.
+    #[derive(OpenApi)]
+    #[openapi(
+        info(
+            title = "Engram",
+            description = "A self-hosted server for stateful LLM agents. Every path also exists below `/latest`, and with or \
+                           without a trailing slash. Members of both generations of the Letta V1 clients are accepted and \
+                           answered side by side."
+        ),
+        modifiers(&Password),
+        security(("password" = []), ())
+    )]
+    struct Base;
+
+    struct Password;
+
+    impl Modify for Password {
+        fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+            let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            document.components.get_or_insert_default().add_security_scheme("password", scheme);
+        }
+    }
+
+    /// The document without operations.
+    pub fn base() -> utoipa::openapi::OpenApi {
+        Base::openapi()
+    }
 }
 
 #[cfg(test)]
@@ -64,7 +64,9 @@ mod tests {
     use crate::http::router;
 
     fn document() -> Value {
-        serde_json::from_slice(&render(&router::api().into_openapi())).expect("the document is JSON")
+        let mut document = router::document();
+        failures::describe(&mut document);
+        serde_json::to_value(document).expect("the document is JSON")
     }
 
     #[test]

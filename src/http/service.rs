@@ -16,20 +16,18 @@ use tower_http::{
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
 };
 
+pub use crate::http::state::AppState;
 use crate::http::{
     auth, docs, drain, error::ApiError, key_scopes::KeyScopes, observe, openapi, path, router::api, routes,
-    state::AppState,
 };
 
 /// What the server serves, without the rewriting of paths.
 pub fn build(state: AppState) -> Router {
-    let (router, document) = api().split_for_parts();
-    let scopes = KeyScopes::of(&document);
-    let document = openapi::render(&document);
+    let scopes = KeyScopes::of(openapi::DOCUMENT);
     let max_body = state.settings.server.max_body_bytes;
     let cors = cors(&state.settings.server.cors_origins);
-    router
-        .route("/openapi.json", get(async move || openapi::serve(document.clone())))
+    api()
+        .route("/openapi.json", get(openapi::serve))
         .merge(docs::router())
         .merge(crate::peers::server::router())
         .fallback(routes::unbuilt::unknown_route)

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, time::Duration};
 
-use engram::{boot, http::service};
+use engram::{boot, service};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;

@@ -6,7 +6,7 @@ use engram::{
     boot::{self, Database},
     cli::ServerArgs,
     config::{Environment, Settings},
-    http::{service, state::AppState},
+    service::{self, AppState},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -36,6 +36,7 @@ pub struct AgentSpec {
     pub first_messages: Option<Vec<InputMessage>>,
 }
 
+#[cfg(test)]
 impl AgentSpec {
     /// An agent of which nothing is said but its type.
     pub fn new(agent_type: AgentType) -> Self {

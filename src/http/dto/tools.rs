@@ -85,14 +85,6 @@ impl ToolDto {
     }
 }
 
-/// A custom tool to be made.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(as = ToolCreate)]
-pub struct ToolCreate {
-    /// Its source.
-    pub source_code: String,
-}
-
 /// Changes of a tool; absent members stay as they are.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(as = ToolUpdate)]
@@ -146,6 +138,7 @@ impl ToolUpdate {
     fn code_member(&self) -> Option<&'static str> {
         [
             ("source_code", self.source_code.is_some()),
+            ("source_type", self.source_type.is_some()),
             ("json_schema", self.json_schema.is_some()),
             ("args_json_schema", self.args_json_schema.is_some()),
             ("pip_requirements", self.pip_requirements.is_some()),
@@ -189,7 +182,7 @@ pub struct ToolSearchResult {
     pub combined_score: f64,
 }
 
-/// Arguments of a tool to be run for an agent.
+/// Arguments of a tool call that is run for an agent.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(as = ToolExecuteRequest)]
 pub struct ToolExecuteRequest {
@@ -210,9 +203,9 @@ pub struct ToolExecutionResult {
     /// Always null; read the agent instead.
     #[schema(value_type = Option<Object>)]
     pub agent_state: Option<Json>,
-    /// What it printed.
+    /// What it wrote to standard output.
     pub stdout: Vec<String>,
-    /// What it complained of.
+    /// What it wrote to standard error.
     pub stderr: Vec<String>,
     /// Always null.
     pub sandbox_config_fingerprint: Option<String>,

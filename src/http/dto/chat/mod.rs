@@ -9,4 +9,4 @@ pub mod response;
 
 pub use error::ChatError;
 pub use request::ChatRequest;
-pub use response::{Chunk, Completion, Head, finish_reason};
+pub use response::{Chunk, Completion, Head};

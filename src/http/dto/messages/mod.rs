@@ -16,8 +16,8 @@ pub mod update;
 
 pub use compaction::{CompactionRequest, CompactionResponse};
 pub use letta::{Body, LettaMessage, ToolCallDto, ToolCalls};
-pub use pieces::{Options, Piece, Slot, letta_messages, pieces_of};
+pub use pieces::{Options, Slot, letta_messages, pieces_of};
 pub use query::MessageListQuery;
 pub use request::{MessageCreate, MessageRequest};
-pub use response::{LettaResponse, StopReasonDto, UsageDto, is_output, stop_reason_for};
+pub use response::{LettaResponse, StopReasonDto, UsageDto, is_output};
 pub use update::MessageUpdate;

@@ -2,6 +2,9 @@
 
 use crate::{ArchiveId, EmbeddingConfig, JsonMap, PassageId, SourceId, Time};
 
+/// Bytes of the text of one passage that is stored whole.
+pub const MAX_PASSAGE_BYTES: usize = 1024 * 1024;
+
 /// A searchable store of passages. It owns its embedding model: every passage in it was embedded
 /// with that model, whatever the agents that use it are configured with.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,13 @@ use crate::{BlockId, JsonMap, Time};
 /// Characters that a block holds when no limit is given. The documentation of the old server says
 /// 5,000; its last version allowed 100,000, and 1.x programs rely on that.
 pub const DEFAULT_LIMIT: i32 = 100_000;
+/// Characters that a block may hold whatever its limit says: an agent holds all its blocks in memory, and each prompt
+/// repeats them.
+pub const MAX_LIMIT: i32 = 10_000_000;
+/// Bytes that the texts of one agent's blocks may have together.
+pub const MAX_BYTES_PER_AGENT: usize = 32 * 1024 * 1024;
+/// Blocks that one agent may have.
+pub const MAX_PER_AGENT: usize = 1_000;
 
 /// A memory block.
 #[derive(Debug, Clone, PartialEq)]

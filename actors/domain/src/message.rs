@@ -101,6 +101,22 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Bytes of the words, or of the picture.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text { text } => text.len(),
+            Self::Image { source: ImageSource::Url { url } } => url.len(),
+            Self::Image { source: ImageSource::Base64 { data, .. } } => data.len(),
+            Self::Image { source: ImageSource::Letta { data, .. } } => len(data.as_ref()),
+        }
+    }
+}
+
+fn len(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
 /// The words among the parts, joined by line breaks.
 pub fn parts_text(parts: &[Part]) -> String {
     let mut out = String::new();
@@ -233,6 +249,24 @@ impl Content {
         }
     }
 
+    /// Bytes of everything in it, pictures among it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Parts { parts } => parts.iter().map(Part::bytes).sum(),
+            Self::Assistant { reasoning, text, calls } => {
+                let thoughts = reasoning.iter().map(|thought| match thought {
+                    Reasoning::Text { text, signature, .. } => text.len() + len(signature.as_ref()),
+                    Reasoning::Redacted { data } => data.len(),
+                });
+                let calls = calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len());
+                thoughts.chain(calls).sum::<usize>() + len(text.as_ref())
+            }
+            Self::ToolReturn(r) => r.text.len() + r.stdout.iter().chain(&r.stderr).map(String::len).sum::<usize>(),
+            Self::Decisions { decisions, .. } => decisions.iter().map(crate::run::Decision::bytes).sum(),
+            Self::Summary { text, .. } => text.len(),
+        }
+    }
+
     /// Everything in it that is words, for search and for summaries. Not the reasoning.
     pub fn plain_text(&self) -> String {
         match self {
@@ -289,4 +323,11 @@ pub struct Message {
     pub is_err: bool,
     /// When it was made.
     pub created_at: Time,
+}
+
+impl Message {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.content.bytes()
+    }
 }

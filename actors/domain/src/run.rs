@@ -232,6 +232,20 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// Bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Approval { tool_call_id, reason, .. } => {
+                [tool_call_id, reason].into_iter().flatten().map(String::len).sum()
+            }
+            Self::Return { tool_call_id, text, stdout, stderr, .. } => {
+                tool_call_id.len() + text.len() + stdout.iter().chain(stderr).map(String::len).sum::<usize>()
+            }
+        }
+    }
+}
+
 /// A tool that the client runs itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClientTool {

@@ -12,6 +12,9 @@ use crate::{package, tokens};
 
 /// Characters of one message that the summarizer is shown.
 const TRANSCRIPT_MESSAGE_CHARS: usize = 4_000;
+/// Bytes that the messages in context may have: pictures are many bytes and few tokens, and every live agent holds what is
+/// in its context.
+pub const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// A window below this is taken for a mistake in a provider's model list.
 const SMALLEST_WINDOW: usize = 512;
 
@@ -36,8 +39,17 @@ pub fn size(message: &Message) -> usize {
 /// How many of the oldest `messages` leave so that the rest has at most `target` tokens. None when
 /// nothing can leave: the last call with its results, or the last message, always stays.
 pub fn cut(messages: &[Arc<Message>], target: usize) -> Option<usize> {
+    cut_by(messages, target, size)
+}
+
+/// As [`cut`], so that the rest has at most `target` bytes.
+pub fn cut_bytes(messages: &[Arc<Message>], target: usize) -> Option<usize> {
+    cut_by(messages, target, Message::bytes)
+}
+
+fn cut_by(messages: &[Arc<Message>], target: usize, size: impl Fn(&Message) -> usize) -> Option<usize> {
     let last = (0..messages.len()).rev().find(|i| may_begin(&messages[*i]))?;
-    let mut rest = total(messages);
+    let mut rest: usize = messages.iter().map(|m| size(m)).sum();
     let mut first_fit = None;
     for (i, message) in messages.iter().enumerate().take(last + 1) {
         if i > 0 && may_begin(message) && rest <= target {

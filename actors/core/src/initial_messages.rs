@@ -33,29 +33,21 @@ pub fn compose(
     let system = prompt::compile(snapshot, conversation, &meta);
     let mut drafts = vec![(Role::System, Content::text(system), None)];
     match initial {
-        Some(messages) => drafts.extend(messages.iter().map(|m| {
-            let content = match m.role {
-                Role::Assistant => Content::Assistant {
-                    reasoning: vec![],
-                    text: Some(engram_domain::message::parts_text(&m.content)),
-                    calls: vec![],
-                },
-                _ => Content::Parts { parts: m.content.clone() },
-            };
-            (m.role, content, m.name.clone())
-        })),
+        Some(messages) => drafts.extend(messages.iter().map(|m| (m.role, content(m), m.name.clone()))),
         None => drafts.extend(boot_sequence(snapshot, now, ids)),
     }
+    let counted = tokens::messages(drafts.iter().map(|(_, content, _)| content));
     let messages = drafts
         .into_iter()
+        .zip(counted)
         .enumerate()
-        .map(|(i, (role, content, name))| Message {
+        .map(|(i, ((role, content, name), tokens))| Message {
             id: MessageId(ids.uuid()),
             conversation_id: conversation,
             agent_id: snapshot.agent.id,
             seq: i64::try_from(i).unwrap_or(i64::MAX),
             role,
-            tokens: tokens::message(&content),
+            tokens,
             content,
             name,
             otid: None,
@@ -69,6 +61,18 @@ pub fn compose(
         })
         .collect();
     (messages, meta)
+}
+
+/// What a message that came from outside holds.
+pub(crate) fn content(message: &InputMessage) -> Content {
+    match message.role {
+        Role::Assistant => Content::Assistant {
+            reasoning: vec![],
+            text: Some(engram_domain::message::parts_text(&message.content)),
+            calls: vec![],
+        },
+        _ => Content::Parts { parts: message.content.clone() },
+    }
 }
 
 /// What an agent that speaks through `send_message` has in its context from the start: an example of how to speak, and

@@ -164,6 +164,7 @@ pub fn prefilled(rules: &[ToolRule], history: &[Called], tool: &str) -> Vec<(Str
 /// What the model is told when it calls a tool that it may not call.
 pub fn violation(tool: &str, allowed: &BTreeSet<String>) -> String {
     let names: Vec<String> = allowed.iter().map(|t| format!("'{t}'")).collect();
+    let tool = crate::memory::excerpt(tool);
     format!("[ToolConstraintError] Cannot call {tool}, valid tools include: [{}].", names.join(", "))
 }
 

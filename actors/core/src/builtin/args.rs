@@ -9,9 +9,15 @@
 //! for a string, a JSON array in a string or a single item for an array. The value is replaced by
 //! what was meant. `null` for a member that is not required counts as left out.
 
+use std::{collections::HashSet, fmt};
+
 use engram_domain::{Json, JsonMap, Tool};
 
 use super::BuiltinTool;
+use crate::memory::excerpt;
+
+/// Values that an error names at most.
+const NAMED: usize = 50;
 
 /// Brings the arguments of a call into the shape that the schema of the tool promises. Whoever runs a call does this
 /// once, before the tool sees them. The error is a sentence for the model that names the argument.
@@ -45,29 +51,51 @@ impl BuiltinTool {
 /// for the model that names the argument.
 pub(super) fn check_args(schema: &Json, args: &mut JsonMap) -> Result<(), String> {
     let parameters = schema.get("parameters").filter(|p| p.is_object()).unwrap_or(schema);
-    check_object(parameters, args, "")
+    check_object(parameters, args, Path::Arguments)
 }
 
-fn check_object(schema: &Json, args: &mut JsonMap, path: &str) -> Result<(), String> {
+/// Where a value stands. Written out only for an error: names and places are as many as the caller likes.
+#[derive(Clone, Copy)]
+enum Path<'a> {
+    /// The arguments themselves.
+    Arguments,
+    Member(&'a Path<'a>, &'a str),
+    Item(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments => Ok(()),
+            Self::Member(Self::Arguments, name) => f.write_str(&excerpt(name)),
+            Self::Member(parent, name) => write!(f, "{parent}.{}", excerpt(name)),
+            Self::Item(parent, at) => write!(f, "{parent}[{at}]"),
+        }
+    }
+}
+
+fn check_object(schema: &Json, args: &mut JsonMap, path: Path<'_>) -> Result<(), String> {
     let required: Vec<&str> =
         schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+    let must: HashSet<&str> = required.iter().copied().collect();
     let properties = schema.get("properties").and_then(Json::as_object);
     for name in &required {
         if args.get(*name).is_none_or(Json::is_null) && !allows_null(properties.and_then(|p| p.get(*name)), args, name)
         {
             let kind = properties.and_then(|p| p.get(*name)).map(type_names).unwrap_or_default();
             return Err(format!(
-                "missing argument '{path}{name}'{}",
+                "missing argument '{}'{}",
+                Path::Member(&path, name),
                 if kind.is_empty() { kind } else { format!(" ({kind})") }
             ));
         }
     }
     for (name, schema) in properties.into_iter().flatten() {
-        if args.get(name).is_some_and(Json::is_null) && !required.contains(&name.as_str()) {
+        if args.get(name).is_some_and(Json::is_null) && !must.contains(name.as_str()) {
             args.shift_remove(name);
         }
         if let Some(value) = args.get_mut(name) {
-            check_value(schema, value, &format!("{path}{name}"))?;
+            check_value(schema, value, Path::Member(&path, name))?;
         }
     }
     Ok(())
@@ -78,7 +106,7 @@ fn allows_null(schema: Option<&Json>, args: &JsonMap, name: &str) -> bool {
     args.contains_key(name) && schema.is_some_and(|s| types(s).contains(&"null"))
 }
 
-fn check_value(schema: &Json, value: &mut Json, path: &str) -> Result<(), String> {
+fn check_value(schema: &Json, value: &mut Json, path: Path<'_>) -> Result<(), String> {
     let types = types(schema);
     if !types.is_empty() && !types.iter().any(|t| is_of(t, value)) {
         match types.iter().find_map(|t| coerce(t, value)) {
@@ -89,18 +117,18 @@ fn check_value(schema: &Json, value: &mut Json, path: &str) -> Result<(), String
     if let Some(allowed) = schema.get("enum").and_then(Json::as_array)
         && !allowed.contains(value)
     {
-        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let allowed: Vec<String> = allowed.iter().take(NAMED).map(short).collect();
         return Err(format!("argument '{path}' must be one of {}, got {}", allowed.join(", "), short(value)));
     }
     match value {
         Json::Array(items) => {
             if let Some(schema) = schema.get("items") {
                 for (i, item) in items.iter_mut().enumerate() {
-                    check_value(schema, item, &format!("{path}[{i}]"))?;
+                    check_value(schema, item, Path::Item(&path, i))?;
                 }
             }
         }
-        Json::Object(members) => check_object(schema, members, &format!("{path}."))?,
+        Json::Object(members) => check_object(schema, members, path)?,
         _ => {}
     }
     Ok(())

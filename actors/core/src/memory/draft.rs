@@ -7,6 +7,9 @@ use engram_domain::{Block, JsonMap, block};
 use super::EditContext;
 use crate::ports::store::BlockWrite;
 
+/// Labels that an error names at most.
+const NAMED: usize = 50;
+
 /// Working copy of an agent's blocks. Dropped on an error, so that a failed edit leaves no trace.
 pub(crate) struct Draft<'a, 'c> {
     before: &'a [Arc<Block>],
@@ -29,11 +32,18 @@ impl<'a, 'c> Draft<'a, 'c> {
         &self.after
     }
 
+    /// Refuses a text of so many characters for a block, before somebody builds it. None: more than can be counted.
+    pub fn check_size(&self, label: &str, chars: Option<usize>) -> Result<(), String> {
+        let block = &self.after[self.find_writable(label)?];
+        check_limit(block.limit, chars.unwrap_or(usize::MAX))
+    }
+
     /// Gives a block a new text and returns it.
     pub fn set(&mut self, label: &str, value: String) -> Result<String, String> {
         let block = self.writable(label)?;
-        check_limit(block.limit, &value)?;
+        check_limit(block.limit, value.chars().count())?;
         block.value.clone_from(&value);
+        self.check_total()?;
         Ok(value)
     }
 
@@ -66,7 +76,10 @@ impl<'a, 'c> Draft<'a, 'c> {
         if self.find(label).is_ok() {
             return Err(format!("There is already a memory block '{label}'."));
         }
-        check_limit(block::DEFAULT_LIMIT, &value)?;
+        check_limit(block::DEFAULT_LIMIT, value.chars().count())?;
+        if self.after.len() >= block::MAX_PER_AGENT {
+            return Err(format!("There are {} memory blocks, which is as many as can be.", self.after.len()));
+        }
         self.after.push(Arc::new(Block {
             id: (self.context.new_block)(),
             label: label.to_owned(),
@@ -85,6 +98,18 @@ impl<'a, 'c> Draft<'a, 'c> {
             updated_at: self.context.now,
             version: 1,
         }));
+        self.check_total()
+    }
+
+    fn check_total(&self) -> Result<(), String> {
+        let sum = |blocks: &[Arc<Block>]| -> usize { blocks.iter().map(|b| b.value.len()).sum() };
+        let bytes = sum(&self.after);
+        if bytes > block::MAX_BYTES_PER_AGENT && bytes > sum(self.before) {
+            return Err(format!(
+                "Edit failed: all memory blocks together would have {bytes} bytes, and may have {}. Condense some first.",
+                block::MAX_BYTES_PER_AGENT
+            ));
+        }
         Ok(())
     }
 
@@ -132,7 +157,11 @@ impl<'a, 'c> Draft<'a, 'c> {
 
     fn find(&self, label: &str) -> Result<usize, String> {
         self.after.iter().position(|b| b.label == label).ok_or_else(|| {
-            let known: Vec<&str> = self.after.iter().map(|b| b.label.as_str()).collect();
+            let mut known: Vec<String> =
+                self.after.iter().take(NAMED).map(|b| super::lines::excerpt(&b.label)).collect();
+            if self.after.len() > NAMED {
+                known.push("…".to_owned());
+            }
             format!(
                 "Block field {} does not exist (available sections = {})",
                 super::lines::excerpt(label),
@@ -141,18 +170,22 @@ impl<'a, 'c> Draft<'a, 'c> {
         })
     }
 
-    fn writable(&mut self, label: &str) -> Result<&mut Block, String> {
+    fn find_writable(&self, label: &str) -> Result<usize, String> {
         let i = self.find(label)?;
         if self.after[i].read_only {
             return Err("Error This block is read-only and cannot be edited.".into());
         }
+        Ok(i)
+    }
+
+    fn writable(&mut self, label: &str) -> Result<&mut Block, String> {
+        let i = self.find_writable(label)?;
         Ok(Arc::make_mut(&mut self.after[i]))
     }
 }
 
-fn check_limit(limit: i32, value: &str) -> Result<(), String> {
-    let limit = usize::try_from(limit).unwrap_or(0);
-    let chars = value.chars().count();
+fn check_limit(limit: i32, chars: usize) -> Result<(), String> {
+    let limit = usize::try_from(limit.min(block::MAX_LIMIT)).unwrap_or(0);
     if chars > limit {
         return Err(format!(
             "Edit failed: Exceeds {limit} character limit (requested {chars}). Shorten the text, or condense the \

@@ -38,7 +38,7 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// A text as an error quotes it: at most 120 characters.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let mut chars = text.chars();
     let head: String = chars.by_ref().take(120).collect();
     if chars.next().is_some() { head + "…" } else { head }

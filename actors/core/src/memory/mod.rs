@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use draft::Draft;
 use engram_domain::{Block, BlockId, JsonMap, Time};
+pub(crate) use lines::excerpt;
 
 use crate::ports::{store::BlockWrite, tools::BlockEdit};
 

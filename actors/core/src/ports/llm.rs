@@ -120,6 +120,16 @@ pub enum Delta {
     },
 }
 
+impl Delta {
+    /// Bytes of what it says.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Reasoning(text) | Self::CallArgs { piece: text, .. } => text.len(),
+            Self::CallStart { id, name, .. } => id.len() + name.len(),
+        }
+    }
+}
+
 /// Where pieces go. Called from the task that reads the provider's stream; must not block.
 pub type DeltaSink = Arc<dyn Fn(Delta) + Send + Sync>;
 

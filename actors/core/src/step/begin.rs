@@ -11,7 +11,7 @@ use super::{
     Effect, Env, RunError, State, act, finish, open_calls, reply, shrink,
     state::{Acting, Phase, Turn, Wishes},
 };
-use crate::rules::Called;
+use crate::{initial_messages, rules::Called, tokens};
 
 pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
     if state.is_busy() || run.status.is_terminal() {
@@ -80,18 +80,13 @@ fn begin(state: &mut State, interrupts: bool, env: &Env<'_>) -> Vec<Effect> {
 }
 
 fn append_input(state: &mut State, messages: &[InputMessage], env: &Env<'_>) -> Vec<Arc<Message>> {
+    let contents: Vec<Content> = messages.iter().map(initial_messages::content).collect();
+    let tokens = tokens::messages(contents.iter());
     messages
         .iter()
-        .map(|m| {
-            let content = match m.role {
-                Role::Assistant => Content::Assistant {
-                    reasoning: vec![],
-                    text: Some(engram_domain::message::parts_text(&m.content)),
-                    calls: vec![],
-                },
-                _ => Content::Parts { parts: m.content.clone() },
-            };
-            let mut message = state.draft(m.role, content, None, env);
+        .zip(contents.into_iter().zip(tokens))
+        .map(|(m, (content, tokens))| {
+            let mut message = state.draft_counted(m.role, content, tokens, None, env);
             message.name.clone_from(&m.name);
             message.otid.clone_from(&m.otid);
             message.sender_id.clone_from(&m.sender_id);

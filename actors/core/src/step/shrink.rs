@@ -40,7 +40,8 @@ pub(super) fn then_call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
     let shrunk = turn.shrunk;
     state.ensure_prompt(false, env);
     let used = state.context_tokens();
-    if used <= limit || shrunk >= MAX_SHRINKS {
+    let heavy = state.window.bytes() > compact::MOST_BYTES;
+    if (used <= limit && !heavy) || shrunk >= MAX_SHRINKS {
         return call(state, env);
     }
     let fixed = used - state.window.tokens() - state.summary.as_ref().map_or(0, |m| m.tokens.unsigned_abs() as usize);
@@ -56,8 +57,10 @@ pub(super) fn then_call(state: &mut State, env: &Env<'_>) -> Vec<Effect> {
         return finish::fail(state, StopReason::ContextOverflowInSystem, error, env);
     }
     let settings = state.snapshot.agent.compaction.clone();
-    let target = target(limit, fixed, settings.as_ref());
-    match compact::cut(&state.window.to_vec(), target) {
+    let messages = state.window.to_vec();
+    let by_tokens = if used > limit { compact::cut(&messages, target(limit, fixed, settings.as_ref())) } else { None };
+    let by_bytes = if heavy { compact::cut_bytes(&messages, compact::MOST_BYTES / 2) } else { None };
+    match by_tokens.max(by_bytes) {
         Some(cut) => begin_shrink(state, cut, settings),
         // Nothing can leave; the request shows long texts cut.
         None => call(state, env),

@@ -156,9 +156,11 @@ pub(super) struct Wishes {
     pub(super) terminal: bool,
 }
 
-fn client_tool_tokens(tool: &ClientTool) -> usize {
-    let parameters = tool.parameters.as_ref().map(ToString::to_string).unwrap_or_default();
-    tokens::count(&tool.name) + tool.description.as_deref().map_or(0, tokens::count) + tokens::count(&parameters) + 8
+/// Tokens of the tools that a request brought along.
+fn client_tool_tokens(tools: &[ClientTool]) -> usize {
+    let parameters: Vec<String> = tools.iter().filter_map(|t| t.parameters.as_ref()).map(ToString::to_string).collect();
+    let described = tools.iter().flat_map(|t| [Some(t.name.as_str()), t.description.as_deref()]).flatten();
+    tokens::count_all(described.chain(parameters.iter().map(String::as_str))) + tools.len() * 8
 }
 
 /// Has a configuration name another model.
@@ -228,11 +230,18 @@ impl State {
         1 + usize::from(self.summary.is_some()) + self.window.len()
     }
 
+    /// About how much memory it takes: what is in context, and the blocks.
+    pub fn bytes(&self) -> usize {
+        let blocks: usize = self.snapshot.blocks.iter().map(|b| b.value.len()).sum();
+        let summary = self.summary.as_ref().map_or(0, |m| m.bytes());
+        self.window.bytes() + self.system.bytes() + summary + blocks
+    }
+
     /// Tokens of the next request as it stands.
     pub fn context_tokens(&mut self) -> usize {
         let schemas = self.schemas().1;
         let input = self.turn.as_ref().map(|t| t.input.clone());
-        let client_tools: usize = input.iter().flat_map(|i| &i.client_tools).map(client_tool_tokens).sum();
+        let client_tools: usize = input.as_ref().map_or(0, |i| client_tool_tokens(&i.client_tools));
         let system = match input.as_ref().and_then(|i| i.override_system.as_deref()) {
             // In the place of the agent's own instructions.
             Some(text) => (compact::size(&self.system) + tokens::count(text))
@@ -330,6 +339,19 @@ impl State {
 
     /// A message of this conversation with the next place in it. It is not in the window yet.
     pub(super) fn draft(&mut self, role: Role, content: Content, step_id: Option<StepId>, env: &Env<'_>) -> Message {
+        let tokens = tokens::message(&content);
+        self.draft_counted(role, content, tokens, step_id, env)
+    }
+
+    /// As [`State::draft`], where its tokens were counted already.
+    pub(super) fn draft_counted(
+        &mut self,
+        role: Role,
+        content: Content,
+        tokens: i32,
+        step_id: Option<StepId>,
+        env: &Env<'_>,
+    ) -> Message {
         let seq = self.conversation.next_seq;
         self.conversation.next_seq += 1;
         Message {
@@ -338,7 +360,7 @@ impl State {
             agent_id: self.conversation.agent_id,
             seq,
             role,
-            tokens: tokens::message(&content),
+            tokens,
             content,
             name: None,
             otid: None,

@@ -16,6 +16,7 @@ use crate::{chain::Chain, compact, ports::llm::ChatMessage};
 pub(super) struct Window {
     messages: Chain<Message>,
     tokens: usize,
+    bytes: usize,
     /// Place of the last message with calls.
     calls_at: Option<usize>,
     shown: Option<Shown>,
@@ -40,6 +41,11 @@ impl Window {
     /// Tokens of all of them.
     pub(super) fn tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// Bytes of all of them: pictures are many bytes and few tokens.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Oldest first.
@@ -74,6 +80,7 @@ impl Window {
             self.calls_at = Some(self.len());
         }
         self.tokens += compact::size(&message);
+        self.bytes += message.bytes();
         self.messages.push(message);
     }
 
@@ -125,6 +132,7 @@ impl FromIterator<Arc<Message>> for Window {
         let messages: Vec<Arc<Message>> = messages.into_iter().collect();
         Self {
             tokens: compact::total(&messages),
+            bytes: messages.iter().map(|m| m.bytes()).sum(),
             calls_at: messages.iter().rposition(|m| !m.content.calls().is_empty()),
             messages: messages.into_iter().collect(),
             shown: None,

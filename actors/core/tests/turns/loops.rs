@@ -1,6 +1,12 @@
 //! The loops of the agent types, one example each.
 
-use engram_domain::{AgentType, RunInput, RunStatus, StopReason, ToolRule, rule::RuleKind, run::Decision};
+use engram_core::compact;
+use engram_domain::{
+    AgentType, Part, Role, RunInput, RunStatus, StopReason, ToolRule,
+    message::ImageSource,
+    rule::RuleKind,
+    run::{Decision, InputMessage},
+};
 
 use crate::{
     brain::{Move, moves},
@@ -104,6 +110,26 @@ fn a_single_message_larger_than_the_window_is_shown_cut() {
     assert!(engram_core::tokens::count(&shown) < 4_000);
     assert!(shown.contains("characters left out"));
     assert_eq!(w.messages.values().map(|m| m.content.plain_text().len()).max(), Some(100_000), "stored whole");
+}
+
+#[test]
+fn pictures_leave_the_context_by_their_bytes() {
+    let mut w = Play::new(AgentType::LettaV1Agent, 128_000);
+    let picture = || {
+        let data = "A".repeat(compact::MOST_BYTES / 3);
+        let source = ImageSource::Base64 { media_type: "image/png".into(), data, detail: None };
+        let content = vec![Part::Image { source }];
+        InputMessage { role: Role::User, content, name: None, otid: None, sender_id: None, group_id: None }
+    };
+    for _ in 0..5 {
+        w.accept_input(RunInput { messages: vec![picture()], ..RunInput::default() });
+        w.settle(&moves(vec![]));
+        w.prompts.clear();
+    }
+    assert!(w.runs.values().all(|run| run.status == RunStatus::Completed));
+    assert!(w.load().bytes() <= compact::MOST_BYTES + 1024 * 1024, "{}", w.load().bytes());
+    let shown = w.messages.values().filter(|m| m.content.bytes() > 1_000_000).count();
+    assert_eq!(shown, 5, "stored are all of them");
 }
 
 #[test]

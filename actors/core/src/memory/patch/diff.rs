@@ -3,6 +3,7 @@
 //! Line numbers in `@@` headers are hints: models count badly, so a hunk goes where its old lines
 //! stand, and the numbers only decide between several such places.
 
+use super::budget::Budget;
 use crate::memory::lines::excerpt;
 
 /// One place to change: the lines that stand there and the lines that shall.
@@ -15,13 +16,15 @@ struct Hunk<'a> {
 }
 
 /// The text with all hunks applied, each in what the ones before it left.
-pub(super) fn apply(value: &str, diff: &[&str]) -> Result<String, String> {
+pub(super) fn apply(value: &str, diff: &[&str], budget: &mut Budget) -> Result<String, String> {
     let hunks = parse(diff)?;
     if hunks.is_empty() {
         return Err("The patch is empty: it needs lines that begin with '+' or '-'.".into());
     }
+    budget.spend(value.len())?;
     let mut lines: Vec<&str> = if value.is_empty() { vec![] } else { value.split('\n').collect() };
     for (i, hunk) in hunks.iter().enumerate() {
+        budget.spend(lines.len() + hunk.old.len() + hunk.new.len())?;
         let at = place(&lines, hunk).map_err(|e| format!("Hunk {} of the patch {e}", i + 1))?;
         lines.splice(at..at + hunk.old.len(), hunk.new.iter().copied());
     }
@@ -68,18 +71,120 @@ fn place(lines: &[&str], hunk: &Hunk<'_>) -> Result<usize, String> {
         // Only new lines: after the line that the header names, else at the end.
         return Ok(hunk.hint.map_or(lines.len(), |n| n.min(lines.len())));
     }
-    let places: Vec<usize> =
-        lines.windows(hunk.old.len()).enumerate().filter(|(_, w)| *w == hunk.old.as_slice()).map(|(i, _)| i).collect();
-    match places.as_slice() {
-        [] => Err(format!(
+    let mut places = Places { count: 0, first: 0, hinted: None };
+    find(lines, &hunk.old, |at| {
+        if places.count == 0 {
+            places.first = at;
+        }
+        places.count += 1;
+        if hunk.hint == Some(at + 1) {
+            places.hinted = Some(at);
+        }
+    });
+    match (places.count, places.hinted) {
+        (0, _) => Err(format!(
             "does not fit: these lines do not stand in the block one after the other: '{}'.",
             excerpt(&hunk.old.join("\n"))
         )),
-        [only] => Ok(*only),
-        several => several
-            .iter()
-            .copied()
-            .find(|i| hunk.hint == Some(i + 1))
-            .ok_or_else(|| format!("fits in {} places; give it more context lines.", several.len())),
+        (1, _) => Ok(places.first),
+        (_, Some(at)) => Ok(at),
+        (several, None) => Err(format!("fits in {several} places; give it more context lines.")),
+    }
+}
+
+/// Where lines stand in others.
+struct Places {
+    count: usize,
+    first: usize,
+    /// The place that the header names.
+    hinted: Option<usize>,
+}
+
+/// Says every place where `wanted` stands in `lines`, overlapping ones too (Knuth, Morris and Pratt: no line is looked at
+/// more than twice, whatever they are). Returns how many comparisons it took.
+fn find(lines: &[&str], wanted: &[&str], mut found: impl FnMut(usize)) -> usize {
+    let mut compared = 0;
+    let mut same = |a: &str, b: &str| {
+        compared += 1;
+        a == b
+    };
+    // Of the first `i + 1` wanted lines: how many of the last ones are also the first ones.
+    let mut borders = vec![0; wanted.len()];
+    let mut matched = 0;
+    for i in 1..wanted.len() {
+        while matched > 0 && !same(wanted[i], wanted[matched]) {
+            matched = borders[matched - 1];
+        }
+        // After a mismatch at the very beginning the comparison is made again; it is one a line.
+        if same(wanted[i], wanted[matched]) {
+            matched += 1;
+        }
+        borders[i] = matched;
+    }
+    matched = 0;
+    for (at, line) in lines.iter().enumerate() {
+        while matched > 0 && !same(line, wanted[matched]) {
+            matched = borders[matched - 1];
+        }
+        if same(line, wanted[matched]) {
+            matched += 1;
+        }
+        if matched == wanted.len() {
+            found(at + 1 - matched);
+            matched = borders[matched - 1];
+        }
+    }
+    compared
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn places(lines: &[&str], wanted: &[&str]) -> (Vec<usize>, usize) {
+        let mut places = vec![];
+        let compared = find(lines, wanted, |at| places.push(at));
+        (places, compared)
+    }
+
+    #[test]
+    fn equal_lines_cost_no_more_than_others() {
+        let (lines, wanted) = (vec!["a"; 50_000], vec!["a"; 25_000]);
+        let (found, compared) = places(&lines, &wanted);
+        assert_eq!(found.len(), 25_001);
+        assert!(compared <= 4 * (lines.len() + wanted.len()), "{compared} comparisons");
+        let other = [&wanted[1..], &["b"]].concat();
+        let (found, compared) = places(&lines, &other);
+        assert_eq!(found.len(), 0);
+        assert!(compared <= 4 * (lines.len() + wanted.len()), "{compared} comparisons");
+    }
+
+    #[test]
+    fn a_patch_whose_work_multiplies_is_refused() {
+        let block = "a\n".repeat(50_000);
+        let hunks = (1..=10_000).flat_map(|n| [format!("@@ -{n},1 @@"), "-a".into(), "+b".into()]);
+        let hunks: Vec<String> = hunks.collect();
+        let hunks: Vec<&str> = hunks.iter().map(String::as_str).collect();
+        let mut budget = Budget::default();
+        let error = apply(&block, &hunks, &mut budget).expect_err("it is too much");
+        assert!(error.contains("several calls"), "{error}");
+        assert!(budget.spent() <= 16 * 1024 * 1024);
+        // What a model writes is far from it.
+        let mut budget = Budget::default();
+        apply("a\nb\nc", &["-b", "+d"], &mut budget).expect("it fits");
+        assert!(budget.spent() < 100);
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_is_found(lines in "[ab]{0,40}", wanted in "[ab]{1,5}") {
+            let lines: Vec<&str> = lines.split("").filter(|l| !l.is_empty()).collect();
+            let wanted: Vec<&str> = wanted.split("").filter(|l| !l.is_empty()).collect();
+            let windows = lines.windows(wanted.len()).enumerate().filter(|(_, w)| *w == wanted.as_slice());
+            let expected: Vec<usize> = windows.map(|(i, _)| i).collect();
+            prop_assert_eq!(places(&lines, &wanted).0, expected);
+        }
     }
 }

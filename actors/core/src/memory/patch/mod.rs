@@ -1,7 +1,9 @@
 //! The tool `memory_apply_patch`: a diff of one block, or sections for several blocks.
 
+use self::budget::Budget;
 use super::{draft::Draft, lines::excerpt};
 
+mod budget;
 mod diff;
 
 const ADD: &str = "*** Add Block:";
@@ -19,18 +21,25 @@ pub(super) fn run(draft: &mut Draft<'_, '_>, label: &str, patch: &str) -> Result
     if lines.iter().any(|l| [ADD, DELETE, UPDATE].iter().any(|kind| l.starts_with(kind))) {
         return sections(draft, &lines);
     }
-    let value = diff::apply(draft.value(label)?, &lines)?;
+    apply(draft, label, &lines, &mut Budget::default())
+}
+
+fn apply(draft: &mut Draft<'_, '_>, label: &str, diff: &[&str], budget: &mut Budget) -> Result<String, String> {
+    let value = diff::apply(draft.value(label)?, diff, budget)?;
     draft.set(label, value)
 }
 
 fn sections(draft: &mut Draft<'_, '_>, lines: &[&str]) -> Result<String, String> {
     let mut done = vec![];
+    let mut budget = Budget::default();
     let mut rest = lines;
     while let Some((head, tail)) = rest.split_first() {
         let end =
             tail.iter().position(|l| [ADD, DELETE, UPDATE].iter().any(|k| l.starts_with(k))).unwrap_or(tail.len());
         let (body, next) = tail.split_at(end);
         rest = next;
+        // Each section looks through the labels.
+        budget.spend(draft.blocks().len())?;
         if let Some(label) = head.strip_prefix(ADD) {
             done.push(add(draft, label.trim(), body)?);
         } else if let Some(label) = head.strip_prefix(DELETE) {
@@ -38,7 +47,7 @@ fn sections(draft: &mut Draft<'_, '_>, lines: &[&str]) -> Result<String, String>
             draft.remove(label.trim())?;
             done.push(format!("Deleted memory block '{}'.", label.trim()));
         } else if let Some(label) = head.strip_prefix(UPDATE) {
-            done.push(update(draft, label.trim(), body)?);
+            done.push(update(draft, label.trim(), body, &mut budget)?);
         } else if !head.trim().is_empty() {
             return Err(format!("The patch has a line before its first section: '{}'.", excerpt(head)));
         }
@@ -67,7 +76,7 @@ fn add(draft: &mut Draft<'_, '_>, label: &str, body: &[&str]) -> Result<String, 
 }
 
 /// A diff of a block, a new label, or both.
-fn update(draft: &mut Draft<'_, '_>, label: &str, body: &[&str]) -> Result<String, String> {
+fn update(draft: &mut Draft<'_, '_>, label: &str, body: &[&str], budget: &mut Budget) -> Result<String, String> {
     let (new_label, body) = match body.split_first() {
         Some((first, rest)) if first.starts_with(MOVE) => (Some(first[MOVE.len()..].trim()), rest),
         _ => (None, body),
@@ -75,10 +84,9 @@ fn update(draft: &mut Draft<'_, '_>, label: &str, body: &[&str]) -> Result<Strin
     // An empty line before the next section is not context.
     let len = body.iter().rposition(|l| !l.is_empty()).map_or(0, |last| last + 1);
     if len > 0 {
-        let value = diff::apply(draft.value(label)?, &body[..len])?;
-        draft.set(label, value)?;
+        apply(draft, label, &body[..len], budget)?;
     } else if new_label.is_none() {
-        return Err(format!("The section for memory block '{label}' changes nothing."));
+        return Err(format!("The section for memory block '{}' changes nothing.", excerpt(label)));
     }
     let Some(new_label) = new_label else { return Ok(format!("Updated memory block '{label}'.")) };
     draft.rename(label, new_label)?;

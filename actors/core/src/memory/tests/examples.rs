@@ -226,3 +226,44 @@ fn words_that_only_look_like_line_numbers_are_text() {
         assert!(edit("memory_rethink", json!({"label": "persona", "new_memory": text})).is_ok(), "{text}");
     }
 }
+
+#[test]
+fn a_text_that_would_not_fit_is_refused_before_it_is_built() {
+    let mut large = blocks();
+    Arc::make_mut(&mut large[0]).limit = i32::MAX;
+    Arc::make_mut(&mut large[0]).value = "a".repeat(90_000);
+    let megabytes = "b".repeat(8 << 20);
+    // 90,000 times 8 MiB.
+    let args = json!({"label": "human", "old_content": "a", "new_content": megabytes});
+    let error = edit_of("core_memory_replace", args, &large).unwrap_err();
+    assert_eq!(
+        error,
+        "Edit failed: Exceeds 10000000 character limit (requested 754974720000). Shorten the text, or condense the \
+         block first."
+    );
+    let one = "c".repeat(4_000_000);
+    for (tool, args) in [
+        ("core_memory_append", json!({"label": "human", "content": megabytes.repeat(2)})),
+        ("memory_insert", json!({"label": "human", "new_string": megabytes.repeat(2)})),
+        ("memory_rethink", json!({"label": "human", "new_memory": megabytes.repeat(2)})),
+    ] {
+        assert!(edit_of(tool, args, &large).unwrap_err().contains("10000000 character limit"), "{tool}");
+    }
+    // All blocks together have an end too.
+    let mut heavy: Vec<Arc<Block>> = (0..8).map(|n| Arc::new(block(&"l".repeat(n + 1), &one))).collect();
+    heavy.iter_mut().for_each(|b| Arc::make_mut(b).limit = i32::MAX);
+    let args = json!({"label": "l", "content": one});
+    assert!(edit_of("core_memory_append", args, &heavy).unwrap_err().contains("all memory blocks together"));
+    let args = json!({"label": "l", "new_memory": "short"});
+    assert!(edit_of("memory_rethink", args, &heavy).is_ok(), "what makes them smaller is always allowed");
+}
+
+#[test]
+fn errors_name_a_bounded_part_of_what_there_is() {
+    let many: Vec<Arc<Block>> =
+        (0..1_000).map(|n| Arc::new(block(&format!("{n}-{}", "x".repeat(1_000)), ""))).collect();
+    let error = edit_of("core_memory_append", json!({"label": "y".repeat(1 << 20), "content": ""}), &many).unwrap_err();
+    assert!(error.len() < 10_000, "{}", error.len());
+    let full = edit_of("memory", json!({"command": "create", "path": "/a", "description": "d"}), &many).unwrap_err();
+    assert!(full.contains("as many as can be"), "{full}");
+}

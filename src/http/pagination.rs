@@ -7,7 +7,7 @@
 use std::str::FromStr;
 
 use engram_domain::{Json, Time};
-use engram_store::Page;
+use engram_store::{PAGE_BYTES, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub const DEFAULT_LIMIT: i64 = 50;
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// Rows at most.
+    /// Rows at most. A page of large rows ends earlier, after about 16 MiB: go on with the id of its last row.
     pub limit: Option<i64>,
     /// Only rows after this id, in the order of the list.
     pub after: Option<String>,
@@ -64,7 +64,8 @@ impl PageQuery {
     /// The page that is asked for. `ascending` is the order where the caller did not say one.
     pub fn page(&self, limit: i64, ascending: bool) -> Result<Page, ApiError> {
         let (after, before) = self.cursors();
-        Ok(Page { limit: self.limit(limit)?, after, before, ascending: self.ascending(ascending)? })
+        let (limit, ascending) = (self.limit(limit)?, self.ascending(ascending)?);
+        Ok(Page { limit, after, before, ascending, most_bytes: Some(PAGE_BYTES) })
     }
 
     /// The column to sort by, if one was named.
@@ -150,7 +151,7 @@ mod tests {
     fn cursors_are_exclusive_and_speak_of_the_order_asked_for() {
         let items: Vec<Uuid> = (1..=5).map(|n| Uuid::from_u64_pair(0, n)).collect();
         let cut = |page| cut(items.clone(), page, |i| *i);
-        let page = Page { limit: 2, after: Some(items[1]), before: None, ascending: true };
+        let page = Page { after: Some(items[1]), ..Page::oldest(2) };
         assert_eq!(cut(page), items[2..4]);
         assert_eq!(cut(Page { ascending: false, ..page }), [items[0]]);
         assert_eq!(cut(Page { after: None, before: Some(items[3]), ..page }), items[0..2]);

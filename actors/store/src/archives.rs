@@ -1,7 +1,7 @@
 //! Archives of passages and which agents use them.
 
 use engram_domain::{AgentId, Archive, ArchiveId, OrgId, Time};
-use sqlx::{PgConnection, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     json::AsJson,
     keyset::{Key, push_equals},
     rows::{ArchiveRow, archive_columns},
+    weight::{self, Weight},
 };
 
 const KEY: Key = Key { from: "archives r", column: "r.created_at", id: "r.id" };
@@ -42,7 +43,7 @@ impl ScopedStore {
 
     /// A page of archives.
     pub async fn archives(&self, filter: &ArchiveFilter, page: Page) -> Result<Vec<Archive>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", archive_columns!(), " FROM archives r WHERE true"));
+        let mut q = weight::ARCHIVE.open(page, concat!("SELECT ", archive_columns!(), " FROM archives r WHERE true"));
         self.push_scope(&mut q, "r.organization_id");
         push_equals(&mut q, "r.name", filter.name.as_deref());
         if let Some(agent) = filter.agent_id {
@@ -51,6 +52,7 @@ impl ScopedStore {
                 .push(")");
         }
         self.push_page(&mut q, KEY, page).await?;
+        Weight::close(page, &mut q);
         collect(q.build_query_as().fetch_all(&self.store.pool).await.map_err(db)?)
     }
 

@@ -23,6 +23,9 @@
 //! To add an aggregate: a table under `migrations/` (a root table names its organization), a row struct in `rows/`, a
 //! file with `impl ScopedStore` here, and a test in `tests/` that runs each of its queries. The walk over all
 //! operations in `tests/it/tenants` then wants to know how to call its endpoints.
+//!
+//! To add a list whose rows may be large: its `Weight` in `weight.rs`, `open` in the place of `QueryBuilder::new` and
+//! `close` behind the limit; then a line in `tests/it/weights.rs`.
 
 mod accept;
 mod again;
@@ -61,13 +64,14 @@ mod tool_cache;
 mod tool_store;
 pub mod tools;
 pub mod tree;
+mod weight;
 
 use sqlx::PgPool;
 
 pub use connect::PoolSettings;
 pub use engram_core::ports::StoreError;
 pub use leases::LEASE;
-pub use page::Page;
+pub use page::{PAGE_BYTES, Page};
 pub use scoped::ScopedStore;
 
 /// A handle on the database. Cheap to clone.

@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// Tags of archives that a prompt names: the first ones.
+const MOST_TAGS: i64 = 1_000;
+
 impl ScopedStore {
     /// What the actor of a conversation would hold.
     ///
@@ -190,9 +193,10 @@ async fn archival(conn: &mut PgConnection, archives: &[Uuid]) -> Result<(i64, Ve
         "SELECT (SELECT count(*) FROM passages WHERE archive_id = ANY($1)),
                 ARRAY(SELECT tag FROM (SELECT DISTINCT unnest(tags) AS tag FROM passages
                                        WHERE archive_id = ANY($1) AND tags <> '{}') AS t
-                      ORDER BY tag COLLATE \"C\")",
+                      ORDER BY tag COLLATE \"C\" LIMIT $2)",
     )
     .bind(archives)
+    .bind(MOST_TAGS)
     .fetch_one(conn)
     .await
     .map_err(db)

@@ -12,6 +12,7 @@ use crate::{
     error::db,
     group_runs,
     rows::{MessageRow, message_columns},
+    weight::{self, Weight},
 };
 
 /// Which messages of a conversation are wanted.
@@ -70,8 +71,8 @@ impl ScopedStore {
         filter: &MessageFilter,
         page: Page,
     ) -> std::result::Result<Vec<Message>, MessagePageError> {
-        let mut q =
-            QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = "));
+        let mut q = weight::MESSAGE
+            .open(page, concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = "));
         q.push("(SELECT c.id FROM conversations c WHERE c.id = ").push_bind(conversation.0);
         self.push_scope(&mut q, "c.organization_id");
         q.push(")");
@@ -83,6 +84,7 @@ impl ScopedStore {
         push_filter(&mut q, filter);
         q.push(if page.ascending { " ORDER BY m.seq LIMIT " } else { " ORDER BY m.seq DESC LIMIT " });
         q.push_bind(page.limit);
+        Weight::close(page, &mut q);
         let mut messages = self.store.read(q).await?;
         if !page.ascending {
             messages.reverse();
@@ -157,7 +159,8 @@ impl ScopedStore {
         with_errors: bool,
         page: Page,
     ) -> std::result::Result<Vec<Message>, MessagePageError> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.group_id = "));
+        let mut q =
+            weight::MESSAGE.open(page, concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.group_id = "));
         q.push_bind(group.to_string());
         self.push_message_scope(&mut q);
         for (cursor, comparison) in [(page.after, ">"), (page.before, "<")] {
@@ -179,6 +182,7 @@ impl ScopedStore {
         let order = if page.ascending { "ASC" } else { "DESC" };
         q.push(format_args!(" ORDER BY m.created_at {order}, m.seq {order}, m.id {order} LIMIT "))
             .push_bind(page.limit);
+        Weight::close(page, &mut q);
         let mut messages = self.store.read(q).await?;
         self.name_speakers(&mut messages).await?;
         if !page.ascending {
@@ -215,10 +219,11 @@ impl ScopedStore {
     /// has are ignored. For looking around; it has no index of its own.
     pub async fn all_messages(&self, agent: Option<AgentId>, page: Page) -> Result<Vec<Message>> {
         const KEY: crate::keyset::Key = crate::keyset::Key { from: "messages m", column: "m.created_at", id: "m.id" };
-        let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE true"));
+        let mut q = weight::MESSAGE.open(page, concat!("SELECT ", message_columns!(), " FROM messages m WHERE true"));
         push_agent(&mut q, agent);
         self.push_message_scope(&mut q);
         self.push_page(&mut q, KEY, page).await?;
+        Weight::close(page, &mut q);
         self.store.read(q).await
     }
 }

@@ -9,13 +9,14 @@ use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Page, Result, ScopedStore, StoreError,
+    PAGE_BYTES, Page, Result, ScopedStore, StoreError,
     archives::bump_owners,
     error::db,
     json::AsJson,
     keyset::{push_contains, push_tags},
     rows::{PassageRow, passage_columns},
     scoped::org,
+    weight::{self, Weight},
 };
 
 /// Which passages are wanted. The default: all.
@@ -83,7 +84,7 @@ impl ScopedStore {
 
     /// A page of passages by time, with their vectors.
     pub async fn passages(&self, filter: &PassageFilter, page: Page) -> Result<Vec<Passage>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", passage_columns!(), ", p.embedding FROM passages p"));
+        let mut q = weight::PASSAGE.open(page, concat!("SELECT ", passage_columns!(), ", p.embedding FROM passages p"));
         push_where(&mut q, filter);
         self.push_archive_scope(&mut q);
         let (direction, follows, precedes) = page.sql();
@@ -103,6 +104,7 @@ impl ScopedStore {
             q.push_bind(at).push(", ").push_bind(seq).push(")");
         }
         q.push(format_args!(" ORDER BY p.created_at {direction}, p.seq {direction} LIMIT ")).push_bind(page.limit);
+        Weight::close(page, &mut q);
         let rows = q.build_query_as::<PassageRow>().fetch_all(&self.store.pool).await.map_err(db)?;
         rows.into_iter().map(Passage::try_from).collect()
     }
@@ -115,11 +117,14 @@ impl ScopedStore {
         vector: &[f32],
         limit: i64,
     ) -> Result<Vec<(Passage, f64)>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", passage_columns!(), ", p.embedding, 1 - (p.embedding <=> "));
+        let page = Page { most_bytes: Some(PAGE_BYTES), ..Page::newest(limit) };
+        let mut q =
+            weight::PASSAGE.open(page, concat!("SELECT ", passage_columns!(), ", p.embedding, 1 - (p.embedding <=> "));
         q.push_bind(Vector::from(vector.to_vec())).push(") AS score FROM passages p");
         push_where(&mut q, filter);
         self.push_archive_scope(&mut q);
         q.push(" AND p.embedding IS NOT NULL ORDER BY score DESC, p.seq DESC LIMIT ").push_bind(limit);
+        Weight::close(page, &mut q);
         let rows = q.build_query_as::<Scored>().fetch_all(&self.store.pool).await.map_err(db)?;
         rows.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
     }

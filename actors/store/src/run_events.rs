@@ -6,7 +6,12 @@ use engram_core::ports::{Fence, LoggedEvent, RunLog};
 use engram_domain::{RunId, Time};
 use sqlx::FromRow;
 
-use crate::{Result, Store, error::db, json::RawJson};
+use crate::{
+    PAGE_BYTES, Page, Result, Store,
+    error::db,
+    json::RawJson,
+    weight::{self, Weight},
+};
 
 #[derive(FromRow)]
 struct EventRow {
@@ -65,14 +70,11 @@ impl RunLog for Store {
     }
 
     async fn events(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<LoggedEvent>> {
-        let rows: Vec<EventRow> =
-            sqlx::query_as("SELECT seq, event FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
-                .bind(run.0)
-                .bind(after)
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(db)?;
+        let page = Page { most_bytes: Some(PAGE_BYTES), ..Page::oldest(limit) };
+        let mut q = weight::EVENT.open(page, "SELECT seq, event FROM run_events WHERE run_id = ");
+        q.push_bind(run.0).push(" AND seq > ").push_bind(after).push(" ORDER BY seq LIMIT ").push_bind(limit);
+        Weight::close(page, &mut q);
+        let rows: Vec<EventRow> = q.build_query_as().fetch_all(&self.pool).await.map_err(db)?;
         rows.into_iter()
             .map(|row| Ok(LoggedEvent { seq: row.seq, event: row.event.parse("run_events", "event", run)? }))
             .collect()

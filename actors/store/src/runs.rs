@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use engram_core::ports::Runs;
 use engram_domain::{AgentId, Message, Run, RunId, RunOwner, RunStatus, Scope, StopReason, Time};
-use sqlx::{PgExecutor, QueryBuilder};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::db,
     keyset::Key,
     rows::{MessageRow, RunRow, message_columns, run_columns},
+    weight::{self, Weight},
 };
 
 const KEY: Key = Key { from: "runs r", column: "r.created_at", id: "r.id" };
@@ -108,7 +109,7 @@ impl ScopedStore {
 
     /// A page of runs.
     pub async fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<Run>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", run_columns!(), " FROM runs r WHERE true"));
+        let mut q = weight::RUN.open(page, concat!("SELECT ", run_columns!(), " FROM runs r WHERE true"));
         self.push_scope(&mut q, "r.organization_id");
         if !filter.agent_ids.is_empty() {
             let ids: Vec<Uuid> = filter.agent_ids.iter().map(|id| id.0).collect();
@@ -134,6 +135,7 @@ impl ScopedStore {
             q.push(" AND r.stop_reason = ").push_bind(reason.as_str());
         }
         self.push_page(&mut q, KEY, page).await?;
+        Weight::close(page, &mut q);
         q.build_query_as::<RunRow>()
             .fetch_all(&self.store.pool)
             .await

@@ -1,9 +1,14 @@
 //! Finding messages by their words.
 
 use engram_domain::{AgentId, ConversationId, Message, Role, Time};
-use sqlx::QueryBuilder;
 
-use crate::{Result, ScopedStore, keyset::push_contains, messages::push_agent, rows::message_columns};
+use crate::{
+    PAGE_BYTES, Page, Result, ScopedStore,
+    keyset::push_contains,
+    messages::push_agent,
+    rows::message_columns,
+    weight::{self, Weight},
+};
 
 /// What is searched for.
 #[derive(Debug, Clone, Default)]
@@ -29,9 +34,10 @@ pub struct MessageSearch {
 }
 
 impl ScopedStore {
-    /// Messages that match, newest first.
+    /// Messages that match, newest first. Fewer than the limit when they are large: [`PAGE_BYTES`].
     pub async fn search_messages(&self, search: &MessageSearch) -> Result<Vec<Message>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", message_columns!(), " FROM messages m"));
+        let page = Page { most_bytes: Some(PAGE_BYTES), ..Page::newest(search.limit) };
+        let mut q = weight::MESSAGE.open(page, concat!("SELECT ", message_columns!(), " FROM messages m"));
         if search.out_of_context {
             q.push(" JOIN conversations c ON c.id = m.conversation_id AND m.seq < c.context_from");
         }
@@ -54,6 +60,7 @@ impl ScopedStore {
         push_contains(&mut q, "m.search", search.text.as_deref());
         q.push(" ORDER BY m.created_at DESC, m.seq DESC LIMIT ").push_bind(search.limit);
         q.push(" OFFSET ").push_bind(search.offset);
+        Weight::close(page, &mut q);
         self.store.read(q).await
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     json::AsJson,
     keyset::{Key, push_contains, push_equals},
     rows::{ToolRow, tool_columns},
+    weight::{self, Weight},
 };
 
 const KEY: Key = Key { from: "tools t", column: "t.created_at", id: "t.id" };
@@ -108,10 +109,11 @@ impl ScopedStore {
 
     /// A page of tools.
     pub async fn tools(&self, filter: &ToolFilter, page: Page) -> Result<Vec<Tool>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", tool_columns!(), " FROM tools t"));
+        let mut q = weight::TOOL.open(page, concat!("SELECT ", tool_columns!(), " FROM tools t"));
         push_where(&mut q, filter);
         self.push_scope(&mut q, "t.organization_id");
         self.push_page(&mut q, KEY, page).await?;
+        Weight::close(page, &mut q);
         q.build_query_as::<ToolRow>()
             .fetch_all(&self.store.pool)
             .await

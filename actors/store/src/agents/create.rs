@@ -170,10 +170,10 @@ pub(super) async fn attach_blocks(conn: &mut PgConnection, agent: AgentId, block
     .bind(agent.0)
     .bind(ids)
     .bind(labels)
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(db)?;
-    Ok(())
+    if blocks.is_empty() { Ok(()) } else { crate::blocks::check_sizes(conn, &[agent.0]).await }
 }
 
 /// Attaches tools behind those that the agent has; one that it has already stays where it is. One of

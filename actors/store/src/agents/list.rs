@@ -8,6 +8,7 @@ use crate::{
     error::db,
     keyset::{Key, push_contains, push_equals, push_tags},
     rows::{AgentRow, agent_columns},
+    weight::{self, Weight},
 };
 
 /// Which agents are wanted. The default: all that are not hidden.
@@ -63,14 +64,14 @@ impl AgentSort {
 impl ScopedStore {
     /// A page of agents, with their variables.
     pub async fn agents(&self, filter: &AgentFilter, sort: AgentSort, page: Page) -> Result<Vec<Agent>> {
-        let mut q = QueryBuilder::new(concat!(
-            "SELECT ",
-            agent_columns!(),
-            " FROM agents a LEFT JOIN conversations d ON d.id = a.id"
-        ));
+        let mut q = weight::AGENT.open(
+            page,
+            concat!("SELECT ", agent_columns!(), " FROM agents a LEFT JOIN conversations d ON d.id = a.id"),
+        );
         push_where(&mut q, filter);
         self.push_scope(&mut q, "a.organization_id");
         self.push_page(&mut q, sort.key(), page).await?;
+        Weight::close(page, &mut q);
         let rows = q.build_query_as::<AgentRow>().fetch_all(&self.store.pool).await.map_err(db)?;
         let ids: Vec<AgentId> = rows.iter().map(|r| r.id.into()).collect();
         let mut env = self.store.env_of(&ids).await?;

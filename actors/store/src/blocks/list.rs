@@ -8,6 +8,7 @@ use crate::{
     error::db,
     keyset::{Key, push_contains, push_equals, push_tags},
     rows::{BlockRow, block_columns},
+    weight::{self, Weight},
 };
 
 const KEY: Key = Key { from: "blocks b", column: "b.created_at", id: "b.id" };
@@ -46,10 +47,11 @@ pub struct BlockFilter {
 impl ScopedStore {
     /// A page of blocks.
     pub async fn blocks(&self, filter: &BlockFilter, page: Page) -> Result<Vec<Block>> {
-        let mut q = QueryBuilder::new(concat!("SELECT ", block_columns!(), " FROM blocks b"));
+        let mut q = weight::BLOCK.open(page, concat!("SELECT ", block_columns!(), " FROM blocks b"));
         push_where(&mut q, filter);
         self.push_scope(&mut q, "b.organization_id");
         self.push_page(&mut q, KEY, page).await?;
+        Weight::close(page, &mut q);
         q.build_query_as::<BlockRow>()
             .fetch_all(&self.store.pool)
             .await

@@ -7,7 +7,7 @@
 mod list;
 mod modify;
 
-use engram_domain::{Block, BlockId, OrgId};
+use engram_domain::{AgentId, Block, BlockId, OrgId, block};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ pub use list::BlockFilter;
 pub use modify::{BlockPatch, Modified};
 
 use crate::{
-    Result, ScopedStore,
+    Result, ScopedStore, StoreError,
     error::db,
     json::AsJson,
     rows::{BlockRow, block_columns},
@@ -27,9 +27,25 @@ impl ScopedStore {
         Ok(self.blocks_by_id(&[id]).await?.pop())
     }
 
-    /// The blocks among these that exist, in no particular order.
+    /// The blocks among these that exist, in no particular order. [`StoreError::Invalid`] for more than one agent may
+    /// have.
     pub async fn blocks_by_id(&self, ids: &[BlockId]) -> Result<Vec<Block>> {
         let ids: Vec<Uuid> = ids.iter().map(|b| b.0).collect();
+        if ids.len() > 1 {
+            let bytes: i64 = sqlx::query_scalar(
+                "SELECT coalesce(sum(octet_length(b.value)), 0)::bigint FROM blocks b
+                 WHERE b.id = ANY($1) AND b.organization_id = coalesce($2, b.organization_id)",
+            )
+            .bind(&ids)
+            .bind(self.org())
+            .fetch_one(&self.store.pool)
+            .await
+            .map_err(db)?;
+            let most = block::MAX_BYTES_PER_AGENT;
+            if usize::try_from(bytes).unwrap_or(0) > most {
+                return Err(StoreError::Invalid(format!("these memory blocks have more than {most} bytes together")));
+            }
+        }
         sqlx::query_as::<_, BlockRow>(concat!(
             "SELECT ",
             block_columns!(),
@@ -83,6 +99,29 @@ pub(crate) async fn owners(conn: &mut PgConnection, block: BlockId) -> Result<Ve
         .fetch_all(conn)
         .await
         .map_err(db)
+}
+
+/// Refuses that the blocks of one of these agents are too many, or too large together: an agent is loaded, and shown,
+/// with all of them.
+pub(crate) async fn check_sizes(conn: &mut PgConnection, agents: &[Uuid]) -> Result<()> {
+    let over: Option<Uuid> = sqlx::query_scalar(
+        "SELECT ab.agent_id FROM agent_blocks ab JOIN blocks b ON b.id = ab.block_id WHERE ab.agent_id = ANY($1)
+         GROUP BY ab.agent_id HAVING count(*) > $2 OR sum(octet_length(b.value)) > $3 LIMIT 1",
+    )
+    .bind(agents)
+    .bind(i64::try_from(block::MAX_PER_AGENT).unwrap_or(i64::MAX))
+    .bind(i64::try_from(block::MAX_BYTES_PER_AGENT).unwrap_or(i64::MAX))
+    .fetch_optional(conn)
+    .await
+    .map_err(db)?;
+    match over.map(AgentId) {
+        None => Ok(()),
+        Some(agent) => Err(StoreError::Invalid(format!(
+            "the memory blocks of {agent} would be more than {} or have more than {} bytes together",
+            block::MAX_PER_AGENT,
+            block::MAX_BYTES_PER_AGENT
+        ))),
+    }
 }
 
 /// Inserts a block.

@@ -2,7 +2,7 @@
 
 use engram_domain::{Block, BlockId, JsonMap, Time};
 
-use super::owners;
+use super::{check_sizes, owners};
 use crate::{
     Result, ScopedStore,
     error::db,
@@ -100,6 +100,9 @@ impl ScopedStore {
                 .map_err(db)?;
         }
         let owners = owners(&mut tx, id).await?;
+        if block.value.len() > before.value.len() {
+            check_sizes(&mut tx, &owners).await?;
+        }
         crate::agents::bump(&mut tx, &owners).await?;
         tx.commit().await.map_err(db)?;
         Ok(Modified::Done(Box::new(block)))

@@ -103,10 +103,10 @@ pub(super) async fn give(conn: &mut PgConnection, g: &Group) -> Result<()> {
     )
     .bind(&agents)
     .bind(&blocks)
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(db)?;
-    Ok(())
+    crate::blocks::check_sizes(conn, &agents).await
 }
 
 /// Agents that supervise a group, or did until now, have one tool more, or less, and those of a voice group a context of

@@ -37,3 +37,4 @@ mod tool_store;
 mod tools;
 mod tree;
 mod unavailable;
+mod weights;

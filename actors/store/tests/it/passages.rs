@@ -87,8 +87,7 @@ async fn the_nearest_come_first_and_filters_hold() {
     assert_eq!(texts(db.nearest_passages(&filter, &north, 9).await.unwrap()), ["east"]);
 
     // One moment for all of them: they keep the order in which they came.
-    let page =
-        |after: Option<PassageId>, ascending| Page { limit: 2, after: after.map(|p| p.0), before: None, ascending };
+    let page = |after: Option<PassageId>, ascending| Page { after: after.map(|p| p.0), ascending, ..Page::oldest(2) };
     let list =
         async |page| -> Vec<String> { db.passages(&all(), page).await.unwrap().into_iter().map(|p| p.text).collect() };
     assert_eq!(list(page(None, true)).await, ["east", "north"]);

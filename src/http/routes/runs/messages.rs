@@ -2,7 +2,7 @@
 
 use axum::Json;
 use engram_domain::RunId;
-use engram_store::Page;
+use engram_store::{PAGE_BYTES, Page};
 
 use crate::app::{App, runs};
 use crate::http::{
@@ -25,7 +25,7 @@ pub async fn list_run_messages(
     let run = runs::find(&app, id).await?;
     let ascending = query.ascending(caller.is_v1_sdk)?;
     let (after, before) = query.cursors();
-    let page = Page { limit: query.limit(100)?, after, before, ascending };
+    let page = Page { limit: query.limit(100)?, after, before, ascending, most_bytes: Some(PAGE_BYTES) };
     let messages = runs::messages(&app, id, page).await?;
     let options = Options { include_return_message_types: None, ..Options::of_run(&run.input.request_config) };
     Ok(Json(letta_messages(&messages, &options)))

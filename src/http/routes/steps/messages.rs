@@ -2,7 +2,7 @@
 
 use axum::Json;
 use engram_domain::StepId;
-use engram_store::Page;
+use engram_store::{PAGE_BYTES, Page};
 
 use crate::app::{App, steps};
 use crate::http::{
@@ -23,7 +23,7 @@ pub async fn list_step_messages(
 ) -> Result<Json<Vec<LettaMessage>>, ApiError> {
     let ascending = query.ascending(true)?;
     let (after, before) = query.cursors();
-    let page = Page { limit: query.limit(100)?, after, before, ascending };
+    let page = Page { limit: query.limit(100)?, after, before, ascending, most_bytes: Some(PAGE_BYTES) };
     let messages = steps::messages(&app, id, page).await?;
     Ok(Json(letta_messages(&messages, &Options::default())))
 }

@@ -141,13 +141,17 @@ fn engine_settings(settings: &Settings, url: &str, ids: &dyn Ids) -> EngineSetti
     };
     let limits = &settings.limits;
     let pressure = Pressure::new(limits.memory_mib.map(|mib| mib.saturating_mul(1024 * 1024)));
+    // A part of it: what agents hold is held a second time while it is sent to a model.
+    let held = pressure.limit().map(|bytes| usize::try_from(bytes / 4).unwrap_or(usize::MAX));
+    let usual = EngineSettings::new(node);
     EngineSettings {
+        held_bytes: held.unwrap_or(usual.held_bytes),
         idle_after: limits.idle_after,
         tool_timeout: limits.tool_timeout,
         llm_timeout: settings.models.timeout,
         llm_calls: LlmLimits { total: limits.llm_calls, per_provider: limits.llm_calls_per_provider },
         pressure: Some(Arc::new(move || pressure.now())),
-        ..EngineSettings::new(node)
+        ..usual
     }
 }
 

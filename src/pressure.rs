@@ -23,6 +23,11 @@ impl Pressure {
         Self { limit: limit.or_else(|| limit_below(Path::new("/"))) }
     }
 
+    /// The limit in bytes.
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
     /// Whether memory is short now.
     pub fn now(&self) -> bool {
         self.limit.zip(resident_bytes()).is_some_and(|(limit, used)| is_short(used, limit))

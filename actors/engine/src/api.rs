@@ -53,6 +53,17 @@ pub enum StreamEvent {
     Ended(Box<RunEnd>),
 }
 
+impl StreamEvent {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Delta { delta, .. } => size_of::<Self>() + delta.bytes(),
+            Self::Message(message) => size_of::<Self>() + message.bytes(),
+            Self::Ended(_) => size_of::<Self>() + size_of::<RunEnd>(),
+        }
+    }
+}
+
 /// Something an actor does besides runs, when it is idle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -317,17 +317,18 @@ impl RunStream {
         }
         // From the last event at least: it says whether the end is among them.
         let mut after = self.position.min(logged - 1);
-        loop {
+        // One page at a time: the rest is read when this is told. Events that cannot be read are passed over.
+        while events.is_empty() && after < logged {
             let page = store.events(self.run, after, PAGE).await?;
-            let Some(newest) = page.last().map(|e| e.seq) else { break };
-            after = newest;
+            after = page.last().map_or(logged, |e| e.seq);
             events.extend(page.into_iter().filter_map(read));
         }
-        if !matches!(events.back(), Some((_, StreamEvent::Ended(_)))) {
+        let over = after >= logged;
+        if over && !matches!(events.back(), Some((_, StreamEvent::Ended(_)))) {
             // It was ended while no actor drove it.
             events.push_back((logged + 1, StreamEvent::Ended(Box::new(RunEnd::stored(row)))));
         }
-        Ok(Place::Kept { events, over: true })
+        Ok(Place::Kept { events, over })
     }
 
     fn deleted(&self) -> Place {

@@ -10,6 +10,8 @@
 //! [`journal`] what is kept of it. [`duties`] is what a node does again and again: among them the
 //! reconciler finds runs that nobody drives, so a normal start and a recovery are the same code.
 //!
+//! [`held`] sums up what the live agents hold in memory.
+//!
 //! Invariants: a run is in the database before its submission returns; only the owner of a
 //! conversation commits to it, and the database refuses everybody else; nothing is published before
 //! it is committed, except the pieces of a message that is still being written; no handler awaits a
@@ -27,6 +29,7 @@ mod drivers;
 mod duties;
 mod follow;
 pub mod groups;
+mod held;
 mod journal;
 mod labels;
 pub mod limiter;
@@ -102,6 +105,8 @@ pub struct EngineSettings {
     pub llm_calls: LlmLimits,
     /// Asked every now and then; agents with nothing to do leave memory when it says so.
     pub pressure: Option<Pressure>,
+    /// Bytes that live agents may hold together: above it, one that has finished its work leaves memory at once.
+    pub held_bytes: usize,
     /// Who calls the node's duties.
     pub ticker: Ticker,
 }
@@ -125,6 +130,7 @@ impl EngineSettings {
             llm_timeout: Duration::from_mins(10),
             llm_calls: LlmLimits::default(),
             pressure: None,
+            held_bytes: 1024 * 1024 * 1024,
             ticker: Ticker::WallClock,
         }
     }
@@ -147,6 +153,8 @@ pub(crate) struct Inner {
     pub(crate) registry: Registry,
     /// What the actors of this node do.
     pub(crate) activity: Arc<ActivityTable>,
+    /// What they hold.
+    pub(crate) held: held::Held,
     pub(crate) limiter: LlmLimiter,
     pub(crate) supervisor: ActorRef<supervisor::Msg>,
     /// Conversations of this node whose actor died with work to do: nobody else will take them, so the
@@ -202,6 +210,7 @@ impl Engine {
                 }
             }),
             activity: Arc::default(),
+            held: held::Held::default(),
             orphans: DashSet::new(),
             driving: DashMap::new(),
             deaths: DashMap::new(),

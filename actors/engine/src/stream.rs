@@ -24,15 +24,44 @@ use crate::api::StreamEvent;
 /// How long an ended run's events are kept for readers that come late. Nobody needs them for the
 /// answer: committed messages can be read from the database at any time.
 const KEEP_AFTER_END: Duration = Duration::from_mins(1);
-/// Ended runs whose events are kept at most; of more the oldest go earlier.
+/// Ended runs whose events are kept at most, and bytes that these have; of more the oldest go earlier.
 const KEPT_ENDS: usize = 20_000;
+const KEPT_BYTES: usize = 128 * 1024 * 1024;
 
 /// All runs with events in memory.
 #[derive(Default)]
 pub(crate) struct Hub {
     runs: DashMap<RunId, Arc<Channel>>,
-    /// Those that have ended, oldest first.
-    ends: Mutex<VecDeque<(Instant, RunId, Weak<Channel>)>>,
+    ends: Mutex<Ends>,
+}
+
+/// Ended runs, oldest first.
+#[derive(Default)]
+struct Ends {
+    runs: VecDeque<Ended>,
+    bytes: usize,
+}
+
+struct Ended {
+    at: Instant,
+    run: RunId,
+    channel: Weak<Channel>,
+    bytes: usize,
+}
+
+impl Ends {
+    fn push(&mut self, ended: Ended) {
+        self.bytes += ended.bytes;
+        self.runs.push_back(ended);
+    }
+
+    /// Takes out the oldest one if it has been here long enough, or there are too many or too large ones.
+    fn pop(&mut self) -> Option<Ended> {
+        let crowded = self.runs.len() > KEPT_ENDS || self.bytes > KEPT_BYTES;
+        let ended = self.runs.pop_front_if(|ended| crowded || ended.at.elapsed() >= KEEP_AFTER_END)?;
+        self.bytes -= ended.bytes;
+        Some(ended)
+    }
 }
 
 /// One run's events.
@@ -120,20 +149,17 @@ impl Hub {
             }
         });
         if ended {
-            self.ends.lock().push_back((Instant::now(), run, Arc::downgrade(&channel)));
+            let bytes = channel.state.lock().events.iter().map(StreamEvent::bytes).sum();
+            self.ends.lock().push(Ended { at: Instant::now(), run, channel: Arc::downgrade(&channel), bytes });
+            self.sweep();
         }
     }
 
     /// Drops the events of runs that ended a while ago. Readers that have the channel keep it.
     pub(crate) fn sweep(&self) {
         loop {
-            let mut ends = self.ends.lock();
-            let crowded = ends.len() > KEPT_ENDS;
-            let Some((_, run, channel)) = ends.pop_front_if(|(at, ..)| crowded || at.elapsed() >= KEEP_AFTER_END)
-            else {
-                return;
-            };
-            drop(ends);
+            let oldest = self.ends.lock().pop();
+            let Some(Ended { run, channel, .. }) = oldest else { return };
             // Not the channel of a later life of the same run.
             self.runs.remove_if(&run, |_, c| std::ptr::eq(Arc::as_ptr(c), channel.as_ptr()));
         }
@@ -221,5 +247,31 @@ impl Reader {
             None if state.ended() => Some(Next::Over),
             None => state.moved.then_some(Next::Moved),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn ended_runs_go_by_their_age_their_number_and_their_bytes() {
+        let ended = |bytes| Ended { at: Instant::now(), run: RunId(Uuid::nil()), channel: Weak::new(), bytes };
+        let mut ends = Ends::default();
+        ends.push(ended(KEPT_BYTES / 2));
+        ends.push(ended(KEPT_BYTES / 2));
+        assert!(ends.pop().is_none());
+        ends.push(ended(1));
+        assert_eq!(ends.pop().map(|e| e.bytes), Some(KEPT_BYTES / 2));
+        assert!(ends.pop().is_none());
+        assert_eq!(ends.bytes, KEPT_BYTES / 2 + 1);
+        for _ in 0..=KEPT_ENDS - 2 {
+            ends.push(ended(0));
+        }
+        assert!(ends.pop().is_some() && ends.pop().is_none(), "one too many");
+        ends.runs[0].at = Instant::now().checked_sub(KEEP_AFTER_END).expect("an earlier time");
+        assert!(ends.pop().is_some() && ends.pop().is_none(), "one is old");
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     Inner,
     activity::{Activity, ActivityEntry},
     api::Command,
+    held::Share,
     metrics::{self, QueueDepth},
     orphans,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Live {
     depth: QueueDepth,
     /// What it does, for whoever looks.
     activity: ActivityEntry,
+    /// What it holds in memory.
+    held: Share,
     commands: VecDeque<(Command, Reply)>,
     /// When it last had something to do, on the clock of [`engram_core::ports::Clock::monotonic_ns`].
     last_busy_ns: i64,
@@ -79,6 +82,7 @@ impl Actor for AgentActor {
             queue,
             depth: QueueDepth::default(),
             activity: inner.activity.enter(conversation, inner.ports.clock.now()),
+            held: inner.held.enter(),
             last_busy_ns: inner.ports.clock.monotonic_ns(),
             inner,
             commands: VecDeque::new(),
@@ -114,6 +118,8 @@ impl Live {
             refuse(&self.inner, vec![message], Refusal::Interrupted);
             return;
         }
+        // Not one that was just started for work that has not reached it yet.
+        let worked = matches!(message, Msg::Event(_) | Msg::Command { .. });
         match message {
             Msg::Run(accepted) => self.enqueue(accepted.run.id, Some(accepted)),
             Msg::Look { run } => self.enqueue(run, None),
@@ -133,6 +139,10 @@ impl Live {
         }
         self.next().await;
         self.note_activity();
+        if worked && self.is_idle() && self.inner.held.total() > self.inner.settings.held_bytes {
+            metrics::passivation("pressure");
+            self.close(Closing::AfterRun);
+        }
         self.end_if_done(myself);
     }
 
@@ -167,6 +177,7 @@ impl Live {
             state if state.pending_approval().is_some() => Activity::Waiting,
             _ => Activity::Idle,
         };
+        self.held.set(self.driver.state.bytes());
         self.activity.note(activity, self.driver.current(), queued, || self.inner.ports.clock.now());
     }
 

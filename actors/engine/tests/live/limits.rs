@@ -97,3 +97,22 @@ async fn a_compaction_on_another_node_has_the_time_of_a_model_call() {
     assert!(matches!(&outcome, Ok(CommandOutcome::Compacted { summary: Some(_), .. })), "{outcome:?}");
     assert_eq!(house.brain.asked.load(Ordering::SeqCst), asked + 1, "it was asked for once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn agents_that_hold_too_much_leave_when_their_work_is_done() {
+    for (held, live) in [(0, 0), (usize::MAX, 1)] {
+        let house = House::new();
+        let node = house.node_with("a", 0, |settings| settings.held_bytes = held).await;
+        for n in 0..3 {
+            // One that comes while the actor leaves is answered too.
+            let both = (send(&node, house.say("first")).await, send(&node, house.say("second")).await);
+            assert_eq!(
+                (listen(both.0).await.0, listen(both.1).await.0),
+                (vec!["heard first".into()], vec!["heard second".into()]),
+                "{n}"
+            );
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(node.engine.live(), live);
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, EmbedError, Embedder, Llm, LlmError, LlmErrorKind};
 use engram_domain::{EmbeddingConfig, OrgId};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -14,8 +15,11 @@ use crate::{
     scripted::{SCRIPTED_HANDLE, Scripted},
 };
 
-/// Texts that the built-in model embeds before it lets other tasks run on the thread.
-const AT_A_TIME: usize = 32;
+/// Bytes that the built-in model embeds before it lets other tasks run on the thread: some milliseconds. A longer text gets
+/// a thread of its own.
+const AT_ONCE: usize = 64 * 1024;
+/// Long texts that are embedded at once.
+static LONG_TEXTS: Semaphore = Semaphore::const_new(2);
 
 /// All that an organization may call; without an organization, what the server's own configuration offers.
 pub(crate) struct Router {
@@ -92,9 +96,25 @@ async fn built_in(texts: &[String], want: usize) -> Result<Vec<Vec<f32>>, EmbedE
         return Err(EmbedError::Dimensions { got: EMBED_DIM, want });
     }
     let mut out = Vec::with_capacity(texts.len());
-    for some in texts.chunks(AT_A_TIME) {
-        out.extend(some.iter().map(|text| embed::embed(text)));
-        tokio::task::yield_now().await;
+    let mut short = 0;
+    for text in texts {
+        if text.len() > AT_ONCE {
+            let text = text.clone();
+            // The work goes on when nobody waits for it any more, and keeps its place as long.
+            let place = LONG_TEXTS.acquire().await;
+            let vector = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                embed::embed(&text)
+            });
+            out.push(vector.await.map_err(|error| EmbedError::Provider(format!("engram/embed: {error}")))?);
+            continue;
+        }
+        short += text.len();
+        if short > AT_ONCE {
+            short = 0;
+            tokio::task::yield_now().await;
+        }
+        out.push(embed::embed(text));
     }
     Ok(out)
 }

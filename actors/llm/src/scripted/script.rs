@@ -22,8 +22,13 @@ pub(super) fn read(text: &str) -> Script {
     let mut script = Script::default();
     let mut from = 0;
     let mut at = 0;
+    // Nothing that begins behind the last end ever closes. Looked for once, however many begin there.
+    let last_end = text.rfind("]]").unwrap_or(0);
     while let Some(found) = text[at..].find("[[call") {
         let start = at + found;
+        if start > last_end {
+            break;
+        }
         match order(&text[start..]) {
             Some((order, length)) => {
                 script.calls.push(order);
@@ -95,6 +100,14 @@ mod tests {
         assert_eq!(calls("please [[call a {\"x\": 1}]] and [[call b]] now"), ["a {\"x\": 1}", "b {}"]);
         assert_eq!(read("[[call a]]").rest, "");
         assert_eq!(read("[[call a]] line one\n\nline two ").rest, "line one\n\nline two");
+    }
+
+    #[test]
+    fn a_text_of_orders_that_never_close_is_read_at_once() {
+        let text = "[[call a x".repeat(400_000);
+        assert_eq!(read(&text).rest, text);
+        let text = format!("[[call b]]{text}");
+        assert_eq!(read(&text).calls.len(), 1);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! `archival_memory_insert`: one passage into the agent's own archive.
 
 use engram_core::ports::{ToolContext, ToolOutcome, Write};
-use engram_domain::{ArchiveId, Json, JsonMap, Passage, PassageId};
+use engram_domain::{ArchiveId, Json, JsonMap, Passage, PassageId, archive::MAX_PASSAGE_BYTES};
 
 use super::{BuiltinRunner, Failure};
+
+/// Tags of one memory.
+const MOST_TAGS: usize = 1_000;
 
 /// Embeds the text with the model of the archive it goes to (the archive owns its embedding, whatever
 /// the agent is configured with by now) and leaves the insertion to the commit.
@@ -11,6 +14,16 @@ pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &Jso
     let text = args.get("content").and_then(Json::as_str).unwrap_or_default().replace('\0', "");
     if text.trim().is_empty() {
         return Err(Failure("content is empty, so there is nothing to remember".into()));
+    }
+    if text.len() > MAX_PASSAGE_BYTES {
+        return Err(Failure(format!(
+            "content has {} bytes and may have {MAX_PASSAGE_BYTES}: store it in several memories",
+            text.len()
+        )));
+    }
+    let tags = tags(args);
+    if tags.len() > MOST_TAGS {
+        return Err(Failure(format!("there are {} tags, and {MOST_TAGS} at most", tags.len())));
     }
     let agent = &context.agent;
     let (archive_id, config) = match tools.store.archives(agent.id).await?.into_iter().next() {
@@ -28,7 +41,7 @@ pub(super) async fn run(tools: &BuiltinRunner, context: &ToolContext, args: &Jso
         source_id: None,
         text,
         embedding,
-        tags: tags(args),
+        tags,
         metadata: JsonMap::new(),
         created_at: now,
         updated_at: now,

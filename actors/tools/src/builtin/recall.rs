@@ -9,6 +9,8 @@ use super::when;
 
 /// Words of a query that are looked for; more only make it slower.
 const MAX_WORDS: usize = 16;
+/// Characters of a query that are looked at.
+const MAX_QUERY: usize = 10_000;
 /// Characters of one message that a result shows.
 const EXCERPT: usize = 2_000;
 /// Results when the call does not say.
@@ -26,7 +28,7 @@ const STOP_WORDS: &[&str] = &[
 /// The words of a query in lower case, without repeats and, if anything is left then, without those
 /// that say nothing. Scripts that put no spaces between words are cut into pairs of characters.
 pub(crate) fn words(query: &str) -> Vec<String> {
-    let lower = query.to_lowercase();
+    let lower = query.chars().take(MAX_QUERY).collect::<String>().to_lowercase();
     let mut all: Vec<String> = vec![];
     for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
         let chars: Vec<char> = word.chars().collect();

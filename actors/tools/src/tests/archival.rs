@@ -30,6 +30,11 @@ async fn without_an_archive_the_model_of_the_agent_embeds() {
     let outcome = run(&world, "archival_memory_insert", json!({"content": " \n"})).await;
     assert_eq!(outcome.text, "content is empty, so there is nothing to remember");
     assert!(outcome.writes.is_empty());
+    let outcome = run(&world, "archival_memory_insert", json!({"content": "x".repeat(1_048_577)})).await;
+    assert!(outcome.text.contains("1048577 bytes") && outcome.writes.is_empty(), "{}", outcome.text);
+    let tags: Vec<String> = (0..1_001).map(|n| n.to_string()).collect();
+    let outcome = run(&world, "archival_memory_insert", json!({"content": "x", "tags": tags})).await;
+    assert!(outcome.text.contains("1001 tags") && outcome.writes.is_empty(), "{}", outcome.text);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use engram_domain::{AgentId, Block, BlockId, Json, JsonMap, Time, block};
 use engram_store::blocks::{BlockPatch, Modified};
 use serde_json::json;
 
-use crate::app::{App, Error, Result, agents, sorted};
+use crate::app::{App, Error, Result, agents, limits, sorted};
 
 /// A block to be made. What is absent has a default.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,10 @@ pub async fn change(app: &App, id: BlockId, mut patch: BlockPatch, expected: Opt
     if let Some(limit) = patch.limit {
         check_limit(limit, &["limit"])?;
     }
+    limits::at_most(&["tags"], "tags", patch.tags.iter().flatten().count(), limits::TAGS)?;
+    if let Some(data) = &patch.metadata {
+        limits::metadata(&["metadata"], data)?;
+    }
     patch.tags = patch.tags.map(sorted);
     match app.store.modify_block(id, patch, expected, app.clock.now()).await? {
         Modified::Done(block) => Ok(*block),
@@ -66,6 +70,8 @@ pub async fn change(app: &App, id: BlockId, mut patch: BlockPatch, expected: Opt
 pub fn new_block(spec: BlockSpec, path: &[&str], now: Time, ids: &dyn Ids) -> Result<Block> {
     let at = |member| -> Vec<&str> { path.iter().copied().chain([member]).collect() };
     check_label(&spec.label, &at("label"))?;
+    limits::at_most(&at("tags"), "tags", spec.tags.len(), limits::TAGS)?;
+    limits::metadata(&at("metadata"), &spec.metadata)?;
     let limit = spec.limit.unwrap_or(block::DEFAULT_LIMIT);
     check_limit(limit, &at("limit"))?;
     let chars = spec.value.chars().count();
@@ -103,8 +109,9 @@ fn check_label(label: &str, path: &[&str]) -> Result<()> {
 
 /// A limit is a number of characters.
 fn check_limit(limit: i32, path: &[&str]) -> Result<()> {
-    if limit < 1 {
-        return Err(Error::invalid(path, "expected at least 1 character", json!(limit)));
+    if !(1..=block::MAX_LIMIT).contains(&limit) {
+        let expected = format!("expected 1 to {} characters", block::MAX_LIMIT);
+        return Err(Error::invalid(path, expected, json!(limit)));
     }
     Ok(())
 }

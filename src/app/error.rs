@@ -47,6 +47,9 @@ pub enum Error {
         /// The version now.
         version: i64,
     },
+    /// Too much of this kind is being done; the same request works a moment later.
+    #[error(transparent)]
+    Busy(#[from] super::cpu::Busy),
     /// The server knows of it, and does not have it yet.
     #[error("{0}")]
     NotBuilt(String),

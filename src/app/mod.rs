@@ -10,16 +10,19 @@
 //! use the same functions; input is refused before anything is stored; what a caller may not see does not exist for it.
 //!
 //! To add an operation: a function in its resource's module that takes an [`App`] and input types of this layer, and
-//! answers a [`Result`]; its route converts the request, calls it and shows what it answers (see [`crate::http`]).
+//! answers a [`Result`]; its route converts the request, calls it and shows what it answers (see [`crate::http`]). What
+//! comes as a list is bounded first ([`limits`]), and what takes a processor more than a moment goes through [`cpu`].
 
 pub mod agents;
 pub mod archives;
 pub mod blocks;
 pub mod conversations;
+pub mod cpu;
 pub mod error;
 pub mod groups;
 pub mod health;
 pub mod keys;
+pub mod limits;
 pub mod messages;
 mod order;
 pub mod runs;

@@ -7,7 +7,7 @@ use engram_store::{
 };
 use serde_json::json;
 
-use crate::app::{App, Error, Result, sorted};
+use crate::app::{App, Error, Result, limits, sorted};
 
 /// Characters of its result that a tool may be given.
 const CHAR_LIMITS: std::ops::RangeInclusive<i32> = 1..=1_000_000;
@@ -41,20 +41,28 @@ pub async fn change(app: &App, id: ToolId, change: ToolChange) -> Result<Tool> {
     if let Some(n) = settings.return_char_limit.filter(|n| !CHAR_LIMITS.contains(n)) {
         return Err(Error::invalid(&["return_char_limit"], "expected 1 to 1000000", json!(n)));
     }
+    limits::at_most(&["tags"], "tags", settings.tags.iter().flatten().count(), limits::TAGS)?;
+    if let Some(data) = &settings.metadata {
+        limits::metadata(&["metadata"], data)?;
+    }
     let patch = ToolPatch { tags: settings.tags.map(sorted), ..settings };
     app.store.modify_tool(id, &patch, app.clock.now()).await?.ok_or_else(|| Error::not_found("Tool", id))
 }
 
 /// The tools with the words of a query in their names and descriptions, each with its score, best first.
 pub async fn search(app: &App, filter: &ToolFilter, query: &str) -> Result<Vec<(Tool, f64)>> {
+    limits::at_most(&["query"], "bytes", query.len(), limits::QUERY)?;
+    limits::at_most(&["tags"], "tags", filter.tags.len(), limits::TAGS)?;
+    limits::at_most(&["tool_types"], "types", filter.kinds.iter().flatten().count(), limits::TAGS)?;
     Ok(rank(app.store.tools(filter, Page::oldest(i64::MAX)).await?, query))
 }
 
 /// The share of the query's words that a tool has, those in its name counted twice. Without words, all tools as they
-/// came.
+/// came. Only the first words count: each is compared with each tool.
 fn rank(tools: Vec<Tool>, query: &str) -> Vec<(Tool, f64)> {
     let query = query.to_lowercase();
-    let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let words = query.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+    let words: Vec<&str> = words.take(limits::WORDS).collect();
     if words.is_empty() {
         return tools.into_iter().map(|t| (t, 0.0)).collect();
     }

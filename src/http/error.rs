@@ -20,6 +20,28 @@ use serde_json::json;
 
 use crate::app;
 
+/// Characters of a caller's own text, or of a message, that an error repeats.
+const REPEATED: usize = 200;
+const SAID: usize = 2_000;
+
+/// A text as an answer repeats it: of a long one the beginning and the end, which says what was expected. A caller must
+/// not get its ten megabytes back.
+pub fn shortened(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
+    let mut cuts = text.char_indices().map(|(at, _)| at);
+    let (Some(_), Some(head)) = (text.char_indices().nth(most), cuts.nth(most / 2)) else { return text.into() };
+    let tail = text.char_indices().rev().nth(most / 2).map_or(head, |(at, _)| at);
+    format!("{}…{}", &text[..head], &text[tail..]).into()
+}
+
+/// A value as an answer repeats it.
+fn repeated(value: Json) -> Json {
+    match value {
+        Json::String(text) => Json::String(text.chars().take(REPEATED).collect()),
+        value @ (Json::Object(_) | Json::Array(_)) if value.to_string().len() > SAID => Json::Null,
+        value => value,
+    }
+}
+
 /// What a caller hears about an internal failure.
 const INTERNAL: &str = "An internal server error occurred";
 
@@ -36,7 +58,8 @@ pub struct ApiError {
 impl ApiError {
     /// An answer with `{"detail": detail}`.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, body: json!({ "detail": detail.into() }), retry_after: None, repeatable: false }
+        let detail = detail.into();
+        Self { status, body: json!({ "detail": shortened(&detail, SAID) }), retry_after: None, repeatable: false }
     }
 
     /// 404: there is no such thing.
@@ -45,13 +68,15 @@ impl ApiError {
     }
 
     /// 422 in list form: names the member, says what was expected and shows what came.
-    #[expect(clippy::needless_pass_by_value, reason = "callers make the value for this call")]
     pub fn invalid<S: AsRef<str>>(loc: &[S], expected: impl Into<String>, input: Json) -> Self {
         let loc: Vec<Json> = loc
             .iter()
-            .map(|part| part.as_ref().parse::<u32>().map_or_else(|_| json!(part.as_ref()), |index| json!(index)))
+            .map(|part| shortened(part.as_ref(), REPEATED))
+            .map(|part| part.parse::<u32>().map_or_else(|_| json!(part), |index| json!(index)))
             .collect();
-        let body = json!({ "detail": [{ "type": "value_error", "loc": loc, "msg": expected.into(), "input": input }] });
+        let (expected, input) = (expected.into(), repeated(input));
+        let expected = shortened(&expected, SAID);
+        let body = json!({ "detail": [{ "type": "value_error", "loc": loc, "msg": expected, "input": input }] });
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, body, retry_after: None, repeatable: false }
     }
 
@@ -191,6 +216,7 @@ impl ApiError {
             app::Error::Rejected(text) => Self::bad_request(text),
             app::Error::Conflict(text) => Self::conflict(text),
             app::Error::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
+            app::Error::Busy(busy) => Self::unavailable(busy.to_string()),
             app::Error::NotBuilt(text) => Self::not_built(text),
             app::Error::Unavailable(text) => Self::unavailable(text),
             app::Error::Provider(text) => Self::new(StatusCode::BAD_GATEWAY, text),
@@ -296,6 +322,21 @@ mod tests {
           "detail": "slow down"
         }
         "#);
+    }
+
+    #[test]
+    fn an_error_repeats_no_more_than_the_beginning_and_the_end() {
+        let long = "ä".repeat(1_000_000);
+        let said = format!("unknown variant `{long}`, expected `user`");
+        let invalid = ApiError::invalid(&["body", long.as_str()], said.clone(), json!(long));
+        assert!(invalid.body().to_string().len() < 8_000);
+        let message = invalid.body()["detail"][0]["msg"].as_str().expect("a text").to_owned();
+        assert!(message.starts_with("unknown variant `ä") && message.ends_with("`, expected `user`"), "{message}");
+        let nested = ApiError::invalid(&["body"], "expected a text", json!([long]));
+        assert_eq!(nested.body()["detail"][0]["input"], Json::Null);
+        assert!(ApiError::bad_request(said).body().to_string().len() < 8_000);
+        assert_eq!(shortened("äb", 2), "äb");
+        assert_eq!(shortened("äbcdef", 4), "äb…def");
     }
 
     #[test]

@@ -16,7 +16,10 @@ use engram_domain::Json;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::http::{error::ApiError, query::QueryDeserializer};
+use crate::{
+    app::{self, cpu},
+    http::{error::ApiError, query::QueryDeserializer},
+};
 
 /// A JSON body.
 #[derive(Debug, Clone)]
@@ -33,16 +36,6 @@ pub struct ApiQuery<T>(pub T);
 /// One id of the path, or a tuple of them in their order.
 #[derive(Debug, Clone)]
 pub struct PathId<T>(pub T);
-
-/// Cuts what is echoed in an error, so that a large body is not sent back.
-fn echo(value: Option<Json>) -> Json {
-    match value {
-        Some(Json::String(s)) if s.chars().count() > 200 => json!(s.chars().take(200).collect::<String>()),
-        Some(v @ (Json::Object(_) | Json::Array(_))) if v.to_string().len() > 2_000 => Json::Null,
-        Some(v) => v,
-        None => Json::Null,
-    }
-}
 
 /// Turns a serde path (`messages[0].role`) into the `loc` of an error.
 fn loc(root: &str, path: &serde_path_to_error::Path) -> Vec<String> {
@@ -76,24 +69,21 @@ fn may_have_nul(bytes: &[u8]) -> bool {
 
 /// The place of the first text with a NUL, as the `loc` of an error.
 fn nul_at(bytes: &[u8]) -> Option<Vec<String>> {
-    fn walk(value: &Json, path: &mut Vec<String>) -> bool {
-        match value {
-            Json::String(text) => text.contains('\0'),
-            Json::Array(items) => items.iter().enumerate().any(|(i, item)| step(item, i.to_string(), path)),
-            Json::Object(members) => members.iter().any(|(name, member)| step(member, name.clone(), path)),
-            _ => false,
-        }
-    }
-    fn step(value: &Json, name: String, path: &mut Vec<String>) -> bool {
+    /// The way to it, from the inside to the outside: names are written down for what was found alone.
+    fn walk(value: &Json) -> Option<Vec<String>> {
+        let (name, mut path) = match value {
+            Json::String(text) => return text.contains('\0').then(Vec::new),
+            Json::Array(items) => items.iter().enumerate().find_map(|(i, item)| Some((i.to_string(), walk(item)?)))?,
+            Json::Object(members) => members.iter().find_map(|(name, item)| Some((name.clone(), walk(item)?)))?,
+            _ => return None,
+        };
         path.push(name);
-        let found = walk(value, path);
-        if !found {
-            path.pop();
-        }
-        found
+        Some(path)
     }
-    let mut path = vec!["body".to_owned()];
-    walk(&serde_json::from_slice(bytes).ok()?, &mut path).then_some(path)
+    let mut path = walk(&serde_json::from_slice(bytes).ok()?)?;
+    path.push("body".to_owned());
+    path.reverse();
+    Some(path)
 }
 
 /// Reads a JSON body, which is an object everywhere in this API, naming the member that is wrong.
@@ -120,7 +110,7 @@ pub fn parse_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
                 loc.push(name.to_owned());
                 return ApiError::invalid(&loc, "Field required", Json::Null);
             }
-            let input = echo(value_at(bytes, &loc));
+            let input = value_at(bytes, &loc).unwrap_or_default();
             return ApiError::invalid(&loc, strip_position(&inner.to_string()), input);
         }
         ApiError::invalid(&["body"], format!("expected JSON in UTF-8: {inner}"), Json::Null)
@@ -143,7 +133,12 @@ async fn read_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes
     })
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
+/// Reads a body: a large one on a thread of its own.
+async fn parse<T: DeserializeOwned + Send + 'static>(bytes: Bytes) -> Result<T, ApiError> {
+    cpu::run_if(bytes.len(), move || parse_body(&bytes)).await.map_err(app::Error::from)?
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -151,11 +146,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
         if bytes.is_empty() {
             return Err(ApiError::invalid(&["body"], "Field required", Json::Null));
         }
-        parse_body(&bytes).map(Self)
+        parse(bytes).await.map(Self)
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Default + Send + 'static> FromRequest<S> for OptionalJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -163,11 +158,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(T::default()));
         }
-        Ok(Self(parse_body::<Option<T>>(&bytes)?.unwrap_or_default()))
+        Ok(Self(parse::<Option<T>>(bytes).await?.unwrap_or_default()))
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for ApiJson<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> OptionalFromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
@@ -175,7 +170,7 @@ impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for ApiJson<T> 
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        Ok(parse_body::<Option<T>>(&bytes)?.map(Self))
+        Ok(parse::<Option<T>>(bytes).await?.map(Self))
     }
 }
 
@@ -190,7 +185,7 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
             return ApiError::invalid(&loc, "Field required", Json::Null);
         }
         let input = loc.get(1).and_then(|key| reader.values(key).last()).map(|v| json!(v));
-        ApiError::invalid(&loc, message, echo(input))
+        ApiError::invalid(&loc, message, input.unwrap_or_default())
     })
 }
 
@@ -223,7 +218,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathId<
                     }
                 };
                 let loc: Vec<String> = std::iter::once("path".to_owned()).chain(key).collect();
-                Err(ApiError::invalid(&loc, message, echo(input)))
+                Err(ApiError::invalid(&loc, message, input.unwrap_or_default()))
             }
             Err(other) => Err(ApiError::internal(other)),
         }

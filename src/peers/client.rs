@@ -64,11 +64,14 @@ fn events(response: Response) -> impl futures::Stream<Item = (i64, engram_engine
         let mut chunks = response.bytes_stream();
         let mut buffer: Vec<u8> = Vec::new();
         while let Ok(Some(Ok(chunk))) = tokio::time::timeout(SILENCE, chunks.next()).await {
+            // What came before is a part of one line, and was looked through: a line may have megabytes, and comes in
+            // small pieces.
+            let mut from = buffer.len();
+            let mut begin = 0;
             buffer.extend_from_slice(&chunk);
-            let mut rest = buffer.as_slice();
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let (line, more) = rest.split_at(end);
-                rest = &more[1..];
+            while let Some(length) = buffer[from..].iter().position(|byte| *byte == b'\n') {
+                let line = &buffer[begin..from + length];
+                (begin, from) = (from + length + 1, from + length + 1);
                 if line.is_empty() {
                     continue;
                 }
@@ -81,7 +84,7 @@ fn events(response: Response) -> impl futures::Stream<Item = (i64, engram_engine
                     }
                 }
             }
-            buffer = rest.to_vec();
+            buffer.drain(..begin);
         }
     }
 }

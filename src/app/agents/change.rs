@@ -6,7 +6,7 @@ use engram_store::agents::{AgentPatch, CompanionChange};
 use serde_json::json;
 
 use super::{
-    AgentChange, blocks_of, companion, context, models,
+    AgentChange, blocks_of, check, companion, context, models,
     plan::{check_zone, variables},
 };
 use crate::app::{App, Error, Result, sorted};
@@ -14,6 +14,7 @@ use crate::app::{App, Error, Result, sorted};
 /// Changes an agent and what it has in context; with `enable_sleeptime` gives it a companion, if it has none, or takes
 /// the companion away. All of it or nothing: a conflict when messages should leave the context of an agent that is busy.
 pub async fn change(app: &App, agent: Agent, change: AgentChange) -> Result<()> {
+    check::change(&change)?;
     let id = agent.id;
     let cut = match &change.message_ids {
         Some(wanted) => context::cut(app, id, wanted).await?,

@@ -6,21 +6,22 @@ use engram_core::{
     initial_messages,
     ports::{Ids, store::AgentSnapshot},
 };
-use engram_domain::{Agent, AgentId, AgentType, Block, run::InputMessage};
+use engram_domain::{Agent, AgentId, AgentType, Block, Part, run::InputMessage};
 use engram_store::agents::NewAgent;
 use serde_json::json;
 
 use super::{
-    AgentSpec, companion, models,
+    AgentSpec, check, companion, models,
     plan::{self, Found, Plan},
     tools,
 };
-use crate::app::{App, Error, Result};
+use crate::app::{App, Error, Result, cpu};
 
 /// Makes an agent with its blocks, tools and first messages, and with `enable_sleeptime` its companion: all of it or
 /// nothing.
 pub async fn create(app: &App, spec: AgentSpec) -> Result<AgentId> {
     check_type(&spec)?;
+    check::spec(&spec)?;
     let mut llm = models::language(app, &spec.llm, spec.settings.model_settings.as_ref(), None).await?;
     if spec.llm.config.is_none() {
         models::add_thoughts(&mut llm, spec.agent_type);
@@ -34,14 +35,24 @@ pub async fn create(app: &App, spec: AgentSpec) -> Result<AgentId> {
     let first_messages = spec.first_messages.clone();
     let plan = plan::plan(spec, found, app.clock.now(), app.ids.as_ref())?;
     let id = plan.agent.id;
-    if sleeps {
-        let companion = companion::make(app, &plan.agent, &plan.blocks).await?;
-        let new = rows(plan, first_messages.as_deref(), app.ids.as_ref());
-        app.store.create_agent_with_companion(&new, &companion).await?;
-    } else {
-        app.store.create_agent(&rows(plan, first_messages.as_deref(), app.ids.as_ref())).await?;
+    let companion = if sleeps { Some(companion::make(app, &plan.agent, &plan.blocks).await?) } else { None };
+    // The first messages are counted, the compiled prompt among them.
+    let ids = app.ids.clone();
+    let new = cpu::run_if(weight(&plan, first_messages.as_deref()), move || {
+        rows(plan, first_messages.as_deref(), ids.as_ref())
+    });
+    let new = new.await?;
+    match companion {
+        Some(companion) => app.store.create_agent_with_companion(&new, &companion).await?,
+        None => app.store.create_agent(&new).await?,
     }
     Ok(id)
+}
+
+/// Bytes that making the rows of an agent goes through.
+fn weight(plan: &Plan, first_messages: Option<&[InputMessage]>) -> usize {
+    let said = first_messages.into_iter().flatten().flat_map(|m| &m.content).map(Part::bytes);
+    plan.agent.system.len() + plan.blocks.iter().map(|b| b.value.len()).chain(said).sum::<usize>()
 }
 
 /// What is stored for a planned agent, its first messages among it.

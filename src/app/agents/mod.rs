@@ -2,7 +2,7 @@
 //!
 //! What it does: [`create()`] makes an agent of an [`AgentSpec`], [`change()`] changes one by an [`AgentChange`],
 //! [`companion`] and [`reader`] make the agents that work for another one; [`models`] and [`tools`] find out what an
-//! agent gets, [`plan`] puts it together as a pure function.
+//! agent gets, [`plan`] puts it together as a pure function, `check` says how much of each may be asked for.
 //!
 //! Invariants: an agent and all that is made with it are stored in one transaction; whatever can be refused is refused
 //! before it.
@@ -13,6 +13,7 @@
 //! its own gets a member in [`AgentSpec`] and [`AgentChange`] besides.
 
 mod change;
+mod check;
 pub mod companion;
 mod context;
 mod create;

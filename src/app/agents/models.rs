@@ -5,7 +5,10 @@ use engram_llm::{EMBED_HANDLE, UnknownHandle};
 use serde_json::json;
 
 use super::settings::fold_settings;
-use crate::app::{App, Error, Result};
+use crate::app::{App, Error, Result, archives::embedding::CHUNK_SIZES};
+
+/// Tokens that a window may have: more than any model has. What is in context is held in memory, and counted.
+const LARGEST_WINDOW: i32 = 10_000_000;
 
 /// What is said about the language model. Absent members: as the agent has it, or the server's default.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +84,7 @@ pub async fn language(
             None => return Err(Error::Rejected("Must specify either model or llm_config in request".into())),
         },
     };
-    shape(base, wish, settings, window)
+    shape(base, wish, settings, window.min(LARGEST_WINDOW))
 }
 
 /// What a provider offers under this handle, with the default window, and its own largest one.
@@ -99,6 +102,10 @@ async fn given(app: &App, mut config: LlmConfig) -> Result<(LlmConfig, i32)> {
     config.provider_name = known.provider_name;
     if config.context_window < 1 {
         config.context_window = known.context_window;
+    }
+    if config.context_window > LARGEST_WINDOW {
+        let expected = format!("expected at most {LARGEST_WINDOW} tokens");
+        return Err(Error::invalid(&["llm_config", "context_window"], expected, json!(config.context_window)));
     }
     Ok((config, i32::MAX))
 }
@@ -156,16 +163,26 @@ pub async fn embedding(app: &App, wish: &EmbeddingWish, present: Option<&Embeddi
     if let Some(size) = wish.chunk_size {
         config.embedding_chunk_size = size;
     }
-    if config.embedding_chunk_size < 1 {
-        let size = config.embedding_chunk_size;
-        return Err(Error::invalid(&["embedding_chunk_size"], "expected at least 1 token", json!(size)));
-    }
+    check_chunk_size(wish, &config)?;
     // What the database's vectors can hold.
     if !(1..=16_000).contains(&config.embedding_dim) {
         let path = ["embedding_config", "embedding_dim"];
         return Err(Error::invalid(&path, "expected 1 to 16000", json!(config.embedding_dim)));
     }
     Ok(config)
+}
+
+/// What a caller asked for; what an agent has was checked when it came.
+fn check_chunk_size(wish: &EmbeddingWish, config: &EmbeddingConfig) -> Result<()> {
+    if (wish.chunk_size.is_none() && wish.config.is_none()) || CHUNK_SIZES.contains(&config.embedding_chunk_size) {
+        return Ok(());
+    }
+    let expected = format!("expected {} to {} tokens", CHUNK_SIZES.start(), CHUNK_SIZES.end());
+    let path: &[&str] = match wish.chunk_size {
+        Some(_) => &["embedding_chunk_size"],
+        None => &["embedding_config", "embedding_chunk_size"],
+    };
+    Err(Error::invalid(path, expected, json!(config.embedding_chunk_size)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
@@ -191,6 +208,25 @@ mod tests {
         let llm = shape(base, &wish, Some(&settings), 100_000).expect("it fits");
         assert_eq!((llm.context_window, llm.max_tokens, llm.temperature), (64_000, Some(200), Some(0.1)));
         assert_eq!(llm.enable_reasoner, Some(true));
+    }
+
+    #[test]
+    fn a_passage_has_a_sensible_size() {
+        let check = |size, single| {
+            let config = EmbeddingConfig { embedding_chunk_size: size, ..EmbeddingConfig::default() };
+            let wish = if single {
+                EmbeddingWish { chunk_size: Some(size), ..EmbeddingWish::default() }
+            } else {
+                EmbeddingWish { config: Some(config.clone()), ..EmbeddingWish::default() }
+            };
+            check_chunk_size(&wish, &config)
+        };
+        assert!(check(16, true).is_ok() && check(32_768, false).is_ok());
+        for size in [i32::MIN, 0, 1, 15, 32_769, i32::MAX] {
+            let expected = "expected 16 to 32768 tokens".to_owned();
+            assert_eq!(refused(check(size, true)), ("embedding_chunk_size".into(), expected.clone()));
+            assert_eq!(refused(check(size, false)), ("embedding_config.embedding_chunk_size".into(), expected));
+        }
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! The agent that a specification describes, as a pure function of it and of what was looked up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use engram_core::{builtin, ports::Ids, prompts};
 use engram_domain::{
     Agent, AgentId, AgentType, Block, BusyPolicy, EmbeddingConfig, EnvVar, EnvVarId, Json, JsonMap, LlmConfig, Time,
-    Tool, ToolRule, rule::RuleKind,
+    Tool, ToolRule,
+    block::{DEFAULT_LIMIT, MAX_LIMIT},
+    rule::RuleKind,
 };
 use engram_store::agents::AgentPatch;
 use serde_json::json;
 
 use super::{AgentSpec, names};
-use crate::app::{Error, Result, blocks::new_block, sorted};
+use crate::app::{Error, Result, blocks::new_block, limits, sorted};
 
 /// Files that may be open at once, and characters shown of each, when nobody says.
 const MAX_FILES_OPEN: i32 = 10;
@@ -114,31 +116,65 @@ pub(super) fn bare(
 
 /// The new blocks, with variables filled in. A label may occur once among new and attached ones.
 fn blocks(spec: &AgentSpec, attached: &[Block], now: Time, ids: &dyn Ids) -> Result<Vec<Block>> {
-    let mut labels: Vec<String> = Vec::new();
+    let named = spec.block_variables.keys().map(String::len).max().unwrap_or(0);
+    limits::at_most(&["memory_variables"], "bytes in a name", named, limits::VARIABLE_NAME)?;
+    let mut labels: HashSet<String> = HashSet::new();
     for block in attached {
-        if labels.contains(&block.label) {
+        if !labels.insert(block.label.clone()) {
             return Err(Error::Conflict(format!("two of the blocks to attach have the label '{}'", block.label)));
         }
-        labels.push(block.label.clone());
     }
     let mut out = Vec::new();
     for (i, block) in spec.blocks.iter().enumerate() {
         let place = i.to_string();
         let path = ["memory_blocks", place.as_str()];
         let mut block = block.clone();
-        for (name, value) in &spec.block_variables {
-            block.value = block.value.replace(&format!("{{{{{name}}}}}"), value);
-        }
+        let limit = block.limit.unwrap_or(DEFAULT_LIMIT).clamp(0, MAX_LIMIT);
+        block.value = fill(&block.value, &spec.block_variables, limit).ok_or_else(|| {
+            let path: Vec<&str> = path.iter().copied().chain(["value"]).collect();
+            Error::invalid(&path, format!("expected at most {limit} characters with its variables"), Json::Null)
+        })?;
         let block = new_block(block, &path, now, ids)?;
-        if labels.contains(&block.label) {
+        if !labels.insert(block.label.clone()) {
             let path: Vec<&str> = path.iter().copied().chain(["label"]).collect();
             let expected = format!("expected each label once, '{}' is there already", block.label);
             return Err(Error::invalid(&path, expected, json!(block.label)));
         }
-        labels.push(block.label.clone());
         out.push(block);
     }
     Ok(out)
+}
+
+/// A text with the values of variables in the place of `{{name}}`; unknown ones stay, and values are not looked through.
+/// None when that makes it longer than `limit` characters can be: a short text
+/// can name a long value a thousand times.
+fn fill(text: &str, variables: &BTreeMap<String, String>, limit: i32) -> Option<String> {
+    // A text that is too long by itself is refused by its limit.
+    let most = usize::try_from(limit).unwrap_or(0).saturating_mul(4).max(text.len());
+    let mut out = String::new();
+    let mut rest = text;
+    // Where names end. Looked for once, whatever begins before it.
+    let mut ends = text.match_indices("}}").map(|(at, _)| at).peekable();
+    while let Some(open) = rest.find("{{") {
+        let (before, named) = rest.split_at(open);
+        out.push_str(before);
+        let name_at = text.len() - named.len() + 2;
+        while ends.peek().is_some_and(|end| *end < name_at) {
+            ends.next();
+        }
+        let name = ends.peek().filter(|end| **end - name_at <= limits::VARIABLE_NAME);
+        let value = name.and_then(|end| Some((*end, variables.get(&text[name_at..*end])?)));
+        let (shown, next) = match value {
+            Some((end, value)) => (value.as_str(), end + 2),
+            None => ("{", name_at - 1),
+        };
+        if out.len() + shown.len() > most {
+            return None;
+        }
+        out.push_str(shown);
+        rest = &text[next..];
+    }
+    (out.len() + rest.len() <= most).then(|| out + rest)
 }
 
 /// The caller's rules, then those that come with tools where the caller said nothing about them.
@@ -223,6 +259,32 @@ mod tests {
         let mut twice = AgentSpec::new(AgentType::MemgptAgent);
         twice.blocks = vec![block("a", ""), block("a", "")];
         assert_eq!(refused(planned(twice, &[])).0, "memory_blocks.1.label");
+    }
+
+    #[test]
+    fn variables_are_filled_in_without_multiplying() {
+        let variables = [("a", "x"), ("b", "{{a}}"), ("}", "never")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+        let fill = |text, limit| super::fill(text, &variables, limit);
+        for (text, filled) in [
+            ("{{a}}{{b}}{{c}}", "x{{a}}{{c}}"),
+            ("{{{{a}}}}", "{{x}}"),
+            ("{{{a}}}", "{x}"),
+            ("{{", "{{"),
+            ("}}{{a", "}}{{a"),
+            ("ä{{a}}ö", "äxö"),
+            ("", ""),
+        ] {
+            assert_eq!(fill(text, 100).as_deref(), Some(filled), "{text}");
+        }
+
+        let mut spec = AgentSpec::new(AgentType::MemgptAgent);
+        spec.blocks = vec![BlockSpec { limit: Some(i32::MAX), ..block("a", &"{{v}}".repeat(100_000)) }];
+        spec.block_variables = BTreeMap::from([("v".into(), "x".repeat(1_000_000))]);
+        let (path, expected) = refused(planned(spec.clone(), &[]));
+        assert_eq!(path, "memory_blocks.0.value");
+        assert!(expected.contains("10000000 characters"), "{expected}");
+        spec.block_variables = BTreeMap::from([("v".repeat(1_000), String::new())]);
+        assert_eq!(refused(planned(spec, &[])).0, "memory_variables");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use engram_store::{
     passages::{PassageFilter, PassagePatch},
 };
 
-use super::embedding::{chunks, embed, nearest};
-use crate::app::{App, Error, Result, agents, sorted};
+use super::embedding::{cut, embed, most_passages, nearest};
+use crate::app::{App, Error, Result, agents, limits, sorted};
 
 /// A passage to be stored.
 #[derive(Debug, Clone, Default)]
@@ -35,11 +35,21 @@ pub struct PassageChange {
     pub metadata: Option<JsonMap>,
 }
 
+/// Refuses a passage that is too large to be stored whole. `path` is where it stands in the input.
+pub fn check(path: &[&str], spec: &PassageSpec) -> Result<()> {
+    let at = |member| -> Vec<&str> { path.iter().copied().chain([member]).collect() };
+    limits::at_most(&at("text"), "bytes in a passage", spec.text.len(), limits::PASSAGE)?;
+    limits::at_most(&at("tags"), "tags", spec.tags.len(), limits::TAGS)?;
+    limits::metadata(&at("metadata"), &spec.metadata)
+}
+
 /// Stores passages in an archive, each whole.
 pub async fn store(app: &App, archive: &Archive, specs: Vec<PassageSpec>) -> Result<Vec<Passage>> {
     if specs.is_empty() {
         return Ok(vec![]);
     }
+    let most = most_passages(&archive.embedding);
+    limits::at_most(&["passages"], "passages", specs.len(), most)?;
     let now = app.clock.now();
     let texts: Vec<String> = specs.iter().map(|spec| spec.text.clone()).collect();
     let vectors = embed(app, &archive.embedding, &texts).await?;
@@ -77,8 +87,12 @@ pub async fn remember(app: &App, agent: Agent, memory: PassageSpec) -> Result<(A
     };
     let archive = app.store.default_archive(agent.id, &new).await?;
     let archive = archive.ok_or_else(|| Error::not_found("Agent", agent.id))?;
-    let texts = chunks(&memory.text, archive.embedding.embedding_chunk_size);
-    let pieces = texts.into_iter().map(|text| PassageSpec { text, ..memory.clone() }).collect();
+    let PassageSpec { text, tags, metadata, created_at } = memory;
+    limits::at_most(&["tags"], "tags", tags.len(), limits::TAGS)?;
+    let max = archive.embedding.embedding_chunk_size;
+    let texts = cut(&["text"], text, max, most_passages(&archive.embedding)).await?;
+    let piece = |text| PassageSpec { text, tags: tags.clone(), metadata: metadata.clone(), created_at };
+    let pieces = texts.into_iter().map(piece).collect();
     let passages = store(app, &archive, pieces).await?;
     Ok((archive, passages))
 }
@@ -92,6 +106,12 @@ pub async fn change(app: &App, agent: AgentId, id: PassageId, change: PassageCha
         agents::require(app, agent).await?;
         return Err(Error::not_found("Passage", id));
     };
+    limits::at_most(&["tags"], "tags", change.tags.iter().flatten().count(), limits::TAGS)?;
+    if let Some(data) = &change.metadata {
+        limits::metadata(&["metadata"], data)?;
+    }
+    let whole = change.text.as_ref().map_or(0, String::len);
+    limits::at_most(&["text"], "bytes in a passage", whole, limits::PASSAGE)?;
     let text = match change.text {
         None => None,
         Some(text) => {

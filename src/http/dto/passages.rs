@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{llm::EmbeddingConfigDto, messages::letta::timestamp, owned::OwnedBy};
 use crate::{
-    app::archives::passages::{PassageChange, PassageSpec},
+    app::archives::passages::{self, PassageChange, PassageSpec},
     http::{error::ApiError, times},
 };
 
@@ -149,7 +149,11 @@ impl CreatePassage {
         loc.push("created_at".to_owned());
         let created_at = self.created_at.as_deref().map(|text| times::parse(text, &loc, false)).transpose()?;
         let (tags, metadata) = (self.tags.unwrap_or_default(), self.metadata.unwrap_or_default());
-        Ok(PassageSpec { text: self.text, tags, metadata, created_at })
+        let spec = PassageSpec { text: self.text, tags, metadata, created_at };
+        loc.pop();
+        let path: Vec<&str> = loc.iter().skip(1).map(String::as_str).collect();
+        passages::check(&path, &spec)?;
+        Ok(spec)
     }
 }
 

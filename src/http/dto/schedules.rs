@@ -10,7 +10,10 @@ use serde_json::{Number, json};
 use utoipa::ToSchema;
 
 use super::messages::{MessageCreate, MessageRequest, letta::timestamp};
-use crate::{app::schedules::ScheduleSpec, http::error::ApiError};
+use crate::{
+    app::{limits, schedules::ScheduleSpec},
+    http::error::ApiError,
+};
 
 /// How long ago a one-time message may have been due: clocks differ, and requests take time.
 const GRACE_SECONDS: i64 = 60;
@@ -136,10 +139,12 @@ impl CreateSchedule {
         if self.messages.is_empty() {
             return Err(ApiError::invalid(&["body", "messages"], "Messages must not be empty", json!([])));
         }
+        limits::at_most(&["messages"], "messages", self.messages.len(), limits::MESSAGES)?;
         let max_steps = match &self.max_steps {
             None => None,
             Some(n) => Some(whole(n).ok_or_else(|| {
-                ApiError::invalid(&["body", "max_steps"], "expected an integer from 0 to 2147483647", json!(n))
+                let expected = format!("expected an integer from 0 to {}", limits::STEPS);
+                ApiError::invalid(&["body", "max_steps"], expected, json!(n))
             })?),
         };
         let request = MessageRequest {

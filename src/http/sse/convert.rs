@@ -4,6 +4,8 @@
 //! a stream can be resumed by running through it again; what was sent in pieces is not sent whole
 //! afterwards; the last frames are always stop reason, usage or error, and the end mark.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use engram_domain::{Message, MessageId, RunId};
 use engram_engine::{RunEnd, StreamEvent};
@@ -22,7 +24,7 @@ use crate::http::{
 pub struct Converter {
     run_id: RunId,
     caller: Caller,
-    options: Options,
+    options: Arc<Options>,
     /// Whether frames are numbered.
     numbered: bool,
     /// Frames up to this number are not sent again.
@@ -35,6 +37,7 @@ pub struct Converter {
 impl Converter {
     /// Of a run that begins.
     pub fn new(run_id: RunId, caller: Caller, options: Options) -> Self {
+        let options = Arc::new(options);
         Self { run_id, caller, options, numbered: false, starting_after: 0, seq: 0, writing: None, done: false }
     }
 

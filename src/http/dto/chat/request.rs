@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::http::error::ApiError;
+use crate::{app::limits, http::error::ApiError};
 
 /// A request for a chat completion. Whatever else OpenAI's API knows is accepted and ignored: the agent has its
 /// own model, settings and tools.
@@ -79,6 +79,7 @@ impl ChatRequest {
         for (index, message) in self.messages.iter().enumerate().skip(heard + begin) {
             unheard.extend(message.input(index)?);
         }
+        limits::at_most(&["messages"], "messages", unheard.len(), limits::MESSAGES)?;
         if unheard.is_empty() {
             let text = "expected a message of the user that the assistant has not answered";
             return Err(ApiError::invalid(&["body", "messages"], text, Json::Null));

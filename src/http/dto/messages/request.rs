@@ -9,7 +9,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::pieces::Options;
-use crate::{app::runs::RunSpec, http::error::ApiError};
+use crate::{
+    app::{limits, runs::RunSpec},
+    http::error::ApiError,
+};
 
 /// A request to an agent. `input` comes after `messages` where both are there; without either the
 /// agent goes on with what it has. `messages` that is there, alone and empty is refused.
@@ -133,6 +136,11 @@ fn at(loc: &[&str], more: &[&str]) -> Vec<String> {
     loc.iter().chain(more).map(|s| (*s).to_owned()).collect()
 }
 
+/// As [`limits::at_most`], where the path begins with the body.
+fn at_most(loc: &[String], what: &str, count: usize, most: usize) -> Result<(), ApiError> {
+    Ok(limits::at_most(loc.get(1..).unwrap_or_default(), what, count, most)?)
+}
+
 impl MessageRequest {
     /// How the answer is to be shown.
     pub fn options(&self) -> Options {
@@ -174,10 +182,23 @@ impl MessageRequest {
     pub fn run_input(&self) -> Result<RunInput, ApiError> {
         let max_steps = match self.max_steps {
             None | Some(0) => DEFAULT_MAX_STEPS,
-            Some(n) => i32::try_from(n).ok().filter(|n| *n > 0).ok_or_else(|| {
-                ApiError::invalid(&["body", "max_steps"], "expected an integer from 0 to 2147483647", json!(n))
+            Some(n) => i32::try_from(n).ok().filter(|n| (1..=limits::STEPS).contains(n)).ok_or_else(|| {
+                let expected = format!("expected an integer from 0 to {}", limits::STEPS);
+                ApiError::invalid(&["body", "max_steps"], expected, json!(n))
             })?,
         };
+        limits::at_most(&["client_tools"], "tools", self.client_tools.iter().flatten().count(), limits::TOOLS)?;
+        let types = self.include_return_message_types.iter().flatten().count();
+        limits::at_most(&["include_return_message_types"], "types", types, limits::MESSAGE_TYPES)?;
+        // They are looked at for every piece of an answer.
+        let names = [
+            ("assistant_message_tool_name", self.assistant_message_tool_name.as_ref()),
+            ("assistant_message_tool_kwarg", self.assistant_message_tool_kwarg.as_ref()),
+        ];
+        let types = self.include_return_message_types.iter().flatten();
+        for (member, name) in types.map(|kind| ("include_return_message_types", Some(kind))).chain(names) {
+            limits::at_most(&[member], "bytes in a name", name.map_or(0, String::len), limits::NAME)?;
+        }
         let (messages, decisions) = self.said()?;
         let client_tools = self.client_tools.iter().flatten().map(|tool| ClientTool {
             name: tool.name.clone(),
@@ -202,6 +223,7 @@ impl MessageRequest {
         if self.input.is_none() && self.messages.as_ref().is_some_and(Vec::is_empty) {
             return Err(ApiError::invalid(&["body", "messages"], "Messages must not be empty", Json::Array(vec![])));
         }
+        limits::at_most(&["messages"], "messages", self.messages.iter().flatten().count(), limits::MESSAGES)?;
         for (index, message) in self.messages.iter().flatten().enumerate() {
             let index = index.to_string();
             let loc = ["body", "messages", index.as_str()];
@@ -273,6 +295,7 @@ impl MessageCreate {
         if list.is_empty() {
             return Err(ApiError::invalid(&at(loc, &[member]), "expected at least one entry", json!([])));
         }
+        at_most(&at(loc, &[member]), "entries", list.len(), limits::DECISIONS)?;
         list.iter()
             .enumerate()
             .map(|(i, word)| word.decision(&at(loc, &[member, &i.to_string()]), member == "tool_returns"))
@@ -313,11 +336,13 @@ impl ApprovalIn {
 pub fn parts(loc: &[&str], content: &Json) -> Result<Vec<Part>, ApiError> {
     match content {
         Json::String(text) => Ok(vec![Part::text(text)]),
-        Json::Array(list) => list
-            .iter()
-            .enumerate()
-            .filter_map(|(i, part)| self::part(&at(loc, &[&i.to_string()]), part).transpose())
-            .collect(),
+        Json::Array(list) => {
+            at_most(&at(loc, &[]), "parts", list.len(), limits::PARTS)?;
+            list.iter()
+                .enumerate()
+                .filter_map(|(i, part)| self::part(&at(loc, &[&i.to_string()]), part).transpose())
+                .collect()
+        }
         other => Err(ApiError::invalid(loc, "expected a text or a list of content parts", brief(other))),
     }
 }
@@ -404,8 +429,31 @@ mod tests {
         insta::assert_snapshot!(refusal(json!({"messages": [{"role": "bot", "content": "x"}]})), @r#"[{"type":"value_error","loc":["body","messages",0,"role"],"msg":"expected `user`, `system` or `assistant`","input":"bot"}]"#);
         insta::assert_snapshot!(refusal(json!({"messages": [{"role": "user"}]})), @r#"[{"type":"value_error","loc":["body","messages",0,"content"],"msg":"Field required","input":null}]"#);
         insta::assert_snapshot!(refusal(json!({"messages": [{"role": "user", "content": [{"type": "video"}]}]})), @r#"[{"type":"value_error","loc":["body","messages",0,"content",0,"type"],"msg":"expected a content part, as `text` or `image`","input":"video"}]"#);
-        insta::assert_snapshot!(refusal(json!({"max_steps": -1})), @r#"[{"type":"value_error","loc":["body","max_steps"],"msg":"expected an integer from 0 to 2147483647","input":-1}]"#);
+        insta::assert_snapshot!(refusal(json!({"max_steps": -1})), @r#"[{"type":"value_error","loc":["body","max_steps"],"msg":"expected an integer from 0 to 10000","input":-1}]"#);
         assert!(refusal(json!({"messages": [{"role": "user", "content": 7}]})).contains("expected a text or a list"));
+    }
+
+    #[test]
+    fn lists_have_an_end() {
+        let message = json!({"role": "user", "content": "x"});
+        let many = refusal(json!({"messages": vec![message.clone(); 1_001]}));
+        assert!(many.contains(r#""loc":["body","messages"]"#) && many.contains("at most 1000 messages"), "{many}");
+        assert!(read(json!({"messages": vec![message; 1_000]})).is_ok());
+        let parts = vec![json!({"type": "text", "text": "x"}); 1_001];
+        let many = refusal(json!({"messages": [{"role": "user", "content": parts}]}));
+        assert!(many.contains(r#"["body","messages",0,"content"]"#) && many.contains("at most 1000 parts"), "{many}");
+        let tools = vec![json!({"name": "t"}); 1_001];
+        assert!(refusal(json!({"input": "x", "client_tools": tools})).contains("client_tools"));
+        let entries = vec![json!({"type": "approval", "approve": true, "tool_call_id": "a"}); 1_001];
+        let many = refusal(json!({"messages": [{"type": "approval", "approvals": entries}]}));
+        assert!(many.contains(r#"["body","messages",0,"approvals"]"#), "{many}");
+        let long = "x".repeat(201);
+        assert!(refusal(json!({"input": "x", "assistant_message_tool_name": long})).contains("bytes in a name"));
+        assert!(refusal(json!({"input": "x", "include_return_message_types": [long]})).contains("bytes in a name"));
+        let types = vec!["user_message"; 101];
+        assert!(refusal(json!({"input": "x", "include_return_message_types": types})).contains("at most 100 types"));
+        assert!(refusal(json!({"max_steps": 10_001})).contains("from 0 to 10000"));
+        assert_eq!(read(json!({"max_steps": 10_000})).expect("valid").max_steps, 10_000);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use engram_domain::{AgentId, ConversationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
+use crate::app::{self, App, cpu};
 use crate::http::{
     dto::{context::ContextDto, owned::OwnedBy},
     error::ApiError,
@@ -37,5 +37,7 @@ pub async fn context(
         .await?
         .filter(|l| l.snapshot.agent.id == id)
         .ok_or_else(|| ApiError::not_found("Agent", id))?;
-    Ok(Json(ContextDto::new(&loaded, app.clock.now(), OwnedBy::of(&app))))
+    let (now, by) = (app.clock.now(), OwnedBy::of(&app));
+    // It counts the tokens of the whole prompt.
+    Ok(Json(cpu::run(move || ContextDto::new(&loaded, now, by)).await.map_err(app::Error::from)?))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::{App, limits};
 use crate::http::{
     ApiError, OptionalJson,
     dto::{
@@ -105,6 +105,8 @@ async fn search(app: &App, request: &SearchRequest) -> Result<Vec<Message>, ApiE
             ApiError::invalid(&["body", "roles"], "expected roles as `user` or `assistant`", json!(role))
         }),
     });
+    limits::at_most(&["query"], "bytes", request.query.as_ref().map_or(0, String::len), limits::QUERY)?;
+    limits::at_most(&["roles"], "roles", request.roles.iter().flatten().count(), limits::MESSAGE_TYPES)?;
     let conversation =
         request.conversation_id.as_deref().map(|id| conversation_id(id, request.agent_id)).transpose()?;
     let search = MessageSearch {

@@ -9,6 +9,7 @@ use engram_store::passages::PassageFilter;
 use crate::app::{
     App,
     archives::{self, passages},
+    limits,
 };
 use crate::http::{
     dto::{
@@ -28,6 +29,8 @@ pub async fn search(app: App, ApiJson(r): ApiJson<SearchPassages>) -> Result<Jso
     if !(1..=100).contains(&limit) {
         return Err(ApiError::invalid(&["body", "limit"], "expected 1 to 100", Value::from(limit)));
     }
+    limits::at_most(&["query"], "bytes", r.query.as_ref().map_or(0, String::len), limits::QUERY)?;
+    limits::at_most(&["tags"], "tags", r.tags.iter().flatten().count(), limits::TAGS)?;
     let archives = archives::of_search(&app, r.agent_id, r.archive_id).await?;
     let filter = PassageFilter {
         tags: r.tags.unwrap_or_default(),

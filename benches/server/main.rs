@@ -18,6 +18,7 @@ mod cancel;
 mod cluster;
 mod database;
 mod herd;
+mod hostile;
 mod live;
 mod load;
 mod machine;
@@ -78,6 +79,9 @@ async fn main() -> Result<(), Failure> {
     }
     if wants("streams") {
         streams::streams(&mut report).await?;
+    }
+    if wants("hostile") {
+        hostile::hostile(&mut report).await?;
     }
     if wants("live") {
         live::live(&mut report).await?;

@@ -94,10 +94,10 @@ rust_tests() {
 ! wants api || run "API tests of letta-client 1.12.1" "$tools" tests/sdk/api_suite/run.py
 ! wants behaviour || run "behaviour" "$tools" -m pytest -q tests/behaviour
 ! wants recall || run "token cost of sleep-time" "$tools" tests/sleeptime/token_cost.py
-! wants recall || run "plant and recall" "$tools" tests/recall/plant_and_recall.py --messages 120 --window 6000
+! wants recall || run "recall after compaction" "$tools" tests/recall/recall_after_compaction.py --messages 120 --window 6000
 ! wants crash || run "kill -9" "$tools" tests/crash/kill9.py --requests 60 --kills 4
-! wants crash || run "checker of the swarm" "$tools" -m pytest -q tests/crash
-! wants crash || run "agents that write to each other, kill -9" "$tools" tests/crash/swarm.py --agents 50 --letters 240 --kills 3
+! wants crash || run "rules of delivery" "$tools" -m pytest -q tests/crash
+! wants crash || run "agents that write to each other, kill -9" "$tools" tests/crash/agent_messages.py --agents 50 --letters 240 --kills 3
 ! wants torment || run "torment checker" "$tools" -m pytest -q tests/torment
 ! wants torment || run "torment of three nodes" "$tools" tests/torment/torment.py --seed 7 --seconds 30
 ! wants torment || run "rolling restart" "$tools" tests/torment/rolling.py --rounds 1

@@ -1,7 +1,7 @@
 """A pytest plugin that runs the SDK's own generated API tests against a real server.
 
 The tests ship with a skip mark ("Mock server tests are disabled"). This plugin takes the mark away,
-leaves out what `left_out.toml` names, gives every test a `World` (world.py) and patches the one place
+leaves out what `left_out.toml` names, gives every test a `Resources` (resources.py) and patches the one place
 that all three transports of the SDK share, the building of a request, so that sample values become
 values that exist (rewrite.py). The tests themselves, their assertions and the SDK are not changed.
 
@@ -23,7 +23,7 @@ from letta_client import _base_client
 
 sys.path.insert(0, str(Path(__file__).parent))
 import rewrite as rules  # noqa: E402
-from world import World  # noqa: E402
+from resources import Resources  # noqa: E402
 
 SKIP_REASON = "Mock server tests are disabled"
 LEFT_OUT = tomllib.loads((Path(__file__).parent / "left_out.toml").read_text())["left_out"]
@@ -35,7 +35,7 @@ _http = httpx.Client(
     # The same caller as the tests, so that defaults are those of this generation.
     headers={"x-stainless-package-version": "1.12.1", "x-stainless-lang": "python", "authorization": "Bearer none"},
 )
-_world: World | None = None
+_resources: Resources | None = None
 
 # ------------------------------------------------------------------------------------------ requests
 
@@ -43,10 +43,10 @@ _build_request = _base_client.BaseClient._build_request
 
 
 def build_request(self, options, *, retries_taken: int = 0):
-    if _world is None:
+    if _resources is None:
         return _build_request(self, options, retries_taken=retries_taken)
     path, params, body = rules.rewrite(
-        _world, options.method, unquote(options.url), dict(options.params or {}), options.json_data
+        _resources, options.method, unquote(options.url), dict(options.params or {}), options.json_data
     )
     options = options.model_copy(update={"url": path, "params": params, "json_data": body})
     return _build_request(self, options, retries_taken=retries_taken)
@@ -133,16 +133,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    global _world
-    _world = World(_http)
+    global _resources
+    _resources = Resources(_http)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    global _world
-    world, _world = _world, None
-    if world is not None:
-        world.close()
+    global _resources
+    resources, _resources = _resources, None
+    if resources is not None:
+        resources.close()
 
 
 # ------------------------------------------------------------------------------------------ summary

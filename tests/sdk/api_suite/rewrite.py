@@ -15,9 +15,9 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 from urllib.parse import quote
 
-from world import EMBEDDING, MODEL, World
+from resources import EMBEDDING, MODEL, Resources
 
-# Method, path with the names of `World` members in place of ids. First match wins.
+# Method, path with the names of `Resources` members in place of ids. First match wins.
 ROUTES: list[tuple[str, str]] = [
     ("POST", "/v1/agents/{busy_run.agent_id}/messages/cancel"),
     ("POST", "/v1/agents/{agent_with_history}/summarize"),
@@ -59,10 +59,10 @@ ROUTES: list[tuple[str, str]] = [
 SEND = re.compile(r"/v1/(agents|conversations)/[^/]+/messages(/stream|/async)?$")
 
 
-def lookup(world: World, name: str) -> str:
-    """`free_tool.id` is the member `id` of `world.free_tool`."""
+def lookup(resources: Resources, name: str) -> str:
+    """`free_tool.id` is the member `id` of `resources.free_tool`."""
     head, *rest = name.split(".")
-    value: Any = getattr(world, head)
+    value: Any = getattr(resources, head)
     for key in rest:
         value = value[key]
     return value
@@ -77,11 +77,11 @@ def _compile(pattern: str) -> tuple[re.Pattern, list[str]]:
 _COMPILED = [(method, *_compile(pattern)) for method, pattern in ROUTES]
 
 
-def rewrite_path(world: World, method: str, path: str) -> str:
+def rewrite_path(resources: Resources, method: str, path: str) -> str:
     for wanted, expression, names in _COMPILED:
         if wanted in ("*", method) and (m := expression.match(path)):
             for i in range(len(names), 0, -1):  # from the right, so that the positions stay true
-                path = path[: m.start(i)] + quote(lookup(world, names[i - 1]), safe="") + path[m.end(i):]
+                path = path[: m.start(i)] + quote(lookup(resources, names[i - 1]), safe="") + path[m.end(i):]
             return path
     return path
 
@@ -96,7 +96,7 @@ def in_an_hour() -> int:
 
 MODEL_SETTINGS = {"provider_type": "openai", "max_output_tokens": 1024, "parallel_tool_calls": True}
 
-# What a field is, whatever request it occurs in: a value, or a function of the world and the old value.
+# What a field is, whatever request it occurs in: a value, or a function of the resources and the old value.
 # `None` as the result means: leave the member out.
 FIELDS: dict[str, Any] = {
     # ids
@@ -153,7 +153,7 @@ FIELDS: dict[str, Any] = {
 }
 
 # Cursors, by the route that they page through.
-CURSORS: list[tuple[str, Callable[[World], str]]] = [
+CURSORS: list[tuple[str, Callable[[Resources], str]]] = [
     (r"/v1/agents/[^/]+/messages", lambda w: w.message),
     (r"/v1/agents/[^/]+/core-memory/blocks", lambda w: w.attached_block),
     (r"/v1/agents/[^/]+/archival-memory", lambda w: w.memory),
@@ -176,41 +176,41 @@ CURSORS: list[tuple[str, Callable[[World], str]]] = [
 ]
 
 
-def cursor(world: World, path: str) -> str | None:
-    return next((make(world) for pattern, make in CURSORS if re.fullmatch(pattern, path)), None)
+def cursor(resources: Resources, path: str) -> str | None:
+    return next((make(resources) for pattern, make in CURSORS if re.fullmatch(pattern, path)), None)
 
 
-def rewrite_fields(world: World, path: str, members: dict) -> dict:
+def rewrite_fields(resources: Resources, path: str, members: dict) -> dict:
     out = {}
     for name, value in members.items():
         if name in ("after", "before"):
-            value = cursor(world, path) or value
+            value = cursor(resources, path) or value
         elif name in FIELDS:
             replacement = FIELDS[name]
-            value = replacement(world, value) if callable(replacement) else replacement
+            value = replacement(resources, value) if callable(replacement) else replacement
             if value is None:
                 continue
         elif name == "memory_blocks":
-            value = [rewrite_fields(world, path, b) for b in value]
+            value = [rewrite_fields(resources, path, b) for b in value]
         out[name] = value
     return out
 
 
-def rewrite(world: World, method: str, path: str, params: dict, body: Any) -> tuple[str, dict, Any]:
+def rewrite(resources: Resources, method: str, path: str, params: dict, body: Any) -> tuple[str, dict, Any]:
     """Path, query and JSON body as they go out. `path` is the decoded sample path."""
     template, method = path, method.upper()
     members = {**params, **body} if isinstance(body, dict) else params
 
     if template.startswith("/v1/conversations/default/") and "agent_id" in members:
         # `default` stays what it is: the history of that agent, which therefore needs one.
-        owner = world.busy_run["agent_id"] if template.endswith("/cancel") else world.agent_with_history
-        params = {k: owner if k == "agent_id" else v for k, v in rewrite_fields(world, template, params).items()}
+        owner = resources.busy_run["agent_id"] if template.endswith("/cancel") else resources.agent_with_history
+        params = {k: owner if k == "agent_id" else v for k, v in rewrite_fields(resources, template, params).items()}
     else:
-        path = rewrite_path(world, method, path)
-        params = rewrite_fields(world, template, params)
+        path = rewrite_path(resources, method, path)
+        params = rewrite_fields(resources, template, params)
 
     if isinstance(body, dict):
-        body = rewrite_fields(world, template, body)
+        body = rewrite_fields(resources, template, body)
     if SEND.fullmatch(template) and method == "POST":
         body = body or {}
         if body.get("messages"):

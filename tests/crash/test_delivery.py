@@ -1,4 +1,4 @@
-"""Each rule of the swarm objects to what it is there for, and to nothing in a good run."""
+"""Each rule of delivery objects to what it is there for, and to nothing in a good run."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
-import letters  # noqa: E402
+import delivery  # noqa: E402
 from rows import Database, Message, Run  # noqa: E402
 
 A, B = "agent-a", "agent-b"
@@ -22,17 +22,17 @@ class World:
     """One letter from a to b, which b has answered."""
 
     def __init__(self):
-        letter = letters.Letter(0, A, B)
-        self.request = letters.Request(0, A, True, [letter], runs={"run-1"})
+        letter = delivery.Letter(0, A, B)
+        self.request = delivery.Request(0, A, True, [letter], runs={"run-1"})
         arguments = json.dumps({"message": letter.word, "other_agent_id": B})
-        self.letter = said(f"{letters.INCOMING} with ID '{A}']\n{letter.word}")
+        self.letter = said(f"{delivery.INCOMING} with ID '{A}']\n{letter.word}")
         self.answer = {"kind": "assistant", "text": f"You said: {letter.word}", "calls": []}
         self.db = Database()
         self.db.runs = {r: Run(r, c, "completed", "end_turn") for r, c in (("1", "a"), ("2", "b"))}
         for conversation, run, role, content in [
             ("a", None, "system", {}),
             ("a", "1", "user", said(self.request.text)),
-            ("a", "1", "assistant", {"kind": "assistant", "calls": [{"id": "c1", "name": letters.SEND, "arguments": arguments}]}),
+            ("a", "1", "assistant", {"kind": "assistant", "calls": [{"id": "c1", "name": delivery.SEND, "arguments": arguments}]}),
             ("a", "1", "tool", {"kind": "tool_return", "tool_call_id": "c1", "status": "success"}),
             ("a", "1", "assistant", {"kind": "assistant", "text": "You said: request 0", "calls": []}),
             ("b", None, "system", {}),
@@ -55,7 +55,7 @@ class World:
         next(m for m in self.db.messages if (m.role, m.conversation_id) == (role, conversation)).content = {}
 
     def objections(self):
-        return {letters.RULES[name].__name__ for name, found in letters.check(self.db, [self.request]).items() if found}
+        return {delivery.RULES[name].__name__ for name, found in delivery.check(self.db, [self.request]).items() if found}
 
 
 def test_a_good_world_has_no_violations():
@@ -66,9 +66,9 @@ CASES = {
     "delivered": lambda w: w.without("user", "b"),
     "delivered: twice": lambda w: w.append("b", "2", "user", w.letter),
     "delivered: to somebody else": lambda w: w.append("a", "1", "user", w.letter),
-    "delivered: nobody's": lambda w: w.append("b", "2", "user", said(f"{letters.INCOMING} letter-000009-end")),
+    "delivered: nobody's": lambda w: w.append("b", "2", "user", said(f"{delivery.INCOMING} letter-000009-end")),
     "delivered: without its sender": lambda w: vars(w.db.messages[6]).update(
-        content=said(f"{letters.INCOMING}]\n{w.request.letters[0].word}")),
+        content=said(f"{delivery.INCOMING}]\n{w.request.letters[0].word}")),
     "sent_once": lambda w: w.db.messages[3].content.update(status="error"),
     "sent_once: twice": lambda w: (
         w.append("a", "1", "assistant", {"calls": [{**w.db.messages[2].content["calls"][0], "id": "c2"}]}),
@@ -94,15 +94,15 @@ def test_every_rule_objects(case):
 
 
 def test_every_rule_has_a_case():
-    assert {case.partition(":")[0] for case in CASES} == {rule.__name__ for rule in letters.RULES.values()}
+    assert {case.partition(":")[0] for case in CASES} == {rule.__name__ for rule in delivery.RULES.values()}
 
 
 def test_a_seed_is_a_plan():
     agents = [f"agent-{i}" for i in range(20)]
-    plan = letters.plan(7, agents, 300)
-    assert plan == letters.plan(7, agents, 300) != letters.plan(8, agents, 300)
+    plan = delivery.plan(7, agents, 300)
+    assert plan == delivery.plan(7, agents, 300) != delivery.plan(8, agents, 300)
     sent = [x for q in plan for x in q.letters]
     assert [x.number for x in sent] == list(range(300)) and all(x.sender != x.receiver for x in sent)
     assert {q.waits for q in plan} == {True, False} and {len(q.letters) for q in plan} == {1, 2, 3}
-    moments = letters.moments(7, 12, 1000)
+    moments = delivery.moments(7, 12, 1000)
     assert moments == sorted(moments) and min(b - a for a, b in zip(moments, moments[1:])) >= 30

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A fact that was said once is found again, hundreds of messages and several compactions later.
 
-    python3 tests/recall/plant_and_recall.py [--messages 300] [--window 8000] [--agent-type letta_v1_agent]
+    python3 tests/recall/recall_after_compaction.py [--messages 300] [--window 8000] [--agent-type letta_v1_agent]
 
 The shape of MemGPT's deep memory retrieval. An agent with a small context window is told a fact, then
 small talk until the context was compacted several times. The fact must have left the prompt, must be found
@@ -155,7 +155,7 @@ def main() -> None:
         headers = {"x-stainless-package-version": "1.12.1", "user-agent": "Letta/Python 1.12.1"}
         http = stack.enter_context(httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False))
         for agent_type in args.agent_type.split(","):
-            print(f"plant and recall, {agent_type}, a window of {args.window} tokens", flush=True)
+            print(f"recall after compaction, {agent_type}, a window of {args.window} tokens", flush=True)
             try:
                 recall(http, mock, args, agent_type)
             except Failed as e:

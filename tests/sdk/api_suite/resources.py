@@ -1,6 +1,6 @@
 """The things that one API test talks about: an agent, a block, a run, …, created when first asked for.
 
-Every test gets a `World` of its own, so that a test that deletes or renames something disturbs no other.
+Every test gets a `Resources` of its own, so that a test that deletes or renames something disturbs no other.
 Nothing is created for a test that never asks, and everything is deleted when the test is over.
 """
 
@@ -15,7 +15,7 @@ EMBEDDING = os.environ.get("ENGRAM_EMBEDDING", "engram/embed")
 BUSY_MODEL = os.environ.get("ENGRAM_BUSY_MODEL", "openai/slow-3000")
 
 
-class World:
+class Resources:
     def __init__(self, http: httpx.Client):
         self.http = http
         self._deletions: list[str] = []

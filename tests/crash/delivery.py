@@ -1,6 +1,6 @@
 """What was sent, and whether it arrived: the plan of the letters and the rules. No processes, no database.
 
-`test_letters.py` shows every rule a case that it has to object to.
+`test_delivery.py` shows every rule a case that it has to object to.
 """
 
 import json

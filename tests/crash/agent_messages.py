@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """A thousand agents write ten thousand letters to each other while the server is killed: each arrives exactly once.
 
-    python3 tests/crash/swarm.py                                             1,000 agents, 10,000 letters, 12 kills
-    python3 tests/crash/swarm.py --agents 50 --letters 300 --kills 3 --seed 7
+    python3 tests/crash/agent_messages.py                                     1,000 agents, 10,000 letters, 12 kills
+    python3 tests/crash/agent_messages.py --agents 50 --letters 300 --kills 3 --seed 7
 
 Clients tell agents of the built-in model to send letters to random others with `send_message_to_agent_async`, some
 by requests that wait for the answer, some by asynchronous ones. What gets no answer is sent again under the same
 `otid`. Meanwhile the server is killed with `kill -9` and started again, some of the starts too. When everything has
-ended, the database is read past the server: see `letters.py` for the rules.
+ended, the database is read past the server: see `delivery.py` for the rules.
 
 The pairs and the moments of the kills (in runs that have ended) follow from --seed, which is printed.
 """
@@ -26,7 +26,7 @@ from pathlib import Path
 here = Path(__file__).resolve()
 sys.path[:0] = [str(here.parent), str(here.parents[1] / "lib"), str(here.parents[1] / "torment")]
 
-import letters  # noqa: E402
+import delivery  # noqa: E402
 import rows  # noqa: E402
 import wire  # noqa: E402
 from testkit import postgres, processes  # noqa: E402
@@ -54,7 +54,7 @@ class Swarm:
         self.args, self.seed, self.server, self.database = args, seed, server, database
         self.client = wire.Client(server.url)
         self.chance = random.Random(f"{seed}:swarm")
-        self.requests: list[letters.Request] = []
+        self.requests: list[delivery.Request] = []
         self.failures: list[str] = []
         self.starts: list[float] = []
         self.kills = self.kills_in_start = self.unknown = 0
@@ -65,8 +65,8 @@ class Swarm:
     async def create(self) -> list[str]:
         async def one(i: int) -> str:
             body = {
-                "name": f"swarm-{i}", "model": "engram/scripted", "embedding": "engram/embed", "tools": [letters.SEND],
-                "agent_type": letters.TYPES[i % len(letters.TYPES)],
+                "name": f"swarm-{i}", "model": "engram/scripted", "embedding": "engram/embed", "tools": [delivery.SEND],
+                "agent_type": delivery.TYPES[i % len(delivery.TYPES)],
                 "memory_blocks": [{"label": "human", "value": f"Number {i}."}],
             }
             answer = await self.client.call("POST", "/v1/agents/", body)
@@ -88,7 +88,7 @@ class Swarm:
         await asyncio.gather(*(worker() for _ in range(self.args.workers)))
         return [results[i] for i in sorted(results)]
 
-    async def send(self, request: letters.Request) -> None:
+    async def send(self, request: delivery.Request) -> None:
         """Sends it until there is an answer, always under the same name."""
         path = f"/v1/agents/{request.agent}/messages" + ("" if request.waits else "/async")
         body = {"messages": [{"role": "user", "content": request.text, "otid": request.otid}]}
@@ -138,7 +138,7 @@ class Swarm:
         self.kills += 1
 
     async def torment(self, total: int) -> None:
-        for moment in letters.moments(self.seed, self.args.kills, total):
+        for moment in delivery.moments(self.seed, self.args.kills, total):
             while (ended := await self.ended()) < moment:
                 await asyncio.sleep(0.1)
             await asyncio.sleep(self.chance.uniform(0, 0.2))
@@ -176,7 +176,7 @@ class Swarm:
         began = time.monotonic()
         agents = await self.create()
         print(f"  {len(agents)} agents in {time.monotonic() - began:.1f} s", flush=True)
-        self.requests = letters.plan(self.seed, agents, self.args.letters)
+        self.requests = delivery.plan(self.seed, agents, self.args.letters)
         total = len(self.requests) + self.args.letters
         began = time.monotonic()
         killer = asyncio.create_task(self.torment(total))
@@ -195,7 +195,7 @@ class Swarm:
 
     def judge(self, sent: float, seconds: float) -> bool:
         db = rows.read(self.database)
-        found = letters.check(db, self.requests)
+        found = delivery.check(db, self.requests)
         found["complaints of clients and starts"] = self.failures
         count = self.args.letters
         print(
@@ -227,7 +227,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the server's log (it is kept when something is wrong)")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10**6)
-    print(f"swarm: seed {seed}, {args.agents} agents, {args.letters} letters, {args.kills} kills", flush=True)
+    print(f"agent messages: seed {seed}, {args.agents} agents, {args.letters} letters, {args.kills} kills", flush=True)
     home = Path(tempfile.mkdtemp(prefix="engram-swarm-"))
     ok = False
     try:
@@ -245,7 +245,7 @@ def main() -> None:
         else:
             print(f"  log: {home / 'server.log'}", flush=True)
     again = f"--seed {seed} --agents {args.agents} --letters {args.letters} --kills {args.kills}"
-    print(f"swarm: {'every letter arrived once' if ok else 'FAILED'} (again: {again} --workers {args.workers})")
+    print(f"agent messages: {'every letter arrived once' if ok else 'FAILED'} (again: {again} --workers {args.workers})")
     sys.stdout.flush()
     os._exit(0 if ok else 1)  # a request may still hang
 

@@ -1,7 +1,7 @@
 //! Messages to groups: runs that any node accepts, drives, shows and ends.
 
 use engram_core::ports::{AcceptRuns, Accepted, NewRun, Runs};
-use engram_domain::{GroupId, RunId, RunInput, RunType, Scope, run::InputMessage};
+use engram_domain::{AgentId, GroupId, RunId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -71,17 +71,10 @@ async fn a_message_without_a_driver_is_found() {
             id: RunId(uuid::Uuid::new_v4()),
             agent_id: None,
             owner: id.into(),
-            parent: None,
-            input: RunInput { messages: vec![InputMessage::user("hello")], ..RunInput::default() },
-            background: false,
-            run_type: RunType::SendMessage,
             metadata: json!({}),
-            callback_url: None,
-            keys: vec![],
-            busy_policy: None,
             max_queue: 1,
             created_at: s.state().clock.now(),
-            scope: Scope::System,
+            ..engram_testkit::new_run(AgentId(uuid::Uuid::nil()), engram_testkit::input("hello"))
         };
         let (store, node) = (&s.state().store, s.state().engine.node().id);
         assert!(matches!(store.accept_run(&run, node).await.unwrap(), Accepted::Stored { .. }));

@@ -9,13 +9,8 @@ use engram_core::{
     ports::ChatReply,
     step::{Effect, Env, Event, State},
 };
-use engram_domain::{AgentType, Content, Message, MessageId, Part, Role, RunInput, Time, Usage, run::InputMessage};
-
-#[path = "../tests/turns/world.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod world;
-
-use world::World;
+use engram_domain::{AgentType, Content, Message, MessageId, Role, RunInput, Time, Usage};
+use engram_testkit::{Counter, World, call, calls, input, message, returned, says};
 
 const TURNS: u32 = 200;
 
@@ -26,28 +21,18 @@ fn world(messages: i64) -> World {
         let seq = world.conversation.next_seq;
         let text = format!("This is message number {i}, and like most of them it has a sentence or two to say.");
         let (role, content) = match i % 10 {
-            8 => (Role::Assistant, call(i)),
-            9 => (Role::Tool, result(i - 1, text)),
+            8 => (Role::Assistant, calls([call(&format!("c{i}"), "look_up", "{}")])),
+            9 => (Role::Tool, Content::ToolReturn(returned(&format!("c{}", i - 1), "look_up", &text))),
             n if n % 2 == 0 => (Role::User, Content::text(text)),
-            _ => (Role::Assistant, Content::Assistant { reasoning: vec![], text: Some(text), calls: vec![] }),
+            _ => (Role::Assistant, says(&text)),
         };
         let message = Message {
             id: MessageId(engram_core::ports::Ids::uuid(&world.ids)),
             conversation_id: world.conversation.id,
             agent_id: world.conversation.agent_id,
             seq,
-            role,
             tokens: engram_core::tokens::message(&content),
-            content,
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-            step_id: None,
-            run_id: None,
-            model: None,
-            is_err: false,
-            created_at: Time::UNIX_EPOCH,
+            ..message(role, content)
         };
         world.conversation.next_seq += 1;
         world.messages.insert(seq, Arc::new(message));
@@ -55,33 +40,9 @@ fn world(messages: i64) -> World {
     world
 }
 
-fn call(i: i64) -> Content {
-    let call = engram_domain::ToolCall { id: format!("c{i}"), name: "look_up".into(), arguments: "{}".into() };
-    Content::Assistant { reasoning: vec![], text: None, calls: vec![call] }
-}
-
-fn result(i: i64, text: String) -> Content {
-    Content::ToolReturn(engram_domain::ToolReturn {
-        tool_call_id: format!("c{i}"),
-        name: "look_up".into(),
-        status: engram_domain::ToolStatus::Success,
-        text,
-        stdout: vec![],
-        stderr: vec![],
-    })
-}
-
 #[expect(clippy::expect_used, reason = "a benchmark that cannot run is none")]
 fn turn(state: &mut State, world: &mut World, env: &Env<'_>) {
-    let message = InputMessage {
-        role: Role::User,
-        content: vec![Part::text("And now, what do you make of all of it?")],
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-    };
-    let id = world.accept_input(RunInput { messages: vec![message], max_steps: 50, ..RunInput::default() });
+    let id = world.accept_input(RunInput { max_steps: 50, ..input("And now, what do you make of all of it?") });
     let run = world.runs.remove(&id).expect("it was just accepted");
     let before = state.clone();
     let effects = state.step(Event::Start(Box::new(run)), env);
@@ -111,7 +72,7 @@ fn main() {
     for messages in [10, 100, 1_000, 5_000] {
         let mut world = world(messages);
         let mut state = State::new(world.loaded()).expect("it has a system message");
-        let ids = world::Counter::default();
+        let ids = Counter::default();
         let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids };
         let started = Instant::now();
         turn(&mut state, &mut world, &env);

@@ -207,31 +207,16 @@ pub fn clip_tokens(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{AgentId, ConversationId, MessageId, ToolCall, ToolReturn, ToolStatus};
+    use engram_domain::MessageId;
+    use engram_testkit::{call, calls, returned, says};
     use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
 
     fn message(seq: i64, role: Role, content: Content) -> Arc<Message> {
-        Arc::new(Message {
-            id: MessageId(Uuid::from_u128(seq as u128)),
-            conversation_id: ConversationId(Uuid::nil()),
-            agent_id: AgentId(Uuid::nil()),
-            seq,
-            role,
-            content,
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-            step_id: None,
-            run_id: None,
-            model: None,
-            tokens: 10,
-            is_err: false,
-            created_at: engram_domain::Time::UNIX_EPOCH,
-        })
+        let id = MessageId(Uuid::from_u128(seq as u128));
+        Arc::new(Message { id, seq, tokens: 10, ..engram_testkit::message(role, content) })
     }
 
     /// `u` user, `a` assistant with text, `c` call followed by its results (one a digit).
@@ -241,32 +226,9 @@ mod tests {
             let seq = out.len() as i64;
             match c {
                 'u' => out.push(message(seq, Role::User, Content::text("hello"))),
-                'a' => out.push(message(
-                    seq,
-                    Role::Assistant,
-                    Content::Assistant { reasoning: vec![], text: Some("hi".into()), calls: vec![] },
-                )),
-                'c' => out.push(message(
-                    seq,
-                    Role::Assistant,
-                    Content::Assistant {
-                        reasoning: vec![],
-                        text: None,
-                        calls: vec![ToolCall { id: "1".into(), name: "t".into(), arguments: "{}".into() }],
-                    },
-                )),
-                _ => out.push(message(
-                    seq,
-                    Role::Tool,
-                    Content::ToolReturn(ToolReturn {
-                        tool_call_id: "1".into(),
-                        name: "t".into(),
-                        status: ToolStatus::Success,
-                        text: "ok".into(),
-                        stdout: vec![],
-                        stderr: vec![],
-                    }),
-                )),
+                'a' => out.push(message(seq, Role::Assistant, says("hi"))),
+                'c' => out.push(message(seq, Role::Assistant, calls([call("1", "t", "{}")]))),
+                _ => out.push(message(seq, Role::Tool, Content::ToolReturn(returned("1", "t", "ok")))),
             }
         }
         out

@@ -100,49 +100,22 @@ pub fn for_sleep(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{
-        AgentId, ConversationId, MessageId, Part, Time, ToolCall, ToolReturn, ToolStatus, message::Reasoning,
-    };
-    use uuid::Uuid;
+    use engram_domain::{Part, message::Reasoning};
+    use engram_testkit::{call, message, says};
 
     use super::*;
 
-    fn message(role: Role, content: Content) -> Message {
-        Message {
-            id: MessageId(Uuid::nil()),
-            conversation_id: ConversationId(Uuid::nil()),
-            agent_id: AgentId(Uuid::nil()),
-            seq: 0,
-            role,
-            content,
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-            step_id: None,
-            run_id: None,
-            model: None,
-            tokens: 0,
-            is_err: false,
-            created_at: Time::UNIX_EPOCH,
+    fn calls(name: &str, arguments: &str) -> Content {
+        let thought = Reasoning::Text { text: "hm".into(), signature: None, native: false };
+        Content::Assistant {
+            reasoning: vec![thought],
+            text: Some("a thought".into()),
+            calls: vec![call("c", name, arguments)],
         }
     }
 
-    fn calls(name: &str, arguments: &str) -> Content {
-        let call = ToolCall { id: "c".into(), name: name.into(), arguments: arguments.into() };
-        let thought = Reasoning::Text { text: "hm".into(), signature: None, native: false };
-        Content::Assistant { reasoning: vec![thought], text: Some("a thought".into()), calls: vec![call] }
-    }
-
     fn returned(name: &str, text: &str) -> Content {
-        Content::ToolReturn(ToolReturn {
-            tool_call_id: "c".into(),
-            name: name.into(),
-            status: ToolStatus::Success,
-            text: text.into(),
-            stdout: vec![],
-            stderr: vec![],
-        })
+        Content::ToolReturn(engram_testkit::returned("c", name, text))
     }
 
     #[test]
@@ -170,7 +143,6 @@ mod tests {
 
     #[test]
     fn what_was_said_and_done_is_told_and_the_machinery_is_not() {
-        let words = Content::Assistant { reasoning: vec![], text: Some("done".into()), calls: vec![] };
         let messages = [
             message(Role::System, Content::text("prompt")),
             message(Role::User, Content::text(r#"{"type":"login","last_login":"Never"}"#)),
@@ -180,7 +152,7 @@ mod tests {
             message(Role::User, Content::text(r#"{"type":"heartbeat","reason":"x"}"#)),
             message(Role::Assistant, calls("send_message", r#"{"message":"Noted"}"#)),
             message(Role::Tool, returned("send_message", "Sent message successfully.")),
-            message(Role::Assistant, words),
+            message(Role::Assistant, says("done")),
         ];
         insta::assert_snapshot!(lines(&messages).join("\n"), @r"
         user: I like tea

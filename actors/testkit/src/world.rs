@@ -1,4 +1,4 @@
-//! A database in memory: one agent, one conversation. Agents have numbers, so that there may be several worlds. Used by the engine's tests as well.
+//! A database in memory: one agent, one conversation. Agents have numbers, so that there may be several worlds.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,10 +17,13 @@ use engram_core::{
     prompts,
 };
 use engram_domain::{
-    Agent, AgentId, AgentType, Block, BlockId, Content, Conversation, ConversationId, EmbeddingConfig, JsonMap,
-    LlmConfig, Message, Role, Run, RunId, RunInput, RunStatus, StepId, Time, Tool, ToolEffect, ToolId, ToolKind,
+    Agent, AgentId, AgentType, Block, BlockId, Content, Conversation, ConversationId, Json, LlmConfig, Message, Role,
+    Run, RunId, RunInput, StepId, Time, Tool, ToolEffect,
 };
+use serde_json::json;
 use uuid::Uuid;
+
+use crate::{agent, block, run, tool};
 
 /// Ids that count up.
 #[derive(Default)]
@@ -42,12 +45,19 @@ impl Ids for Counter {
 /// What survives a crash.
 #[derive(Clone)]
 pub struct World {
+    /// The agent with what it has attached.
     pub snapshot: AgentSnapshot,
+    /// Its conversation.
     pub conversation: Conversation,
+    /// What the last section of its prompt was compiled from.
     pub meta: Option<PromptMeta>,
+    /// All messages of the conversation, by their `seq`.
     pub messages: BTreeMap<i64, Arc<Message>>,
+    /// All runs that were accepted.
     pub runs: BTreeMap<RunId, Run>,
+    /// Steps that were recorded.
     pub steps: BTreeSet<StepId>,
+    /// Where new ids come from.
     pub ids: Counter,
 }
 
@@ -56,38 +66,23 @@ pub const ONCE: &str = "ring_bell";
 /// A tool of the test that only reads.
 pub const READ: &str = "look_up";
 
-fn tool(name: &str, kind: ToolKind, effect: ToolEffect, schema: engram_domain::Json) -> (String, Arc<Tool>) {
-    let tool = Tool {
-        id: ToolId(Uuid::nil()),
-        name: name.into(),
-        kind,
-        effect,
-        description: None,
-        source_type: None,
-        source_code: None,
-        json_schema: schema,
-        args_json_schema: None,
-        tags: vec![],
-        return_char_limit: 50_000,
-        pip_requirements: None,
-        npm_requirements: None,
-        default_requires_approval: None,
-        enable_parallel_execution: false,
-        metadata: JsonMap::new(),
-        created_at: Time::UNIX_EPOCH,
-        updated_at: Time::UNIX_EPOCH,
-    };
-    (name.to_owned(), Arc::new(tool))
+fn named(tool: Tool) -> (String, Arc<Tool>) {
+    (tool.name.clone(), Arc::new(tool))
+}
+
+/// The schema of a tool without arguments.
+fn no_arguments(name: &str) -> Json {
+    json!({"name": name, "parameters": {"type": "object", "properties": {}}})
 }
 
 impl World {
-    /// An agent with the tools and the prompt that it would have in life.
+    /// An agent with the tools and the prompt that the server gives to one of this type.
     pub fn new(agent_type: AgentType, window: i32) -> Self {
         let names = builtin::defaults_for(agent_type, builtin::DefaultsRequest::default());
         Self::with(1, agent_type, window, names, prompts::system(agent_type))
     }
 
-    /// One with few words and few tools, that costs little.
+    /// One with a short prompt and few tools, so that a turn costs little.
     pub fn small(number: u128, agent_type: AgentType) -> Self {
         let mut names = vec!["core_memory_append", "memory_insert"];
         if agent_type.has_heartbeats() {
@@ -95,8 +90,8 @@ impl World {
         }
         let mut small = Self::with(number, agent_type, 32_000, names, "Be.");
         let bare = |(name, known): (&String, &Arc<Tool>)| {
-            let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
-            tool(name, known.kind, known.effect, schema)
+            let (kind, effect) = (known.kind, known.effect);
+            named(Tool { kind, effect, json_schema: no_arguments(name), ..tool(name) })
         };
         small.snapshot.tools = Arc::new(small.snapshot.tools.iter().map(bare).collect());
         small
@@ -107,63 +102,23 @@ impl World {
         names.sort_unstable();
         let rules = builtin::base_rules(&names, agent_type, None);
         let known = names.iter().filter_map(|n| builtin::find(n));
-        let mut tools: BTreeMap<String, Arc<Tool>> =
-            known.map(|b| tool(b.name, b.kind, b.effect, b.json_schema())).collect();
+        let mut tools: BTreeMap<String, Arc<Tool>> = known
+            .map(|b| named(Tool { kind: b.kind, effect: b.effect, json_schema: b.json_schema(), ..tool(b.name) }))
+            .collect();
         for (name, effect) in [(ONCE, ToolEffect::Once), (READ, ToolEffect::Repeatable)] {
-            let schema = serde_json::json!({"name": name, "parameters": {"type": "object", "properties": {}}});
-            tools.extend([tool(name, ToolKind::Custom, effect, schema)]);
+            tools.extend([named(Tool { effect, json_schema: no_arguments(name), ..tool(name) })]);
         }
         let agent = Agent {
-            id,
             name: format!("agent {number}"),
-            description: None,
             agent_type,
             system: system.into(),
             llm: LlmConfig { model: "m".into(), context_window: window, ..LlmConfig::default() },
-            embedding: EmbeddingConfig::default(),
-            model_settings: None,
-            compaction: None,
-            response_format: None,
             tool_rules: rules,
-            tags: vec![],
-            metadata: JsonMap::new(),
-            env: vec![],
-            identity_ids: vec![],
             message_buffer_autoclear: agent_type == AgentType::WorkflowAgent,
-            enable_sleeptime: None,
-            timezone: "UTC".into(),
-            busy_policy: engram_domain::BusyPolicy::Queue,
-            max_files_open: 5,
-            per_file_view_window_char_limit: 1000,
-            hidden: None,
-            project_id: None,
-            template_id: None,
-            base_template_id: None,
-            last_run_completion: None,
-            last_run_duration_ms: None,
-            last_stop_reason: None,
-            created_at: Time::UNIX_EPOCH,
-            updated_at: Time::UNIX_EPOCH,
-            rev: 1,
+            ..agent(id)
         };
-        let block = Block {
-            id: BlockId(Uuid::from_u128(0x800 + number)),
-            label: "human".into(),
-            value: "Name: Chad".into(),
-            limit: 2_000,
-            description: None,
-            read_only: false,
-            metadata: JsonMap::new(),
-            template_name: None,
-            is_template: false,
-            preserve_on_migration: false,
-            project_id: None,
-            hidden: None,
-            tags: vec![],
-            created_at: Time::UNIX_EPOCH,
-            updated_at: Time::UNIX_EPOCH,
-            version: 1,
-        };
+        let block =
+            Block { id: BlockId(Uuid::from_u128(0x800 + number)), limit: 2_000, ..block("human", "Name: Chad") };
         let snapshot = AgentSnapshot {
             agent: Arc::new(agent),
             blocks: vec![Arc::new(block)],
@@ -214,32 +169,8 @@ impl World {
     /// Accepts a run.
     pub fn accept_input(&mut self, input: RunInput) -> RunId {
         let id = RunId(self.ids.uuid());
-        self.runs.insert(
-            id,
-            Run {
-                id,
-                agent_id: Some(self.conversation.agent_id),
-                owner: self.conversation.id.into(),
-                parent: None,
-                status: RunStatus::Created,
-                stop_reason: None,
-                input,
-                background: false,
-                run_type: engram_domain::RunType::SendMessage,
-                metadata: serde_json::Value::Null,
-                callback_url: None,
-                interrupts: false,
-                error: None,
-                error_kind: None,
-                attempts: 0,
-                step_count: 0,
-                usage: engram_domain::Usage::default(),
-                ttft_ns: None,
-                created_at: Time::UNIX_EPOCH,
-                updated_at: Time::UNIX_EPOCH,
-                completed_at: None,
-            },
-        );
+        let run = Run { id, owner: self.conversation.id.into(), ..run(self.conversation.agent_id, input) };
+        self.runs.insert(id, run);
         id
     }
 

@@ -230,24 +230,9 @@ mod tests {
 
     #[test]
     fn a_block_has_the_members_of_both_generations() {
-        let at = "2026-01-02T03:04:05.000006Z".parse().expect("a time");
         let block = Block {
             id: "block-2c7ce5a6-2cf2-4517-9b7c-48b6fe33cb64".parse().expect("an id"),
-            label: "human".into(),
-            value: "Name: Chad".into(),
-            limit: 5000,
-            description: None,
-            read_only: false,
-            metadata: JsonMap::new(),
-            template_name: None,
-            is_template: false,
-            preserve_on_migration: false,
-            project_id: None,
-            hidden: None,
-            tags: vec![],
-            created_at: at,
-            updated_at: at,
-            version: 1,
+            ..engram_testkit::block("human", "Name: Chad")
         };
         insta::assert_json_snapshot!(BlockDto::new(block, OwnedBy::DEFAULT), @r#"
         {

@@ -225,29 +225,18 @@ fn run_metadata(own: &Json, run_type: &RunType, agent: Option<AgentId>) -> JsonM
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{RunId, RunInput};
+    use engram_domain::RunInput;
     use uuid::Uuid;
 
     use super::*;
 
     #[test]
     fn a_new_run_serves_both_generations() {
-        let agent = AgentId(Uuid::nil());
         let run = NewRun {
-            id: RunId(Uuid::nil()),
-            agent_id: Some(agent),
-            owner: agent.default_conversation().into(),
-            parent: None,
-            input: RunInput::default(),
             background: true,
             run_type: RunType::SendMessageAsync,
-            metadata: Json::Null,
-            callback_url: None,
-            keys: vec![],
-            busy_policy: None,
-            max_queue: 100,
             created_at: "2026-11-21T19:39:48.340618Z".parse().expect("a time"),
-            scope: engram_domain::Scope::System,
+            ..engram_testkit::new_run(AgentId(Uuid::nil()), RunInput::default())
         };
         insta::assert_json_snapshot!(RunDto::created(&run, OwnedBy::DEFAULT), @r#"
         {

@@ -316,7 +316,7 @@ impl From<When> for WhenOut {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{AgentId, ScheduleId};
+    use engram_domain::AgentId;
     use uuid::Uuid;
 
     use super::*;
@@ -373,17 +373,11 @@ mod tests {
         .expect("valid");
         assert_eq!(request.input(true).expect("valid").messages[0].otid, None);
         let shown = ScheduledMessageDto::from(Schedule {
-            id: ScheduleId(Uuid::nil()),
-            agent_id: AgentId(Uuid::nil()),
             input: request.input(false).expect("valid"),
-            callback_url: None,
-            when: When::Interval { every_seconds: 60 },
             next_at: Some(now()),
-            last_at: None,
-            last_run_id: None,
             last_run_status: Some(RunStatus::Failed),
             runs: 1,
-            created_at: now(),
+            ..engram_testkit::schedule(AgentId(Uuid::nil()), When::Interval { every_seconds: 60 })
         });
         insta::assert_json_snapshot!(shown, @r#"
         {

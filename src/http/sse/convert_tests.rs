@@ -1,7 +1,7 @@
 //! What callers of both generations get for the same events.
 
 use engram_core::ports::Delta;
-use engram_domain::{Content, Role, StepId, StopReason, ToolCall};
+use engram_domain::{Content, Role, StepId, StopReason};
 
 use super::*;
 use crate::http::sse::test_events::{assistant, call, delta, ended, message, returned, uuid};
@@ -146,8 +146,8 @@ fn errors_by_generation() {
 
 #[test]
 fn the_old_typescript_client_gets_nothing_outside_its_union() {
-    let calls = vec![ToolCall { id: "a".into(), name: "pay".into(), arguments: "{}".into() }];
-    let request = message(1, Role::Approval, Content::Assistant { reasoning: vec![], text: None, calls });
+    let call = engram_testkit::call("a", "pay", "{}");
+    let request = message(1, Role::Approval, engram_testkit::calls([call]));
     let events = || [request.clone(), ended(StopReason::RequiresApproval, None)];
     let old = text(converter(OLD_TS), events());
     assert!(old.contains("tool_call_message") && !old.contains("approval") && old.contains("\"end_turn\""));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engram_core::ports::Delta;
 use engram_domain::{
     AgentId, Content, ConversationId, Message, MessageId, Role, RunErrorKind, RunId, RunStatus, StepId, StopReason,
-    ToolCall, ToolReturn, ToolStatus, Usage, message::Reasoning,
+    Usage, message::Reasoning,
 };
 use engram_engine::{RunEnd, RunError, StreamEvent};
 use uuid::Uuid;
@@ -27,29 +27,17 @@ pub fn message(n: u8, role: Role, content: Content) -> StreamEvent {
         conversation_id: ConversationId(uuid(0)),
         agent_id: AgentId(uuid(0)),
         seq: i64::from(n),
-        role,
-        content,
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
         step_id: Some(StepId(uuid(0))),
         run_id: Some(RunId(uuid(0))),
-        model: None,
-        tokens: 0,
-        is_err: false,
         created_at: at(),
+        ..engram_testkit::message(role, content)
     }))
 }
 
 /// What the model said.
 pub fn assistant(n: u8, thought: Option<&str>, text: Option<&str>, calls: &[(&str, &str)]) -> StreamEvent {
     let reasoning = thought.map(|t| Reasoning::Text { text: t.into(), native: false, signature: None });
-    let calls = calls.iter().map(|(name, arguments)| ToolCall {
-        id: "call_1".into(),
-        name: (*name).into(),
-        arguments: (*arguments).into(),
-    });
+    let calls = calls.iter().map(|(name, arguments)| engram_testkit::call("call_1", name, arguments));
     message(
         n,
         Role::Assistant,
@@ -63,18 +51,7 @@ pub fn assistant(n: u8, thought: Option<&str>, text: Option<&str>, calls: &[(&st
 
 /// What a tool returned.
 pub fn returned(n: u8, name: &str) -> StreamEvent {
-    message(
-        n,
-        Role::Tool,
-        Content::ToolReturn(ToolReturn {
-            tool_call_id: "call_1".into(),
-            name: name.into(),
-            status: ToolStatus::Success,
-            text: "None".into(),
-            stdout: vec![],
-            stderr: vec![],
-        }),
-    )
+    message(n, Role::Tool, Content::ToolReturn(engram_testkit::returned("call_1", name, "None")))
 }
 
 /// The end.

@@ -1,4 +1,4 @@
-use engram_domain::{AgentId, GroupId, Part, Role, ToolCall, message::parts_text, run::InputMessage};
+use engram_domain::{AgentId, GroupId, ToolCall, message::parts_text, run::InputMessage};
 use uuid::Uuid;
 
 use super::*;
@@ -12,16 +12,8 @@ fn member(n: u128, name: &str) -> Member {
 }
 
 fn begin(policy: Policy) -> Discussion {
-    let input = InputMessage {
-        role: Role::User,
-        content: vec![Part::text("plan a trip")],
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-    };
     let members = vec![member(1, "Ada"), member(2, "Bob"), member(3, "Cy")];
-    Discussion::new(GroupId(Uuid::nil()), policy, members, vec![input])
+    Discussion::new(GroupId(Uuid::nil()), policy, members, vec![InputMessage::user("plan a trip")])
 }
 
 /// Goes on to the end; `speak` is what an agent does. Who spoke, and what it had been told.

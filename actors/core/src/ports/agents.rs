@@ -143,34 +143,17 @@ pub trait Agents: Send + Sync + 'static {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{ConversationId, MessageId, Role, ToolCall};
-    use uuid::Uuid;
+    use engram_domain::{Role, ToolCall};
 
     use super::*;
 
     fn message(text: Option<&str>, calls: Vec<ToolCall>) -> Message {
-        Message {
-            id: MessageId(Uuid::nil()),
-            conversation_id: ConversationId(Uuid::nil()),
-            agent_id: AgentId(Uuid::nil()),
-            seq: 1,
-            role: Role::Assistant,
-            content: Content::Assistant { reasoning: vec![], text: text.map(str::to_owned), calls },
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-            step_id: None,
-            run_id: None,
-            model: None,
-            tokens: 0,
-            is_err: false,
-            created_at: Time::UNIX_EPOCH,
-        }
+        let content = Content::Assistant { reasoning: vec![], text: text.map(str::to_owned), calls };
+        engram_testkit::message(Role::Assistant, content)
     }
 
     fn call(name: &str, arguments: &str) -> ToolCall {
-        ToolCall { id: "c".into(), name: name.into(), arguments: arguments.into() }
+        engram_testkit::call("c", name, arguments)
     }
 
     #[test]

@@ -131,7 +131,6 @@ fn parameters(schema: &Json, thoughts: bool, heartbeat: bool) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{Time, ToolEffect, ToolKind};
     use uuid::Uuid;
 
     use super::*;
@@ -140,23 +139,9 @@ mod tests {
     fn tools(id: u128, description: &str) -> Arc<BTreeMap<String, Arc<Tool>>> {
         let tool = Tool {
             id: ToolId(Uuid::from_u128(id)),
-            name: "look".into(),
-            kind: ToolKind::Custom,
-            effect: ToolEffect::Once,
             description: Some(description.into()),
-            source_type: None,
-            source_code: None,
             json_schema: json!({"parameters": {"type": "object", "properties": {"at": {"type": "string"}}}}),
-            args_json_schema: None,
-            tags: vec![],
-            return_char_limit: 100,
-            pip_requirements: None,
-            npm_requirements: None,
-            default_requires_approval: None,
-            enable_parallel_execution: false,
-            metadata: JsonMap::new(),
-            created_at: Time::UNIX_EPOCH,
-            updated_at: Time::UNIX_EPOCH,
+            ..engram_testkit::tool("look")
         };
         Arc::new(BTreeMap::from([("look".to_owned(), Arc::new(tool))]))
     }

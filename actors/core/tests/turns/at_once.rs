@@ -5,11 +5,11 @@ use engram_core::{
     step::{Effect, Event, State},
 };
 use engram_domain::{AgentType, Content, RunStatus, Tool, ToolRule, rule::RuleKind};
+use engram_testkit::{ONCE, READ};
 
 use crate::{
     brain::{Move, moves},
     play::{Brain, Play},
-    world::{ONCE, READ},
 };
 
 fn calls(names: &[&str]) -> Move {

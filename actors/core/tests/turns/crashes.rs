@@ -1,11 +1,11 @@
 //! A crash after any effect, then a new life: the story ends the same.
 
 use engram_domain::{AgentType, RunInput, RunStatus, StopReason, ToolRule, rule::RuleKind, run::Decision};
+use engram_testkit::{ONCE, READ};
 
 use crate::{
     brain::{Move, moves},
     play::Play,
-    world::{ONCE, READ},
 };
 
 fn script() -> Vec<Move> {

@@ -2,11 +2,11 @@
 
 use engram_core::ports::BlockEdit;
 use engram_domain::AgentType;
+use engram_testkit::READ;
 
 use crate::{
     brain::{Move, moves},
     play::Play,
-    world::READ,
 };
 
 fn told(play: &mut Play) -> String {

@@ -7,11 +7,11 @@ use engram_domain::{
     rule::RuleKind,
     run::{Decision, InputMessage},
 };
+use engram_testkit::ONCE;
 
 use crate::{
     brain::{Move, moves},
     play::Play,
-    world::ONCE,
 };
 
 fn call(name: &str, args: &str) -> Move {

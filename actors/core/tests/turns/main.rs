@@ -10,5 +10,3 @@ mod play;
 mod random;
 mod storm;
 mod voice;
-#[expect(dead_code, reason = "the engine's tests use it too, and not the same of it")]
-mod world;

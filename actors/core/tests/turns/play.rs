@@ -13,9 +13,8 @@ use engram_core::{
     ports::{BlockEdit, ChatReply, ChatRequest, LlmError, ToolOutcome},
     step::{Effect, Env, Event, RunEnd, State},
 };
-use engram_domain::{AgentType, Block, Content, Part, Role, RunId, RunInput, Time, ToolStatus, run::InputMessage};
-
-use crate::world::{ONCE, READ, World};
+use engram_domain::{AgentType, Block, Content, Role, RunId, RunInput, Time, ToolStatus};
+use engram_testkit::{ONCE, READ, World, input};
 
 /// What the model answers to a request.
 pub type Brain<'a> = dyn Fn(&ChatRequest) -> Result<ChatReply, LlmError> + 'a;
@@ -74,15 +73,7 @@ impl Play {
 
     /// Accepts a run.
     pub fn accept(&mut self, text: &str, max_steps: i32) -> RunId {
-        let message = InputMessage {
-            role: Role::User,
-            content: vec![Part::text(text)],
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-        };
-        self.accept_input(RunInput { messages: vec![message], max_steps, ..RunInput::default() })
+        self.accept_input(RunInput { max_steps, ..input(text) })
     }
 
     /// What an actor loads when it wakes.
@@ -140,7 +131,7 @@ impl Play {
 
     /// What an actor shows the model is what one would that had just been loaded, to the byte.
     fn compare_with_loaded(&self, request: &ChatRequest) {
-        let ids = crate::world::Counter::default();
+        let ids = engram_testkit::Counter::default();
         let env = Env { now: Time::UNIX_EPOCH, mono_ns: 0, ids: &ids };
         let loaded = self.load().request(&env);
         assert_eq!(request.messages, loaded.messages, "the messages");

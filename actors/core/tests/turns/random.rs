@@ -2,12 +2,12 @@
 
 use engram_core::step::Event;
 use engram_domain::AgentType;
+use engram_testkit::{ONCE, READ};
 use proptest::prelude::*;
 
 use crate::{
     brain::{Move, moves},
     play::Play,
-    world::{ONCE, READ},
 };
 
 fn any_call() -> impl Strategy<Value = (String, String)> {

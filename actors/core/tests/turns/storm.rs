@@ -8,17 +8,13 @@ use engram_core::{
     ports::{ChatReply, ChatRequest, Ids, LlmError, LlmErrorKind, ToolOutcome},
     step::{Effect, Env, Event, State},
 };
-use engram_domain::{
-    AgentType, Part, Role, RunId, RunInput, RunStatus, Time, ToolRule,
-    rule::RuleKind,
-    run::{Decision, InputMessage},
-};
+use engram_domain::{AgentType, RunId, RunInput, RunStatus, Time, ToolRule, rule::RuleKind, run::Decision};
+use engram_testkit::{Counter, ONCE, World, input};
 use proptest::prelude::*;
 
 use crate::{
     brain::{Move, moves},
     random::{any_move, any_type},
-    world::{Counter, ONCE, World},
 };
 
 /// Something that happens.
@@ -137,15 +133,7 @@ impl<B: Fn(&ChatRequest) -> Result<ChatReply, LlmError>> Storm<B> {
     fn act(&mut self, act: Act) {
         match act {
             Act::Send { interrupts } => {
-                let message = InputMessage {
-                    role: Role::User,
-                    content: vec![Part::text("and now?")],
-                    name: None,
-                    otid: None,
-                    sender_id: None,
-                    group_id: None,
-                };
-                self.send(RunInput { messages: vec![message], max_steps: 6, ..RunInput::default() }, interrupts);
+                self.send(RunInput { max_steps: 6, ..input("and now?") }, interrupts);
             }
             Act::Decide { approve } => {
                 let decisions = vec![Decision::Approval { tool_call_id: None, approve, reason: None }];

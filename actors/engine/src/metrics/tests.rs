@@ -1,6 +1,6 @@
 //! What is told is what a scraper reads.
 
-use engram_domain::{JsonMap, ToolEffect, ToolId, ToolKind};
+use engram_domain::ToolKind;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
@@ -13,26 +13,7 @@ fn told(tell: impl FnOnce()) -> String {
 }
 
 fn tool(name: &str, kind: ToolKind) -> Tool {
-    Tool {
-        id: ToolId(uuid::Uuid::from_u128(1)),
-        name: name.into(),
-        kind,
-        effect: ToolEffect::Once,
-        description: None,
-        source_type: None,
-        source_code: None,
-        json_schema: engram_domain::Json::Null,
-        args_json_schema: None,
-        tags: Vec::new(),
-        return_char_limit: 1,
-        pip_requirements: None,
-        npm_requirements: None,
-        default_requires_approval: None,
-        enable_parallel_execution: false,
-        metadata: JsonMap::new(),
-        created_at: Time::default(),
-        updated_at: Time::default(),
-    }
+    Tool { kind, ..engram_testkit::tool(name) }
 }
 
 #[test]

@@ -7,11 +7,9 @@ use engram_domain::{
     BusyPolicy, RequestKey, RunErrorKind, RunInput, RunStatus, StopReason, ToolRule, rule::RuleKind, run::Decision,
 };
 use engram_engine::SubmitError;
+use engram_testkit::ONCE;
 
-use crate::{
-    house::{House, all, listen, refused, send},
-    world::ONCE,
-};
+use crate::house::{House, all, listen, refused, send};
 
 fn named(run: NewRun, key: &str) -> NewRun {
     NewRun { keys: vec![RequestKey::stored(key)], ..run }

@@ -4,11 +4,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_domain::{RunStatus, StopReason};
 use engram_engine::{Command, CommandError, CommandOutcome, Pending};
+use engram_testkit::{ONCE, READ};
 
-use crate::{
-    house::{House, LONG, all, listen, send},
-    world::{ONCE, READ},
-};
+use crate::house::{House, LONG, all, listen, send};
 
 /// Any node takes a request; the one that has the conversation does the work.
 #[tokio::test(start_paused = true)]

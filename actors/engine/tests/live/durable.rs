@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use engram_domain::RunStatus;
 use engram_engine::{RunStream, StreamEvent};
+use engram_testkit::READ;
 use tokio::time::Instant;
 
-use crate::{
-    house::{House, Node, all, send},
-    world::READ,
-};
+use crate::house::{House, Node, all, send};
 
 const PACE: Duration = Duration::from_millis(40);
 

@@ -13,11 +13,9 @@ use engram_core::ports::{
     ChatReply, ChatRequest, Delta, DeltaSink, Llm, LlmError, LlmErrorKind, NewRun, NodeInfo, StoreError, ToolContext,
     ToolOutcome, ToolRunner, llm::ChatMessage,
 };
-use engram_domain::{
-    AgentType, ConversationId, JsonMap, NodeId, Part, Role, Run, RunId, RunInput, RunType, Tool, ToolCall,
-    run::InputMessage,
-};
+use engram_domain::{AgentType, ConversationId, JsonMap, NodeId, Role, Run, RunId, Tool, ToolCall};
 use engram_engine::{Engine, EngineSettings, Ports, RunEnd, RunStream, StreamEvent, SubmitError, Ticker};
+use engram_testkit::{ONCE, World, input, new_run};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +25,6 @@ use crate::{
     net::{Link, Net, Wire},
     port::{Fate, Port, Weather},
     ticker,
-    world::{ONCE, World},
 };
 
 pub const LONG: Duration = Duration::from_mins(1);
@@ -262,29 +259,12 @@ impl House {
 
     /// A run that says `text`.
     pub fn say(&self, text: &str) -> NewRun {
-        let message = InputMessage {
-            role: Role::User,
-            content: vec![Part::text(text)],
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-        };
+        let agent = self.db.with(|t| t.main.world.conversation.agent_id);
         NewRun {
             id: RunId(self.db.uuid()),
-            agent_id: Some(self.db.with(|t| t.main.world.conversation.agent_id)),
             owner: self.conversation().into(),
-            parent: None,
-            input: RunInput { messages: vec![message], ..RunInput::default() },
-            background: false,
-            run_type: RunType::SendMessage,
-            metadata: serde_json::Value::Null,
-            callback_url: None,
-            keys: vec![],
-            busy_policy: None,
-            max_queue: 100,
             created_at: self.db.now(),
-            scope: engram_domain::Scope::System,
+            ..new_run(agent, input(text))
         }
     }
 

@@ -6,11 +6,9 @@ use engram_core::ports::{Agents, tools::ToolContext};
 use engram_domain::{JsonMap, Message, Role, ToolStatus};
 
 use engram_engine::{Command, CommandOutcome};
+use engram_testkit::ONCE;
 
-use crate::{
-    house::{House, Node, listen, send},
-    world::ONCE,
-};
+use crate::house::{House, Node, listen, send};
 
 const LIMIT: Duration = Duration::from_secs(90);
 

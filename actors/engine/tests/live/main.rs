@@ -19,6 +19,3 @@ mod runs;
 mod takeover;
 #[path = "../shared/ticker.rs"]
 mod ticker;
-#[expect(dead_code, reason = "other tests use it too, and not the same of it")]
-#[path = "../../../core/tests/turns/world.rs"]
-mod world;

@@ -4,11 +4,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use engram_domain::{RunStatus, StopReason};
 use engram_engine::{Command, CommandOutcome, SubmitError};
+use engram_testkit::ONCE;
 
-use crate::{
-    house::{House, all, listen, refused, send},
-    world::ONCE,
-};
+use crate::house::{House, all, listen, refused, send};
 
 #[tokio::test(start_paused = true)]
 async fn sends_to_one_agent_are_answered_one_after_the_other() {

@@ -5,12 +5,10 @@ use std::{sync::atomic::Ordering, time::Duration};
 use engram_core::ports::NewRun;
 use engram_domain::{RunErrorKind, RunStatus, StopReason};
 use engram_engine::StreamEvent;
+use engram_testkit::{ONCE, READ};
 use tokio::time::Instant;
 
-use crate::{
-    house::{House, all, listen, send},
-    world::{ONCE, READ},
-};
+use crate::house::{House, all, listen, send};
 
 /// The owner is gone at any moment of the run: who listens on another node gets the same stream, without gap or
 /// repeat, and the run is over within seconds.

@@ -17,13 +17,12 @@ use engram_core::ports::{
 use engram_domain::{
     AgentId, BusyPolicy, ConversationId, GroupId, Json, NodeId, Run, RunId, RunOwner, RunStatus, StopReason, Time,
 };
+use engram_testkit::World;
 use futures::{StreamExt, channel::mpsc};
 pub use group_runs::GroupPlace;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
-
-use crate::world::World;
 
 /// How long a node counts as alive after its last heartbeat.
 const LEASE: Duration = Duration::from_secs(3);

@@ -6,10 +6,10 @@ use engram_core::ports::{
     store::{Begun, RunUpdate, ScheduledRun},
 };
 use engram_domain::{
-    AgentId, ConversationId, NodeId, RequestKey, RunId, RunInput, RunStatus, RunType, ScheduleId, Scope, StopReason,
-    Time,
-    run::{BusyPolicy, InputMessage},
+    AgentId, ConversationId, NodeId, RequestKey, RunId, RunStatus, RunType, ScheduleId, StopReason, Time,
+    run::BusyPolicy,
 };
+use engram_testkit::{input, new_run};
 use uuid::Uuid;
 
 use super::{Db, Tables};
@@ -66,19 +66,14 @@ impl Tables {
 fn told(text: String, to: AgentId, run_type: RunType, key: RequestKey, id: RunId, now: Time) -> NewRun {
     NewRun {
         id,
-        agent_id: Some(to),
-        owner: to.default_conversation().into(),
-        parent: None,
         metadata: serde_json::json!({ "request": text, "attempt": 0 }),
-        input: RunInput { messages: vec![InputMessage::user(text)], ..RunInput::default() },
         background: run_type == RunType::ScheduledMessage,
         run_type,
-        callback_url: None,
         keys: vec![key],
         busy_policy: Some(BusyPolicy::Queue),
         max_queue: i64::MAX,
-        scope: Scope::System,
         created_at: now,
+        ..new_run(to, input(&text))
     }
 }
 

@@ -9,6 +9,7 @@ use engram_core::ports::{
     llm::ChatMessage,
 };
 use engram_domain::{JsonMap, Tool, ToolCall, Usage, message::parts_text};
+use engram_testkit::ONCE;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
     node::Power,
     port::{Fate, Weather},
     sim::Sim,
-    world::ONCE,
 };
 
 pub struct Brain {

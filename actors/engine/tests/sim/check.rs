@@ -3,14 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engram_domain::{Content, Message, MessageId, Run, RunErrorKind, RunId, RunStatus, ToolStatus};
+use engram_testkit::{ONCE, World};
 
-use crate::{
-    db::Tables,
-    group,
-    sim::Sim,
-    views::is_shown,
-    world::{ONCE, World},
-};
+use crate::{db::Tables, group, sim::Sim, views::is_shown};
 
 /// Says what is wrong.
 pub fn check(sim: &Sim) {

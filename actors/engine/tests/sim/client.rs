@@ -5,10 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use engram_core::ports::NewRun;
 use engram_domain::{
-    MessageId, Part, RequestKey, Role, Run, RunErrorKind, RunId, RunInput, RunOwner, RunType, StopReason,
-    run::{Decision, InputMessage},
+    MessageId, RequestKey, Role, Run, RunErrorKind, RunId, RunInput, RunOwner, StopReason, run::Decision,
 };
 use engram_engine::{Command, CommandError, Pending, RunStream, SubmitError};
+use engram_testkit::{ONCE, input, new_run};
 use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
 
@@ -19,7 +19,6 @@ use crate::{
     plan::{Request, Word},
     sim::Sim,
     views::View,
-    world::ONCE,
 };
 
 pub type Tasks = Vec<JoinHandle<()>>;
@@ -83,7 +82,7 @@ pub async fn over<T>(node: &Node, work: impl Future<Output = T>) -> Option<T> {
 /// A request and what follows from it: its approval, another try when somebody else's approval stood in the way.
 async fn carry_out(sim: &Arc<Sim>, request: &Request, tasks: &mut Tasks) {
     for attempt in 0.. {
-        let first = Parcel { request: request.clone(), attempt, part: 0, input: said(&request.name) };
+        let first = Parcel { request: request.clone(), attempt, part: 0, input: input(&request.name) };
         if let Some(after) = request.again {
             let (sim, twin) = (sim.clone(), first.clone());
             tasks.push(tokio::spawn(async move {
@@ -128,33 +127,15 @@ impl Parcel {
         input.stream_tokens = self.request.tokens;
         NewRun {
             id: RunId(sim.db.uuid()),
-            agent_id: Some(agent_id),
             owner: conversation_id.into(),
-            parent: None,
-            input,
             background: self.request.background,
-            run_type: RunType::SendMessage,
             metadata: serde_json::json!({"request": self.request.name, "attempt": self.attempt}),
-            callback_url: None,
             keys: vec![RequestKey::stored(self.key())],
             busy_policy: self.request.policy,
-            max_queue: 100,
             created_at: sim.db.now(),
-            scope: engram_domain::Scope::System,
+            ..new_run(agent_id, input)
         }
     }
-}
-
-pub fn said(text: &str) -> RunInput {
-    let message = InputMessage {
-        role: Role::User,
-        content: vec![Part::text(text)],
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-    };
-    RunInput { messages: vec![message], ..RunInput::default() }
 }
 
 /// Sends it until it is accepted and its end is known.

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use engram_core::{group::Member, ports::NewRun};
 use engram_domain::{
-    AgentType, Content, Group, GroupId, ManagerConfig, Message, MessageId, RequestKey, Run, RunErrorKind, RunId,
-    RunStatus, RunType, Time,
+    AgentId, AgentType, Content, Group, GroupId, ManagerConfig, Message, MessageId, RequestKey, Run, RunErrorKind,
+    RunId, RunStatus,
 };
 use engram_engine::{RunStream, StreamEvent, SubmitError};
+use engram_testkit::{World, input, new_run};
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
 use crate::{
-    client::{Tasks, cancel, over, row, said, some_node},
+    client::{Tasks, cancel, over, row, some_node},
     db::{GroupPlace, Place, Tables},
     node::Node,
     plan::{GroupPlan, ToGroup},
     sim::Sim,
     views::View,
-    world::World,
 };
 
 /// The number of the first member. The others follow.
@@ -32,21 +32,9 @@ fn id() -> GroupId {
 pub fn found(plan: &GroupPlan) -> (GroupPlace, Vec<Place>) {
     let members = (0..plan.members).map(|n| World::small(FIRST + n, AgentType::LettaV1Agent));
     let places: Vec<Place> = members.map(Place::new).collect();
-    let group = Group {
-        id: id(),
-        description: String::new(),
-        manager: ManagerConfig::RoundRobin { max_turns: Some(i32::try_from(plan.turns).expect("they are few")) },
-        agent_ids: places.iter().map(|place| place.world.conversation.agent_id).collect(),
-        shared_block_ids: vec![],
-        turns_counter: None,
-        last_processed_message_id: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        hidden: None,
-        created_at: Time::UNIX_EPOCH,
-        updated_at: Time::UNIX_EPOCH,
-    };
+    let manager = ManagerConfig::RoundRobin { max_turns: Some(i32::try_from(plan.turns).expect("they are few")) };
+    let agents: Vec<_> = places.iter().map(|place| place.world.conversation.agent_id).collect();
+    let group = Group { id: id(), ..engram_testkit::group(manager, agents) };
     let member = |place: &Place| {
         let agent = &place.world.snapshot.agent;
         Member { id: agent.id, name: agent.name.clone(), description: String::new() }
@@ -60,21 +48,15 @@ pub async fn send(sim: &Arc<Sim>, message: &ToGroup, tasks: &mut Tasks) {
     let key = format!("otid:{}", message.name);
     loop {
         let node = some_node(sim).await;
+        let nobody = AgentId(Uuid::nil());
         let run = NewRun {
             id: RunId(sim.db.uuid()),
             agent_id: None,
             owner: id().into(),
-            parent: None,
-            input: said(&message.name),
-            background: false,
-            run_type: RunType::SendMessage,
             metadata: serde_json::json!({ "request": message.name, "attempt": 0 }),
-            callback_url: None,
             keys: vec![RequestKey::stored(&key)],
-            busy_policy: None,
-            max_queue: 100,
             created_at: sim.db.now(),
-            scope: engram_domain::Scope::System,
+            ..new_run(nobody, input(&message.name))
         };
         let stream = match over(&node, node.engine.submit(run)).await {
             Some(Ok(stream)) => stream,

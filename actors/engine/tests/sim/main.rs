@@ -29,9 +29,6 @@ mod sim;
 #[path = "../shared/ticker.rs"]
 mod ticker;
 mod views;
-#[expect(dead_code, reason = "other tests use it too, and not the same of it")]
-#[path = "../../../core/tests/turns/world.rs"]
-mod world;
 
 use std::{
     cell::RefCell,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engram_domain::{Content, Message, Run, RunId, RunStatus, StopReason, ToolStatus};
+use engram_testkit::ONCE;
 
-use crate::{group, sim::Sim, world::ONCE};
+use crate::{group, sim::Sim};
 
 /// What became of one request.
 #[derive(Debug, PartialEq, Eq, Default)]

@@ -3,11 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use engram_domain::{AgentType, BusyPolicy};
+use engram_testkit::{ONCE, READ};
 
-use crate::{
-    rng::Rng,
-    world::{ONCE, READ},
-};
+use crate::rng::Rng;
 
 /// Calls of one answer: names and arguments.
 pub type Calls = Vec<(String, String)>;

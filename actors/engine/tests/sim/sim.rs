@@ -11,6 +11,7 @@ use std::{
 };
 
 use engram_domain::{AgentType, RunId, Time, ToolRule, rule::RuleKind};
+use engram_testkit::{ONCE, World};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -25,7 +26,6 @@ use crate::{
     plan::Plan,
     rng::Rng,
     views::Views,
-    world::{ONCE, World},
 };
 
 /// A play that takes longer than this, on its own clock, hangs.

@@ -24,11 +24,8 @@ async fn nth(store: &Db, n: i64, change: impl FnOnce(&mut engram_domain::Agent))
     agent.created_at = at(n);
     agent.updated_at = at(100 - n);
     change(&mut agent);
-    let messages = vec![message(agent.id, agent.id.default_conversation(), 0, Role::System, "p")];
     let id = agent.id;
-    let new =
-        NewAgent { agent, blocks: vec![], block_order: vec![], tool_ids: vec![], messages, prompt_meta: prompt_meta() };
-    store.create_agent(&new).await.unwrap();
+    store.create_agent(&new_agent(agent, vec![])).await.unwrap();
     id
 }
 
@@ -79,14 +76,7 @@ async fn a_creation_that_fails_leaves_nothing() {
     let Some(db) = test_db().await else { return };
     let agent = agent();
     let blocks = vec![block("same", "1"), block("same", "2")];
-    let new = NewAgent {
-        block_order: blocks.iter().map(|b| (b.id, b.label.clone())).collect(),
-        blocks,
-        tool_ids: vec![],
-        messages: vec![message(agent.id, agent.id.default_conversation(), 0, Role::System, "p")],
-        prompt_meta: prompt_meta(),
-        agent: agent.clone(),
-    };
+    let new = new_agent(agent.clone(), blocks);
     assert!(matches!(db.create_agent(&new).await, Err(StoreError::Conflict(_))));
     assert!(!db.agent_exists(agent.id).await.unwrap());
     assert_eq!(db.count_blocks(&engram_store::blocks::BlockFilter::default()).await.unwrap(), 0);

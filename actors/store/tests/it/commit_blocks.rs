@@ -4,7 +4,7 @@ use engram_core::ports::{
     CommitOutcome, Commits, Write,
     store::{BlockWrite, Commit},
 };
-use engram_domain::{Agent, ArchiveId, BlockId, JsonMap, Passage, PassageId};
+use engram_domain::{Agent, ArchiveId, BlockId, Passage, PassageId};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -92,14 +92,11 @@ async fn blocks_are_created_renamed_and_detached() {
 fn passage(text: &str, embedding: Vec<f32>) -> Passage {
     Passage {
         id: PassageId(Uuid::new_v4()),
-        archive_id: ArchiveId(Uuid::new_v4()),
-        source_id: None,
-        text: text.into(),
         embedding,
         tags: vec!["b".into(), "a".into()],
-        metadata: JsonMap::new(),
         created_at: at(1),
         updated_at: at(1),
+        ..engram_testkit::passage(ArchiveId(Uuid::new_v4()), text)
     }
 }
 

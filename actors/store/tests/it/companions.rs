@@ -87,21 +87,7 @@ impl Main {
 fn new_group(main: AgentId, companions: &[AgentId], frequency: i32) -> Group {
     let manager =
         ManagerConfig::Sleeptime { manager_agent_id: main, frequency: Some(frequency), also: SleepTriggers::default() };
-    Group {
-        id: GroupId(Uuid::new_v4()),
-        description: String::new(),
-        turns_counter: manager.first_turns_counter(),
-        manager,
-        agent_ids: companions.to_vec(),
-        shared_block_ids: vec![],
-        last_processed_message_id: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        hidden: None,
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    Group { created_at: at(0), updated_at: at(0), ..group(manager, companions) }
 }
 
 async fn group_of(db: &Db, main: AgentId, companions: &[AgentId], frequency: i32) -> GroupId {

@@ -6,8 +6,8 @@ use engram_core::ports::{
 };
 use engram_core::step::RunError;
 use engram_domain::{
-    Agent, AgentId, BusyPolicy, Group, GroupId, ManagerConfig, NodeId, RequestKey, Role, Run, RunErrorKind, RunId,
-    RunStatus, StopReason, Usage,
+    Agent, AgentId, BusyPolicy, GroupId, ManagerConfig, NodeId, RequestKey, Role, Run, RunErrorKind, RunId, RunStatus,
+    StopReason, Usage,
 };
 use engram_store::{Page, runs::RunFilter, steps::StepFilter};
 use serde_json::json;
@@ -16,22 +16,8 @@ use uuid::Uuid;
 use crate::support::*;
 
 /// A group of these agents.
-async fn group(db: &Db, agents: &[&Agent], manager: ManagerConfig) -> GroupId {
-    let group = Group {
-        id: GroupId(Uuid::new_v4()),
-        description: String::new(),
-        turns_counter: manager.first_turns_counter(),
-        manager,
-        agent_ids: agents.iter().map(|agent| agent.id).collect(),
-        shared_block_ids: vec![],
-        last_processed_message_id: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        hidden: None,
-        created_at: at(0),
-        updated_at: at(0),
-    };
+async fn stored_group(db: &Db, agents: &[&Agent], manager: ManagerConfig) -> GroupId {
+    let group = group(manager, &agents.iter().map(|agent| agent.id).collect::<Vec<_>>());
     db.create_group(&group).await.unwrap();
     group.id
 }
@@ -71,7 +57,7 @@ async fn run(db: &Db, id: RunId) -> Run {
 async fn a_message_is_accepted_as_a_run_is() {
     let Some(db) = test_db().await else { return };
     let (ada, bob) = (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
-    let (club, other) = (group(&db, &[&ada, &bob], in_turns()).await, group(&db, &[], in_turns()).await);
+    let (club, other) = (stored_group(&db, &[&ada, &bob], in_turns()).await, stored_group(&db, &[], in_turns()).await);
     let accept = async |run: &NewRun| db.system.accept_run(run, node()).await.unwrap();
     let keyed = |group, key: &str| NewRun { keys: vec![RequestKey::otid(key)], ..said_to(group, 1) };
     let first = keyed(club, "a");
@@ -105,7 +91,7 @@ async fn a_message_is_accepted_as_a_run_is() {
 async fn one_node_drives_a_group() {
     let Some(db) = test_db().await else { return };
     let ada = store_agent(&db, vec![]).await;
-    let club = group(&db, &[&ada], in_turns()).await;
+    let club = stored_group(&db, &[&ada], in_turns()).await;
     let (a, b) = (node(), node());
     for (node, url) in [(a, "a"), (b, "b")] {
         beat(&db, node, url).await;
@@ -158,7 +144,7 @@ async fn who_takes_part_is_settled_when_it_begins() {
     let (boss, ada, bob) =
         (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
     let manager = ManagerConfig::Dynamic { manager_agent_id: boss.id, termination_token: None, max_turns: None };
-    let club = group(&db, &[&bob, &ada], manager).await;
+    let club = stored_group(&db, &[&bob, &ada], manager).await;
     let said = said_to(club, 1);
     accept(&db, &said).await;
     let fence = claim(&db, club, node()).await;
@@ -179,7 +165,7 @@ async fn a_run_costs_what_its_turns_cost_and_shows_what_members_say() {
     let (boss, ada, bob) =
         (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
     let manager = ManagerConfig::Dynamic { manager_agent_id: boss.id, termination_token: None, max_turns: None };
-    let club = group(&db, &[&ada, &bob], manager).await;
+    let club = stored_group(&db, &[&ada, &bob], manager).await;
     let said = said_to(club, 1);
     accept(&db, &said).await;
     let fence = claim(&db, club, node()).await;

@@ -1,64 +1,36 @@
 //! Groups: who is in them, what they share, and what goes with what.
 
 use engram_domain::{
-    Agent, AgentId, AgentType, Block, Group, GroupId, ManagerConfig, ManagerType, MessageId, Role, group::SleepTriggers,
+    Agent, AgentId, AgentType, Block, Group, GroupId, ManagerConfig, ManagerType, MessageId, group::SleepTriggers,
 };
 use engram_store::{
     Page, StoreError,
-    agents::{NewAgent, Wanted},
+    agents::Wanted,
     groups::{GroupFilter, GroupPatch},
 };
 use uuid::Uuid;
 
 use crate::support::*;
 
-fn group(manager: ManagerConfig, agents: &[&Agent]) -> Group {
-    Group {
-        id: GroupId(Uuid::new_v4()),
-        description: "a team".into(),
-        turns_counter: manager.first_turns_counter(),
-        manager,
-        agent_ids: agents.iter().map(|a| a.id).collect(),
-        shared_block_ids: vec![],
-        last_processed_message_id: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        hidden: None,
-        created_at: at(1),
-        updated_at: at(1),
-    }
+fn ids(agents: &[&Agent]) -> Vec<AgentId> {
+    agents.iter().map(|a| a.id).collect()
 }
 
 fn round_robin(agents: &[&Agent]) -> Group {
-    group(ManagerConfig::RoundRobin { max_turns: Some(3) }, agents)
+    group(ManagerConfig::RoundRobin { max_turns: Some(3) }, &ids(agents))
 }
 
 fn sleeptime(manager: &Agent, agents: &[&Agent]) -> Group {
     group(
         ManagerConfig::Sleeptime { manager_agent_id: manager.id, frequency: Some(5), also: SleepTriggers::default() },
-        agents,
+        &ids(agents),
     )
 }
 
 async fn companion(db: &Db, agent_type: AgentType) -> Agent {
     let agent = Agent { agent_type, ..agent() };
-    let prompt = message(agent.id, agent.id.default_conversation(), 0, Role::System, "the prompt");
-    let new = NewAgent {
-        agent: agent.clone(),
-        blocks: vec![],
-        block_order: vec![],
-        tool_ids: vec![],
-        messages: vec![prompt],
-        prompt_meta: prompt_meta(),
-    };
-    db.create_agent(&new).await.unwrap();
+    db.create_agent(&new_agent(agent.clone(), vec![])).await.unwrap();
     agent
-}
-
-async fn labels(db: &Db, agent: AgentId) -> Vec<String> {
-    let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
-    found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
 }
 
 async fn shared(db: &Db, label: &str) -> Block {
@@ -113,7 +85,7 @@ async fn lists_are_filtered_and_paged() {
     let Some(db) = test_db().await else { return };
     let (a, b) = (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
     let first = Group { project_id: Some("p".into()), ..round_robin(&[&a, &b]) };
-    let second = Group { created_at: at(2), ..group(ManagerConfig::Supervisor { manager_agent_id: a.id }, &[&b]) };
+    let second = Group { created_at: at(2), ..group(ManagerConfig::Supervisor { manager_agent_id: a.id }, &[b.id]) };
     let third = Group { created_at: at(3), hidden: Some(true), ..round_robin(&[&b]) };
     for g in [&first, &second, &third] {
         db.create_group(g).await.unwrap();
@@ -144,7 +116,7 @@ async fn shared_blocks_go_to_every_agent_and_are_taken_from_every_agent() {
     ];
     let (goal, rules) = (shared(&db, "goal").await, shared(&db, "rules").await);
     let kind = ManagerConfig::Supervisor { manager_agent_id: lead.id };
-    let g = Group { shared_block_ids: vec![rules.id], ..group(kind, &[&one]) };
+    let g = Group { shared_block_ids: vec![rules.id], ..group(kind, &[one.id]) };
     db.create_group(&g).await.unwrap();
     assert_eq!(labels(&db, lead.id).await, ["human", "rules"]);
     let rev = db.agent(one.id).await.unwrap().unwrap().rev;
@@ -181,7 +153,7 @@ async fn a_change_keeps_what_it_does_not_name() {
     let (a, b) = (store_agent(&db, vec![]).await, store_agent(&db, vec![]).await);
     let g = group(
         ManagerConfig::Sleeptime { manager_agent_id: a.id, frequency: None, also: SleepTriggers::default() },
-        &[&b],
+        &[b.id],
     );
     db.create_group(&g).await.unwrap();
     assert_eq!(g.turns_counter, None);
@@ -213,7 +185,7 @@ async fn an_agent_shows_the_group_that_it_manages() {
     assert_eq!(managed().await, (None, None));
     let supervisor = |seconds| Group {
         created_at: at(seconds),
-        ..group(ManagerConfig::Supervisor { manager_agent_id: a.id }, &[&b])
+        ..group(ManagerConfig::Supervisor { manager_agent_id: a.id }, &[b.id])
     };
     let (old, new) = (supervisor(1), supervisor(2));
     db.create_group(&old).await.unwrap();

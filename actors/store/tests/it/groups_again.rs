@@ -6,7 +6,6 @@ use engram_core::ports::SleepTime;
 use engram_domain::{Agent, AgentId, Block, Group, GroupId, ManagerConfig, group::SleepTriggers};
 use engram_store::{
     Page,
-    agents::Wanted,
     groups::{GroupFilter, GroupPatch},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -14,30 +13,12 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-fn group(manager: ManagerConfig, agents: &[&Agent], blocks: &[&Block]) -> Group {
-    Group {
-        id: GroupId(Uuid::new_v4()),
-        description: "a team".into(),
-        turns_counter: manager.first_turns_counter(),
-        manager,
-        agent_ids: agents.iter().map(|a| a.id).collect(),
-        shared_block_ids: blocks.iter().map(|b| b.id).collect(),
-        last_processed_message_id: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        hidden: None,
-        created_at: at(1),
-        updated_at: at(1),
-    }
+fn sharing(manager: ManagerConfig, agents: &[&Agent], blocks: &[&Block]) -> Group {
+    let agents: Vec<AgentId> = agents.iter().map(|a| a.id).collect();
+    Group { shared_block_ids: blocks.iter().map(|b| b.id).collect(), ..group(manager, &agents) }
 }
 
 const TURNS: ManagerConfig = ManagerConfig::RoundRobin { max_turns: None };
-
-async fn labels(db: &Db, agent: AgentId) -> Vec<String> {
-    let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
-    found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
-}
 
 #[tokio::test]
 async fn a_block_goes_with_the_last_group_that_shares_it() {
@@ -46,9 +27,9 @@ async fn a_block_goes_with_the_last_group_that_shares_it() {
         [store_agent(&db, vec![]).await, store_agent(&db, vec![]).await, store_agent(&db, vec![]).await];
     let goal = block("goal", "v");
     db.create_block(&goal).await.unwrap();
-    let first = group(TURNS, &[&lead, &both, &one], &[&goal]);
+    let first = sharing(TURNS, &[&lead, &both, &one], &[&goal]);
     // Neither its agents nor its block concern the agent that is in the first group only.
-    let second = group(ManagerConfig::Supervisor { manager_agent_id: lead.id }, &[&both], &[&goal]);
+    let second = sharing(ManagerConfig::Supervisor { manager_agent_id: lead.id }, &[&both], &[&goal]);
     for g in [&first, &second] {
         db.create_group(g).await.unwrap();
     }
@@ -83,7 +64,7 @@ async fn of_two_that_wait_for_each_other_the_one_that_is_broken_off_comes_again(
     let row = |table: &str, id: Uuid| format!("SELECT FROM {table} WHERE id = '{id}' FOR UPDATE");
     let world = async || {
         let lead = store_agent(&db, vec![]).await;
-        let g = group(ManagerConfig::Supervisor { manager_agent_id: lead.id }, &[], &[]);
+        let g = sharing(ManagerConfig::Supervisor { manager_agent_id: lead.id }, &[], &[]);
         db.create_group(&g).await.unwrap();
         (lead.id, g.id)
     };
@@ -144,7 +125,7 @@ async fn what_is_asked_often_does_not_look_at_every_group() {
     sqlx::query(fill).bind(crowd.id.0).bind(at(9_000)).bind(at(0)).execute(&mut raw).await.unwrap();
     let also = SleepTriggers::default();
     let manager = ManagerConfig::Sleeptime { manager_agent_id: lead.id, frequency: None, also };
-    let g = Group { turns_counter: Some(0), created_at: at(5), ..group(manager, &[&mate], &[]) };
+    let g = Group { turns_counter: Some(0), created_at: at(5), ..group(manager, &[mate.id]) };
     db.create_group(&g).await.unwrap();
     sqlx::raw_sql("ANALYZE groups, group_sleep, group_agents").execute(&mut raw).await.unwrap();
     // Filling the tables has read groups too: each row of `group_sleep` refers to one.

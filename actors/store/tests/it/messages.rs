@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engram_core::ports::Commits;
-use engram_domain::{Content, MessageId, Role, StopReason, ToolCall};
+use engram_domain::{MessageId, Role, StopReason};
 use engram_store::{
     Page,
     messages::{MessageFilter, MessagePageError},
@@ -85,15 +85,7 @@ async fn search_finds_words_whatever_their_case_and_filters() {
     let fence = claim(&db, conversation).await;
     let mut commit = appending(agent.id, conversation, 1, &["My cat is called Müsli", "100% sure", "the prompt"]);
     let mut said = message(agent.id, conversation, 4, Role::Assistant, "");
-    said.content = Content::Assistant {
-        reasoning: vec![],
-        text: None,
-        calls: vec![ToolCall {
-            id: "c".into(),
-            name: "send_message".into(),
-            arguments: r#"{"message":"a fine cat"}"#.into(),
-        }],
-    };
+    said.content = engram_testkit::calls([engram_testkit::call("c", "send_message", r#"{"message":"a fine cat"}"#)]);
     commit.append.push(Arc::new(said));
     db.system.commit(fence, &commit).await.unwrap();
     let find = |search: MessageSearch| {

@@ -15,8 +15,8 @@ async fn others(store: &Db, id: NodeId) -> Vec<String> {
 async fn a_node_is_listed_with_what_it_says_of_itself_and_without_its_secret() {
     let Some(db) = test_db().await else { return };
     let (a, b, c) = (node(), node(), node());
-    db.system.heartbeat(&card(a, "http://a"), NodeStatus { live: 3, draining: false }).await.unwrap();
-    db.system.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
+    db.system.heartbeat(&node_info(a, "http://a"), NodeStatus { live: 3, draining: false }).await.unwrap();
+    db.system.heartbeat(&node_info(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
     beat(&db, c, "http://c").await;
     for owner in [a, a, b] {
         let conversation = store_agent(&db, vec![]).await.id.default_conversation();
@@ -45,7 +45,7 @@ async fn who_drains_owns_what_it_has_but_takes_nothing() {
     let Some(db) = test_db().await else { return };
     let (a, b, c) = (node(), node(), node());
     beat(&db, a, "http://a").await;
-    db.system.heartbeat(&card(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
+    db.system.heartbeat(&node_info(b, "http://b"), NodeStatus { live: 9, draining: true }).await.unwrap();
     assert!(others(&db, a).await.is_empty());
     assert_eq!(others(&db, b).await, ["http://a"]);
     let conversation = store_agent(&db, vec![]).await.id.default_conversation();

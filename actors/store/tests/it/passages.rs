@@ -1,6 +1,6 @@
 //! Archives and their passages.
 
-use engram_domain::{Archive, ArchiveId, EmbeddingConfig, JsonMap, Passage, PassageId};
+use engram_domain::{Archive, ArchiveId, EmbeddingConfig, Passage, PassageId};
 use engram_store::{
     Page, StoreError,
     agents::Attached,
@@ -14,26 +14,21 @@ use crate::support::*;
 fn archive(name: &str) -> Archive {
     Archive {
         id: ArchiveId(Uuid::new_v4()),
-        name: name.into(),
-        description: None,
         embedding: EmbeddingConfig { embedding_dim: 3, ..EmbeddingConfig::default() },
-        metadata: None,
         created_at: at(0),
         updated_at: at(0),
+        ..engram_testkit::archive(name)
     }
 }
 
 fn passage(archive: ArchiveId, text: &str, embedding: [f32; 3], tags: &[&str]) -> Passage {
     Passage {
         id: PassageId(Uuid::new_v4()),
-        archive_id: archive,
-        source_id: None,
-        text: text.into(),
         embedding: embedding.to_vec(),
         tags: tags.iter().map(|t| (*t).to_owned()).collect(),
-        metadata: JsonMap::new(),
         created_at: at(0),
         updated_at: at(0),
+        ..engram_testkit::passage(archive, text)
     }
 }
 

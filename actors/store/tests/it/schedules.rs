@@ -4,35 +4,20 @@ use std::collections::HashMap;
 
 use chrono::Duration;
 use engram_core::ports::{Runs, Schedules};
-use engram_domain::{
-    AgentId, Part, Role, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, run::InputMessage, schedule::When,
-};
+use engram_domain::{AgentId, RunInput, RunStatus, Schedule, ScheduleId, StopReason, Time, schedule::When};
 use engram_store::{Page, StoreError};
 use uuid::Uuid;
 
 use crate::support::*;
 
 fn schedule(agent: AgentId, when: When, next: Time) -> Schedule {
-    let message = InputMessage {
-        role: Role::User,
-        content: vec![Part::text("wake up")],
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-    };
     Schedule {
         id: ScheduleId(Uuid::new_v4()),
-        agent_id: agent,
-        input: RunInput { messages: vec![message], max_steps: 7, ..RunInput::default() },
+        input: RunInput { max_steps: 7, ..engram_testkit::input("wake up") },
         callback_url: Some("http://127.0.0.1:9/".into()),
-        when,
         next_at: Some(next),
-        last_at: None,
-        last_run_id: None,
-        last_run_status: None,
-        runs: 0,
         created_at: at(0),
+        ..engram_testkit::schedule(agent, when)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use engram_core::ports::{AcceptRuns, Accepted, NewRun, ToolStore};
 use engram_domain::{Agent, OrgId, Organization, Scope};
-use engram_store::{Page, ScopedStore, StoreError, agents::NewAgent, tools::ToolFilter};
+use engram_store::{Page, ScopedStore, StoreError, tools::ToolFilter};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -16,16 +16,7 @@ async fn second(db: &Db) -> ScopedStore {
 
 async fn tagged(store: &ScopedStore) -> Agent {
     let agent = Agent { tags: vec!["t".into()], ..agent() };
-    let conversation = agent.id.default_conversation();
-    let new = NewAgent {
-        blocks: vec![],
-        block_order: vec![],
-        tool_ids: vec![],
-        messages: vec![message(agent.id, conversation, 0, engram_domain::Role::System, "the prompt")],
-        prompt_meta: prompt_meta(),
-        agent: agent.clone(),
-    };
-    store.create_agent(&new).await.unwrap();
+    store.create_agent(&new_agent(agent.clone(), vec![])).await.unwrap();
     agent
 }
 

@@ -6,7 +6,7 @@ use engram_core::ports::{
     Commit, Commits, Write,
     tools::{MessageQuery, PassageQuery, ToolStore},
 };
-use engram_domain::{ArchiveId, Content, JsonMap, Passage, PassageId, Role, ToolCall, ToolReturn, ToolStatus};
+use engram_domain::{ArchiveId, Content, Passage, PassageId, Role};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -23,14 +23,11 @@ async fn passages_are_ranked_by_nearness_or_by_age() {
     ] {
         let passage = Passage {
             id: PassageId(Uuid::new_v4()),
-            archive_id: ArchiveId(Uuid::new_v4()),
-            source_id: None,
-            text: text.into(),
             embedding: vector.to_vec(),
             tags: vec![tag.into()],
-            metadata: JsonMap::new(),
             created_at: at(seconds),
             updated_at: at(seconds),
+            ..engram_testkit::passage(ArchiveId(Uuid::new_v4()), text)
         };
         let writes = vec![Write::InsertPassage(Box::new(passage), agent.id)];
         db.system.commit(fence, &Commit { expect_seq: 1, writes, ..Commit::default() }).await.unwrap();
@@ -67,24 +64,10 @@ async fn conversation_search_ranks_phrase_then_words_then_age_and_never_finds_it
     let said = ["the blue whale sang", "a whale that is blue", "only blue", heartbeat.as_str(), "nothing"];
     let mut commit = appending(agent.id, conversation, 1, &said);
     let mut call = message(agent.id, conversation, 6, Role::Assistant, "");
-    call.content = Content::Assistant {
-        reasoning: vec![],
-        text: None,
-        calls: vec![ToolCall {
-            id: "c".into(),
-            name: "conversation_search".into(),
-            arguments: r#"{"query":"blue whale"}"#.into(),
-        }],
-    };
+    call.content =
+        engram_testkit::calls([engram_testkit::call("c", "conversation_search", r#"{"query":"blue whale"}"#)]);
     let mut result = message(agent.id, conversation, 7, Role::Tool, "");
-    result.content = Content::ToolReturn(ToolReturn {
-        tool_call_id: "c".into(),
-        name: "conversation_search".into(),
-        status: ToolStatus::Success,
-        text: "the blue whale sang".into(),
-        stdout: vec![],
-        stderr: vec![],
-    });
+    result.content = Content::ToolReturn(engram_testkit::returned("c", "conversation_search", "the blue whale sang"));
     commit.append.extend([Arc::new(call), Arc::new(result)]);
     let mut current = message(agent.id, conversation, 8, Role::User, "what about the blue whale?");
     let run = engram_domain::RunId(Uuid::new_v4());

@@ -1,30 +1,10 @@
 //! What an administrator is shown of live agents.
 
 use engram_core::ports::NewRun;
-use engram_domain::{
-    AgentId, ConversationId, Group, GroupId, ManagerConfig, RunInput, Schedule, ScheduleId, schedule::When,
-};
+use engram_domain::{AgentId, ConversationId, Group, ManagerConfig, Schedule, ScheduleId, schedule::When};
 use uuid::Uuid;
 
 use crate::support::*;
-
-fn group(agents: &[AgentId], manager: ManagerConfig) -> Group {
-    Group {
-        id: GroupId(Uuid::new_v4()),
-        description: "a team".into(),
-        turns_counter: manager.first_turns_counter(),
-        manager,
-        agent_ids: agents.to_vec(),
-        shared_block_ids: vec![],
-        last_processed_message_id: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        hidden: None,
-        created_at: at(1),
-        updated_at: at(1),
-    }
-}
 
 #[tokio::test]
 async fn names_and_groups() {
@@ -37,8 +17,8 @@ async fn names_and_groups() {
     );
     let named = db.named_agents(&[a.id, AgentId(gone.0)]).await.unwrap();
     assert_eq!(named.iter().map(|c| (c.id, c.name.as_str())).collect::<Vec<_>>(), [(a.id, a.name.as_str())]);
-    let led = group(&[b.id], ManagerConfig::Supervisor { manager_agent_id: a.id });
-    let round = Group { created_at: at(2), ..group(&[b.id, c.id], ManagerConfig::RoundRobin { max_turns: None }) };
+    let led = group(ManagerConfig::Supervisor { manager_agent_id: a.id }, &[b.id]);
+    let round = Group { created_at: at(2), ..group(ManagerConfig::RoundRobin { max_turns: None }, &[b.id, c.id]) };
     for group in [&led, &round] {
         db.create_group(group).await.unwrap();
     }
@@ -62,19 +42,9 @@ async fn schedules_by_their_next_time() {
     let agent = store_agent(&db, vec![]).await.id;
     let mut ids = vec![];
     for next in [Some(at(20)), Some(at(10)), None] {
-        let schedule = Schedule {
-            id: ScheduleId(Uuid::new_v4()),
-            agent_id: agent,
-            input: RunInput::default(),
-            callback_url: None,
-            when: When::Interval { every_seconds: 60 },
-            next_at: next,
-            last_at: None,
-            last_run_id: None,
-            last_run_status: None,
-            runs: 0,
-            created_at: at(0),
-        };
+        let when = When::Interval { every_seconds: 60 };
+        let id = ScheduleId(Uuid::new_v4());
+        let schedule = Schedule { id, next_at: next, created_at: at(0), ..engram_testkit::schedule(agent, when) };
         db.create_schedule(&schedule).await.unwrap();
         ids.push(schedule.id);
     }

@@ -16,8 +16,8 @@ use engram_core::{
     },
 };
 use engram_domain::{
-    Agent, AgentId, AgentType, Archive, ArchiveId, Content, ConversationId, EmbeddingConfig, Json, JsonMap, LlmConfig,
-    Message, MessageId, Passage, PassageId, Role, RunId, Time, Tool, ToolEffect, ToolId, ToolKind,
+    Agent, AgentId, Archive, ArchiveId, Content, ConversationId, EmbeddingConfig, Json, Message, Passage, PassageId,
+    Role, RunId, Time, Tool, ToolId, ToolKind,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -124,72 +124,30 @@ pub fn model(name: &str) -> EmbeddingConfig {
 pub fn archive(id: u128, embedding: &str) -> Archive {
     Archive {
         id: ArchiveId(Uuid::from_u128(id)),
-        name: "a".into(),
-        description: None,
         embedding: model(embedding),
-        metadata: None,
         created_at: now(),
         updated_at: now(),
+        ..engram_testkit::archive("a")
     }
 }
 
 pub fn passage(id: u128, archive: u128, text: &str) -> Passage {
     Passage {
         id: PassageId(Uuid::from_u128(id)),
-        archive_id: ArchiveId(Uuid::from_u128(archive)),
-        source_id: None,
-        text: text.into(),
-        embedding: vec![],
         tags: vec!["t".into()],
-        metadata: JsonMap::new(),
         created_at: now(),
         updated_at: now(),
+        ..engram_testkit::passage(ArchiveId(Uuid::from_u128(archive)), text)
     }
 }
 
 pub fn message(role: Role, content: Content, age: TimeDelta) -> Message {
-    Message {
-        id: MessageId(Uuid::nil()),
-        conversation_id: ConversationId(Uuid::nil()),
-        agent_id: AgentId(Uuid::nil()),
-        seq: 1,
-        role,
-        content,
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-        step_id: None,
-        run_id: None,
-        model: None,
-        tokens: 1,
-        is_err: false,
-        created_at: now() - age,
-    }
+    Message { seq: 1, created_at: now() - age, ..engram_testkit::message(role, content) }
 }
 
 /// A tool that does not come with the server.
 pub fn tool(name: &str, kind: ToolKind) -> Arc<Tool> {
-    Arc::new(Tool {
-        id: ToolId(Uuid::nil()),
-        name: name.into(),
-        kind,
-        effect: ToolEffect::Once,
-        description: None,
-        source_type: None,
-        source_code: None,
-        json_schema: Json::Null,
-        args_json_schema: None,
-        tags: vec![],
-        return_char_limit: 50_000,
-        pip_requirements: None,
-        npm_requirements: None,
-        default_requires_approval: None,
-        enable_parallel_execution: false,
-        metadata: JsonMap::new(),
-        created_at: now(),
-        updated_at: now(),
-    })
+    Arc::new(Tool { kind, created_at: now(), updated_at: now(), ..engram_testkit::tool(name) })
 }
 
 /// A tool of the catalogue.
@@ -199,37 +157,11 @@ pub fn builtin_tool(name: &str) -> Arc<Tool> {
 
 pub fn context(embedding: &str) -> ToolContext {
     let agent = Agent {
-        id: AgentId(Uuid::from_u128(7)),
-        name: "n".into(),
-        description: None,
-        agent_type: AgentType::LettaV1Agent,
-        system: String::new(),
-        llm: LlmConfig::default(),
         embedding: model(embedding),
-        model_settings: None,
-        compaction: None,
-        response_format: None,
-        tool_rules: vec![],
-        tags: vec![],
-        metadata: JsonMap::new(),
-        env: vec![],
-        identity_ids: vec![],
-        message_buffer_autoclear: false,
-        enable_sleeptime: None,
         timezone: "Europe/Berlin".into(),
-        busy_policy: engram_domain::BusyPolicy::Queue,
-        max_files_open: 5,
-        per_file_view_window_char_limit: 1,
-        hidden: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        last_run_completion: None,
-        last_run_duration_ms: None,
-        last_stop_reason: None,
         created_at: now(),
         updated_at: now(),
-        rev: 1,
+        ..engram_testkit::agent(AgentId(Uuid::from_u128(7)))
     };
     ToolContext {
         conversation_id: agent.id.default_conversation(),

@@ -252,46 +252,18 @@ fn pending_approval(message: &Message) -> Option<Json> {
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{AgentType, EmbeddingConfig, EnvVarId, LlmConfig, Time};
+    use engram_domain::{EmbeddingConfig, EnvVarId, LlmConfig};
     use uuid::Uuid;
 
     use super::*;
 
     #[test]
     fn an_agent_has_the_members_of_both_generations() {
-        let at = Time::UNIX_EPOCH;
         let agent = Agent {
-            id: AgentId(Uuid::nil()),
-            name: "Cap".into(),
-            description: None,
-            agent_type: AgentType::MemgptAgent,
-            system: "s".into(),
             llm: LlmConfig { model: "m".into(), provider_name: Some("p".into()), ..LlmConfig::default() },
             embedding: EmbeddingConfig { handle: Some("p/e".into()), ..EmbeddingConfig::default() },
-            model_settings: None,
-            compaction: None,
-            response_format: None,
-            tool_rules: vec![],
-            tags: vec![],
-            metadata: JsonMap::new(),
             env: vec![EnvVar { id: EnvVarId(Uuid::nil()), key: "K".into(), value: "V".into(), description: None }],
-            identity_ids: vec![],
-            message_buffer_autoclear: false,
-            enable_sleeptime: None,
-            timezone: "UTC".into(),
-            busy_policy: engram_domain::BusyPolicy::Queue,
-            max_files_open: 10,
-            per_file_view_window_char_limit: 25_000,
-            hidden: None,
-            project_id: None,
-            template_id: None,
-            base_template_id: None,
-            last_run_completion: None,
-            last_run_duration_ms: None,
-            last_stop_reason: None,
-            created_at: at,
-            updated_at: at,
-            rev: 1,
+            ..engram_testkit::agent(AgentId(Uuid::nil()))
         };
         let wire = serde_json::to_value(AgentStateDto::new(agent, Relations::default(), OwnedBy::DEFAULT))
             .expect("plain data");

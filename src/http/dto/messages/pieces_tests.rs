@@ -11,18 +11,10 @@ fn message(role: Role, content: Content) -> Message {
         conversation_id: ConversationId(uuid),
         agent_id: AgentId(uuid),
         seq: 3,
-        role,
-        content,
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
         step_id: Some(StepId(Uuid::nil())),
         run_id: Some(RunId(Uuid::nil())),
-        model: None,
-        tokens: 0,
-        is_err: false,
         created_at: "2026-11-21T19:39:41.475360Z".parse().expect("a time"),
+        ..engram_testkit::message(role, content)
     }
 }
 
@@ -32,11 +24,11 @@ fn speech() -> Message {
         Content::Assistant {
             reasoning: vec![Reasoning::Text { text: "Thinking.".into(), native: false, signature: None }],
             text: None,
-            calls: vec![ToolCall {
-                id: "call_1".into(),
-                name: "send_message".into(),
-                arguments: r#"{"message": "Hello!", "request_heartbeat": true}"#.into(),
-            }],
+            calls: vec![engram_testkit::call(
+                "call_1",
+                "send_message",
+                r#"{"message": "Hello!", "request_heartbeat": true}"#,
+            )],
         },
     )
 }
@@ -104,12 +96,9 @@ fn a_tool_return_has_both_forms_and_that_of_speech_is_hidden() {
         message(
             Role::Tool,
             Content::ToolReturn(ToolReturn {
-                tool_call_id: "call_3".into(),
-                name: name.into(),
                 status: ToolStatus::Error,
-                text: "no such block".into(),
-                stdout: vec![],
                 stderr: vec!["oops".into()],
+                ..engram_testkit::returned("call_3", name, "no such block")
             }),
         )
     };
@@ -144,8 +133,8 @@ fn a_tool_return_has_both_forms_and_that_of_speech_is_hidden() {
 
 #[test]
 fn calls_that_wait_are_one_request_whose_otid_is_its_id() {
-    let call = |id: &str| ToolCall { id: id.into(), name: "pay".into(), arguments: "{}".into() };
-    let content = Content::Assistant { reasoning: vec![], text: None, calls: vec![call("a"), call("b")] };
+    let call = |id: &str| engram_testkit::call(id, "pay", "{}");
+    let content = engram_testkit::calls([call("a"), call("b")]);
     let shown = letta_messages([&message(Role::Approval, content)], &Options::default());
     assert_eq!(shown[0].otid.as_deref(), Some(shown[0].id.as_str()));
     insta::assert_json_snapshot!(shown[0].body, @r#"

@@ -5,7 +5,7 @@ mod properties;
 
 use std::sync::Arc;
 
-use engram_domain::{Block, BlockId, Json, JsonMap, Time};
+use engram_domain::{Block, BlockId, Json, Time};
 use uuid::Uuid;
 
 use super::{Edit, EditContext, apply};
@@ -14,24 +14,8 @@ use crate::builtin::{self, RunBy};
 /// A block with an id made of its label's length and first letter: the tests need it only stable.
 fn block(label: &str, value: &str) -> Block {
     let id = u128::from(label.bytes().next().unwrap_or(0)) << 8 | label.len() as u128;
-    Block {
-        id: BlockId(Uuid::from_u128(id)),
-        label: label.into(),
-        value: value.into(),
-        limit: 60,
-        description: Some("d".into()),
-        read_only: false,
-        metadata: JsonMap::new(),
-        template_name: None,
-        is_template: false,
-        preserve_on_migration: false,
-        project_id: None,
-        hidden: None,
-        tags: vec![],
-        created_at: Time::UNIX_EPOCH,
-        updated_at: Time::UNIX_EPOCH,
-        version: 7,
-    }
+    let id = BlockId(Uuid::from_u128(id));
+    Block { id, limit: 60, description: Some("d".into()), version: 7, ..engram_testkit::block(label, value) }
 }
 
 /// An agent's memory: `human` with three lines, an empty `persona`, and `policy`, which is read-only.

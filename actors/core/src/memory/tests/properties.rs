@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use engram_domain::JsonMap;
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 

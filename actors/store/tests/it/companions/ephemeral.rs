@@ -9,16 +9,9 @@ use super::*;
 /// An agent that is to write to a block `manual`, and is told so many things.
 fn reader(main: AgentId, block: &engram_domain::Block, fresh: bool, told: i64) -> NewEphemeral {
     let (agent, own) = (agent(), self::block("instructions", "read"));
-    let prompt = message(agent.id, agent.id.default_conversation(), 0, Role::System, "the prompt");
     let runs = (0..told).map(|n| new_run(agent.id, agent.id.default_conversation(), n)).collect();
-    let agent = NewAgent {
-        block_order: [block, &own].map(|b| (b.id, b.label.clone())).to_vec(),
-        agent,
-        blocks: vec![own],
-        tool_ids: vec![],
-        messages: vec![prompt],
-        prompt_meta: prompt_meta(),
-    };
+    let block_order = [block, &own].map(|b| (b.id, b.label.clone())).to_vec();
+    let agent = NewAgent { block_order, ..new_agent(agent, vec![own]) };
     NewEphemeral { main, block: block.clone(), fresh, agent, runs }
 }
 

@@ -1,10 +1,10 @@
 //! An agent and its companion: created, shared with, and deleted together.
 
 use engram_core::ports::SleepTime;
-use engram_domain::{Agent, AgentId, AgentType, Block, BlockId, Role};
+use engram_domain::{Agent, AgentId, AgentType, Block, BlockId};
 use engram_store::{
     StoreError,
-    agents::{AgentPatch, Attached, CompanionChange, NewAgent, NewCompanion, Wanted},
+    agents::{AgentPatch, Attached, CompanionChange, NewAgent, NewCompanion},
     groups::GroupFilter,
 };
 
@@ -12,35 +12,28 @@ use uuid::Uuid;
 
 use super::*;
 
-fn newborn(agent: Agent, blocks: Vec<Block>, shared: &[Block]) -> NewAgent {
-    let prompt = message(agent.id, agent.id.default_conversation(), 0, Role::System, "the prompt");
+fn agent_sharing(agent: Agent, blocks: Vec<Block>, shared: &[Block]) -> NewAgent {
     NewAgent {
         block_order: shared.iter().chain(&blocks).map(|b| (b.id, b.label.clone())).collect(),
-        agent,
-        blocks,
-        tool_ids: vec![],
-        messages: vec![prompt],
-        prompt_meta: prompt_meta(),
+        ..new_agent(agent, blocks)
     }
 }
 
 fn for_agent(main: AgentId, shared: &[Block]) -> NewCompanion {
-    let agent =
-        newborn(Agent { agent_type: AgentType::SleeptimeAgent, ..agent() }, vec![block("memory_persona", "")], shared);
+    let agent = agent_sharing(
+        Agent { agent_type: AgentType::SleeptimeAgent, ..agent() },
+        vec![block("memory_persona", "")],
+        shared,
+    );
     let group = new_group(main, &[agent.agent.id], 5);
     NewCompanion { agent, group }
-}
-
-async fn labels(db: &Db, agent: AgentId) -> Vec<String> {
-    let mut found = db.relations(&[agent], Wanted::default()).await.unwrap();
-    found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
 }
 
 #[tokio::test]
 async fn they_come_together_or_not_at_all() {
     let Some(db) = test_db().await else { return };
     let human = block("human", "Name: Chad");
-    let main = newborn(agent(), vec![human.clone()], &[]);
+    let main = agent_sharing(agent(), vec![human.clone()], &[]);
     let id = main.agent.id;
     let nothing = block("nowhere", "");
     let wrong = db.create_agent_with_companion(&main, &for_agent(id, &[nothing])).await.unwrap_err();
@@ -107,7 +100,7 @@ async fn of_two_requests_one_gives_the_companion() {
 #[tokio::test]
 async fn an_agent_and_its_companions_change_together_or_not_at_all() {
     let Some(db) = test_db().await else { return };
-    let main = newborn(agent(), vec![], &[]);
+    let main = agent_sharing(agent(), vec![], &[]);
     let id = main.agent.id;
     db.create_agent(&main).await.unwrap();
     let renamed = |name: &str| AgentPatch { name: Some(name.into()), ..AgentPatch::default() };

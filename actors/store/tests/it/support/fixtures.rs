@@ -7,11 +7,10 @@ use engram_core::ports::{
     store::{PromptMeta, RunUpdate},
 };
 use engram_domain::{
-    Agent, AgentId, AgentType, Block, BlockId, Content, ConversationId, EmbeddingConfig, JsonMap, LlmConfig, Message,
-    MessageId, NodeId, Role, RunId, RunInput, RunStatus, RunType, Scope, Step, StepId, StepStatus, StopReason, Time,
-    Usage,
+    Agent, AgentId, Block, BlockId, Content, ConversationId, EmbeddingConfig, Group, GroupId, ManagerConfig, Message,
+    MessageId, NodeId, Role, RunId, RunInput, RunStatus, Step, StepId, StepStatus, StopReason, Time, Usage,
 };
-use engram_store::agents::NewAgent;
+use engram_store::agents::{NewAgent, Wanted};
 use uuid::Uuid;
 
 use super::Db;
@@ -33,60 +32,16 @@ impl engram_core::ports::Ids for RandomIds {
 /// An agent with a three-dimensional embedding model.
 pub fn agent() -> Agent {
     Agent {
-        id: AgentId(Uuid::new_v4()),
-        name: "Ada".into(),
-        description: None,
-        agent_type: AgentType::LettaV1Agent,
-        system: "Be kind.".into(),
-        llm: LlmConfig { model: "scripted".into(), ..LlmConfig::default() },
         embedding: EmbeddingConfig { embedding_dim: 3, ..EmbeddingConfig::default() },
-        model_settings: None,
-        compaction: None,
-        response_format: None,
-        tool_rules: vec![],
-        tags: vec![],
-        metadata: JsonMap::new(),
-        env: vec![],
-        identity_ids: vec![],
-        message_buffer_autoclear: false,
-        enable_sleeptime: None,
-        timezone: "UTC".into(),
-        busy_policy: engram_domain::BusyPolicy::Queue,
-        max_files_open: 5,
-        per_file_view_window_char_limit: 15_000,
-        hidden: None,
-        project_id: None,
-        template_id: None,
-        base_template_id: None,
-        last_run_completion: None,
-        last_run_duration_ms: None,
-        last_stop_reason: None,
         created_at: at(0),
         updated_at: at(0),
-        rev: 1,
+        ..engram_testkit::agent(AgentId(Uuid::new_v4()))
     }
 }
 
 /// A block.
 pub fn block(label: &str, value: &str) -> Block {
-    Block {
-        id: BlockId(Uuid::new_v4()),
-        label: label.into(),
-        value: value.into(),
-        limit: 5000,
-        description: None,
-        read_only: false,
-        metadata: JsonMap::new(),
-        template_name: None,
-        is_template: false,
-        preserve_on_migration: false,
-        project_id: None,
-        hidden: None,
-        tags: vec![],
-        created_at: at(0),
-        updated_at: at(0),
-        version: 1,
-    }
+    Block { id: BlockId(Uuid::new_v4()), created_at: at(0), updated_at: at(0), ..engram_testkit::block(label, value) }
 }
 
 /// A message at a place of a conversation.
@@ -96,18 +51,38 @@ pub fn message(agent: AgentId, conversation: ConversationId, seq: i64, role: Rol
         conversation_id: conversation,
         agent_id: agent,
         seq,
-        role,
-        content: Content::text(text),
-        name: None,
-        otid: None,
-        sender_id: None,
-        group_id: None,
-        step_id: None,
-        run_id: None,
-        model: None,
-        tokens: 1,
-        is_err: false,
         created_at: at(seq),
+        ..engram_testkit::message(role, Content::text(text))
+    }
+}
+
+/// A group of these agents, created at 1.
+pub fn group(manager: ManagerConfig, agents: &[AgentId]) -> Group {
+    Group {
+        id: GroupId(Uuid::new_v4()),
+        description: "a team".into(),
+        created_at: at(1),
+        updated_at: at(1),
+        ..engram_testkit::group(manager, agents)
+    }
+}
+
+/// Labels of an agent's blocks, in their order.
+pub async fn labels(store: &Db, agent: AgentId) -> Vec<String> {
+    let mut found = store.relations(&[agent], Wanted::default()).await.unwrap();
+    found.remove(&agent).unwrap().blocks.into_iter().map(|b| b.label).collect()
+}
+
+/// An agent that is about to be stored with blocks of its own; its conversation holds the prompt alone.
+pub fn new_agent(agent: Agent, blocks: Vec<Block>) -> NewAgent {
+    let prompt = message(agent.id, agent.id.default_conversation(), 0, Role::System, "the prompt");
+    NewAgent {
+        block_order: blocks.iter().map(|b| (b.id, b.label.clone())).collect(),
+        agent,
+        blocks,
+        tool_ids: vec![],
+        messages: vec![prompt],
+        prompt_meta: prompt_meta(),
     }
 }
 
@@ -119,16 +94,7 @@ pub fn prompt_meta() -> PromptMeta {
 /// Stores a new agent with these blocks; its conversation holds the prompt alone.
 pub async fn store_agent(store: &Db, blocks: Vec<Block>) -> Agent {
     let agent = agent();
-    let conversation = agent.id.default_conversation();
-    let new = NewAgent {
-        block_order: blocks.iter().map(|b| (b.id, b.label.clone())).collect(),
-        blocks,
-        tool_ids: vec![],
-        messages: vec![message(agent.id, conversation, 0, Role::System, "the prompt")],
-        prompt_meta: prompt_meta(),
-        agent: agent.clone(),
-    };
-    store.create_agent(&new).await.unwrap();
+    store.create_agent(&new_agent(agent.clone(), blocks)).await.unwrap();
     agent
 }
 
@@ -136,19 +102,11 @@ pub async fn store_agent(store: &Db, blocks: Vec<Block>) -> Agent {
 pub fn new_run(agent: AgentId, conversation: ConversationId, seconds: i64) -> NewRun {
     NewRun {
         id: RunId(Uuid::new_v4()),
-        agent_id: Some(agent),
         owner: conversation.into(),
-        parent: None,
-        input: RunInput::default(),
-        background: false,
-        run_type: RunType::SendMessage,
         metadata: serde_json::json!({"z": 1, "a": 2}),
-        callback_url: None,
-        keys: vec![],
-        busy_policy: None,
         max_queue: i64::MAX,
         created_at: at(seconds),
-        scope: Scope::System,
+        ..engram_testkit::new_run(agent, RunInput::default())
     }
 }
 
@@ -231,13 +189,13 @@ pub fn node() -> NodeId {
 }
 
 /// A node that is named for its address.
-pub fn card(id: NodeId, url: &str) -> NodeInfo {
+pub fn node_info(id: NodeId, url: &str) -> NodeInfo {
     NodeInfo { id, name: url.into(), url: url.into(), secret: format!("secret of {url}"), version: "1.2.3".into() }
 }
 
 /// A heartbeat with nothing special about it.
 pub async fn beat(store: &Db, id: NodeId, url: &str) {
-    store.system.heartbeat(&card(id, url), NodeStatus::default()).await.unwrap();
+    store.system.heartbeat(&node_info(id, url), NodeStatus::default()).await.unwrap();
 }
 
 /// Stores a run that must be accepted. Returns the agent's revision.

@@ -1,5 +1,9 @@
 //! Agents on the wire: [`AgentStateDto`] is what every route answers, [`CreateAgent`] and
 //! [`UpdateAgent`] what clients of either generation send.
+//!
+//! Creation and change have many members in common and still list them twice. `#[serde(flatten)]` would list them once, but
+//! an error inside a flattened struct has lost the path to its member, and every 422 names the member that is wrong. In a
+//! change null means something else than absence, too.
 
 mod create;
 mod relations;

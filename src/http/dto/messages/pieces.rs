@@ -40,6 +40,28 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What a caller says, in a query or in a body; the rest is as it is by default.
+    pub fn of_request(
+        use_assistant_message: Option<bool>,
+        assistant_message_tool_name: Option<&String>,
+        assistant_message_tool_kwarg: Option<&String>,
+        include_return_message_types: Option<&Vec<String>>,
+        include_compaction_messages: Option<bool>,
+    ) -> Self {
+        let default = Self::default();
+        Self {
+            use_assistant_message: use_assistant_message.unwrap_or(default.use_assistant_message),
+            assistant_message_tool_name: assistant_message_tool_name
+                .cloned()
+                .unwrap_or(default.assistant_message_tool_name),
+            assistant_message_tool_kwarg: assistant_message_tool_kwarg
+                .cloned()
+                .unwrap_or(default.assistant_message_tool_kwarg),
+            include_return_message_types: include_return_message_types.cloned(),
+            include_compaction_messages: include_compaction_messages.unwrap_or_default(),
+        }
+    }
+
     /// The options that a run was started with.
     pub fn of_run(config: &Json) -> Self {
         Self::deserialize(config).unwrap_or_default()

@@ -6,7 +6,8 @@ use utoipa::IntoParams;
 
 use super::Options;
 
-/// Which messages, and how to show them.
+/// Which messages, and how to show them. [`MessageRequest`](super::MessageRequest) has the members of the second kind too:
+/// flattened into both they would be strings in a query, and nameless in errors.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
@@ -34,20 +35,13 @@ pub struct MessageListQuery {
 impl MessageListQuery {
     /// How to show them.
     pub fn options(&self) -> Options {
-        let default = Options::default();
-        Options {
-            use_assistant_message: self.use_assistant_message.unwrap_or(default.use_assistant_message),
-            assistant_message_tool_name: self
-                .assistant_message_tool_name
-                .clone()
-                .unwrap_or(default.assistant_message_tool_name),
-            assistant_message_tool_kwarg: self
-                .assistant_message_tool_kwarg
-                .clone()
-                .unwrap_or(default.assistant_message_tool_kwarg),
-            include_return_message_types: self.include_return_message_types.clone(),
-            include_compaction_messages: self.include_compaction_messages.unwrap_or_default(),
-        }
+        Options::of_request(
+            self.use_assistant_message,
+            self.assistant_message_tool_name.as_ref(),
+            self.assistant_message_tool_kwarg.as_ref(),
+            self.include_return_message_types.as_ref(),
+            self.include_compaction_messages,
+        )
     }
 
     /// Which messages of a conversation.

@@ -144,20 +144,13 @@ fn at_most(loc: &[String], what: &str, count: usize, most: usize) -> Result<(), 
 impl MessageRequest {
     /// How the answer is to be shown.
     pub fn options(&self) -> Options {
-        let default = Options::default();
-        Options {
-            use_assistant_message: self.use_assistant_message.unwrap_or(default.use_assistant_message),
-            assistant_message_tool_name: self
-                .assistant_message_tool_name
-                .clone()
-                .unwrap_or(default.assistant_message_tool_name),
-            assistant_message_tool_kwarg: self
-                .assistant_message_tool_kwarg
-                .clone()
-                .unwrap_or(default.assistant_message_tool_kwarg),
-            include_return_message_types: self.include_return_message_types.clone(),
-            include_compaction_messages: self.include_compaction_messages.unwrap_or_default(),
-        }
+        Options::of_request(
+            self.use_assistant_message,
+            self.assistant_message_tool_name.as_ref(),
+            self.assistant_message_tool_kwarg.as_ref(),
+            self.include_return_message_types.as_ref(),
+            self.include_compaction_messages,
+        )
     }
 
     /// The keys under which the request is known when it comes again: the header's, and the callers' ids of its messages.

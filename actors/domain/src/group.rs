@@ -106,6 +106,29 @@ pub enum ManagerConfig {
 }
 
 impl ManagerConfig {
+    /// The settings that a group of this type has where its creator says nothing else. None when the type needs an agent
+    /// that leads and there is none; a round robin ignores it.
+    pub fn with_defaults(manager_type: ManagerType, manager: Option<AgentId>) -> Option<Self> {
+        Some(match (manager_type, manager) {
+            (ManagerType::RoundRobin, _) => Self::RoundRobin { max_turns: None },
+            (_, None) => return None,
+            (ManagerType::Supervisor, Some(manager_agent_id)) => Self::Supervisor { manager_agent_id },
+            (ManagerType::Dynamic, Some(manager_agent_id)) => Self::Dynamic {
+                manager_agent_id,
+                termination_token: Some(DEFAULT_TERMINATION_TOKEN.to_owned()),
+                max_turns: None,
+            },
+            (ManagerType::Sleeptime, Some(manager_agent_id)) => {
+                Self::Sleeptime { manager_agent_id, frequency: None, also: SleepTriggers::default() }
+            }
+            (ManagerType::VoiceSleeptime, Some(manager_agent_id)) => Self::VoiceSleeptime {
+                manager_agent_id,
+                max_message_buffer_length: None,
+                min_message_buffer_length: None,
+            },
+        })
+    }
+
     /// Its type.
     pub fn manager_type(&self) -> ManagerType {
         match self {
@@ -125,6 +148,25 @@ impl ManagerConfig {
             | Self::Dynamic { manager_agent_id, .. }
             | Self::Sleeptime { manager_agent_id, .. }
             | Self::VoiceSleeptime { manager_agent_id, .. } => Some(*manager_agent_id),
+        }
+    }
+
+    /// Makes another agent the one that leads. A round robin stays without one.
+    pub fn set_manager_agent_id(&mut self, agent: AgentId) {
+        match self {
+            Self::RoundRobin { .. } => {}
+            Self::Supervisor { manager_agent_id }
+            | Self::Dynamic { manager_agent_id, .. }
+            | Self::Sleeptime { manager_agent_id, .. }
+            | Self::VoiceSleeptime { manager_agent_id, .. } => *manager_agent_id = agent,
+        }
+    }
+
+    /// The times at which sleep-time companions work, where there are any.
+    pub fn times(&self) -> Option<&When> {
+        match self {
+            Self::Sleeptime { also, .. } => also.when.as_ref(),
+            _ => None,
         }
     }
 

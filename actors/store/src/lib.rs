@@ -26,6 +26,10 @@
 //!
 //! To add a list whose rows may be large: its `Weight` in `weight.rs`, `open` in the place of `QueryBuilder::new` and
 //! `close` behind the limit; then a line in `tests/it/weights.rs`.
+//!
+//! To add one more setting of a group's manager: a member of its variant in [`engram_domain::ManagerConfig`], a column in
+//! `migrations/0004_groups.sql`, its place in `ManagerColumns` (`rows/group.rs`) and in the statement that writes it
+//! (`groups/sleep.rs`, or those with `manager_columns!`). The binary's `http/dto/groups.rs` reads and shows it.
 
 mod accept;
 mod again;

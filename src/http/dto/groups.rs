@@ -6,7 +6,7 @@ mod triggers;
 
 use engram_domain::{
     AgentId, BlockId, Group, GroupId, Json, ManagerConfig, ManagerType, MessageId, Time,
-    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER, DEFAULT_TERMINATION_TOKEN, SleepTriggers},
+    group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, json};
@@ -218,25 +218,8 @@ impl ManagerConfigDto {
             None if self.manager_agent_id.is_none() => ManagerType::RoundRobin,
             None => return Err(wrong("manager_type", "Field required", Json::Null)),
         };
-        let manager = || self.manager_agent_id.ok_or_else(|| wrong("manager_agent_id", "Field required", Json::Null));
-        let token = || Some(DEFAULT_TERMINATION_TOKEN.to_owned());
-        let config = match manager_type {
-            ManagerType::RoundRobin => ManagerConfig::RoundRobin { max_turns: None },
-            ManagerType::Supervisor => ManagerConfig::Supervisor { manager_agent_id: manager()? },
-            ManagerType::Dynamic => {
-                ManagerConfig::Dynamic { manager_agent_id: manager()?, termination_token: token(), max_turns: None }
-            }
-            ManagerType::Sleeptime => ManagerConfig::Sleeptime {
-                manager_agent_id: manager()?,
-                frequency: None,
-                also: SleepTriggers::default(),
-            },
-            ManagerType::VoiceSleeptime => ManagerConfig::VoiceSleeptime {
-                manager_agent_id: manager()?,
-                max_message_buffer_length: None,
-                min_message_buffer_length: None,
-            },
-        };
+        let config = ManagerConfig::with_defaults(manager_type, self.manager_agent_id)
+            .ok_or_else(|| wrong("manager_agent_id", "Field required", Json::Null))?;
         self.checked(config, now)
     }
 
@@ -260,14 +243,8 @@ impl ManagerConfigDto {
 
     /// `config` with the members that are there. Those of other types are ignored.
     fn checked(&self, mut config: ManagerConfig, now: Time) -> Result<ManagerConfig, ApiError> {
-        match &mut config {
-            ManagerConfig::RoundRobin { .. } => {}
-            ManagerConfig::Supervisor { manager_agent_id }
-            | ManagerConfig::Dynamic { manager_agent_id, .. }
-            | ManagerConfig::Sleeptime { manager_agent_id, .. }
-            | ManagerConfig::VoiceSleeptime { manager_agent_id, .. } => {
-                *manager_agent_id = self.manager_agent_id.unwrap_or(*manager_agent_id);
-            }
+        if let Some(agent) = self.manager_agent_id {
+            config.set_manager_agent_id(agent);
         }
         match &mut config {
             ManagerConfig::Supervisor { .. } => {}
@@ -306,6 +283,8 @@ impl ManagerConfigDto {
 
 #[cfg(test)]
 mod tests {
+    use engram_domain::group::SleepTriggers;
+
     use super::*;
 
     const LEAD: &str = "agent-123e4567-e89b-42d3-8456-426614174000";

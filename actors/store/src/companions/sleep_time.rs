@@ -26,7 +26,7 @@ use super::Task;
 use crate::{
     Result, Store, StoreError,
     error::db,
-    rows::{MessageRow, WhenRow, message_columns},
+    rows::{MessageRow, WhenRow, message_columns, when_columns},
 };
 
 /// Messages of the agent that one run is told of at most: the latest.
@@ -128,9 +128,9 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(db)?;
         let group = sqlx::query_as::<_, DueGroup>(concat!(
             "SELECT g.group_id AS id, g.manager_agent_id, coalesce(g.turns_counter + 1 - g.turns_worked, 0) AS pending,
-                    g.turns_worked AS worked, g.last_processed_message_id AS last, g.kind, g.scheduled_at, g.cron,
-                    g.timezone, g.every_seconds,
-                    CASE WHEN g.next_sleep_at <= $2 THEN g.next_sleep_at END AS due_at, ",
+                    g.turns_worked AS worked, g.last_processed_message_id AS last, ",
+            when_columns!("g"),
+            ", CASE WHEN g.next_sleep_at <= $2 THEN g.next_sleep_at END AS due_at, ",
             frequency!(),
             " AS frequency, ",
             idle!(),

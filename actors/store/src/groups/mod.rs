@@ -24,7 +24,7 @@ use crate::{
     Result, ScopedStore,
     again::again,
     error::db,
-    rows::{GroupRow, ManagerColumns, group_columns, group_tables},
+    rows::{GroupRow, ManagerColumns, group_columns, group_tables, manager_columns},
     scoped::org,
 };
 
@@ -118,29 +118,27 @@ pub(crate) async fn read(conn: &mut PgConnection, scope: Scope, id: GroupId) -> 
 /// Inserts a group with its members and its blocks, for whoever creates one among other things.
 pub(crate) async fn insert(conn: &mut PgConnection, organization: OrgId, g: &Group) -> Result<()> {
     share::check_manager(conn, organization, &g.manager).await?;
-    let manager = ManagerColumns::from(&g.manager);
-    sqlx::query(
-        "INSERT INTO groups (id, organization_id, manager_type, description, manager_agent_id, termination_token, \
-         max_turns, project_id, template_id, base_template_id, hidden, created_at, updated_at) \
+    let query = sqlx::query(concat!(
+        "INSERT INTO groups (",
+        manager_columns!(),
+        ", id, organization_id, description, project_id, template_id, base_template_id, hidden, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-    )
-    .bind(g.id.0)
-    .bind(organization.0)
-    .bind(g.manager.manager_type().as_str())
-    .bind(&g.description)
-    .bind(manager.manager_agent_id)
-    .bind(manager.termination_token)
-    .bind(manager.max_turns)
-    .bind(&g.project_id)
-    .bind(&g.template_id)
-    .bind(&g.base_template_id)
-    .bind(g.hidden)
-    .bind(g.created_at)
-    .bind(g.updated_at)
-    .execute(&mut *conn)
-    .await
-    .map_err(db)?;
-    sleep::insert(conn, g).await?;
+    ));
+    ManagerColumns::from(&g.manager)
+        .bind(query)
+        .bind(g.id.0)
+        .bind(organization.0)
+        .bind(&g.description)
+        .bind(&g.project_id)
+        .bind(&g.template_id)
+        .bind(&g.base_template_id)
+        .bind(g.hidden)
+        .bind(g.created_at)
+        .bind(g.updated_at)
+        .execute(&mut *conn)
+        .await
+        .map_err(db)?;
+    sleep::write(conn, None, g).await?;
     share::set_members(conn, g).await?;
     share::set_blocks(conn, g).await?;
     share::give(conn, g).await?;

@@ -7,7 +7,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{read, share, sleep};
-use crate::{Result, ScopedStore, again::again, error::db, rows::ManagerColumns};
+use crate::{
+    Result, ScopedStore,
+    again::again,
+    error::db,
+    rows::{ManagerColumns, manager_columns},
+};
 
 /// Changes of a group; what is none stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -134,22 +139,20 @@ async fn update(conn: &mut PgConnection, before: &Group, g: &Group) -> Result<()
             .map_err(db)?;
         share::check_manager(conn, OrgId(organization), &g.manager).await?;
     }
-    let manager = ManagerColumns::from(&g.manager);
-    sqlx::query(
-        "UPDATE groups SET manager_type = $2, description = $3, manager_agent_id = $4, termination_token = $5, \
-         max_turns = $6, project_id = $7, hidden = $8, updated_at = $9 WHERE id = $1",
-    )
-    .bind(g.id.0)
-    .bind(g.manager.manager_type().as_str())
-    .bind(&g.description)
-    .bind(manager.manager_agent_id)
-    .bind(manager.termination_token)
-    .bind(manager.max_turns)
-    .bind(&g.project_id)
-    .bind(g.hidden)
-    .bind(g.updated_at)
-    .execute(&mut *conn)
-    .await
-    .map_err(db)?;
-    sleep::update(conn, before, g).await
+    let query = sqlx::query(concat!(
+        "UPDATE groups SET (",
+        manager_columns!(),
+        ", description, project_id, hidden, updated_at) = ($1, $2, $3, $4, $6, $7, $8, $9) WHERE id = $5",
+    ));
+    ManagerColumns::from(&g.manager)
+        .bind(query)
+        .bind(g.id.0)
+        .bind(&g.description)
+        .bind(&g.project_id)
+        .bind(g.hidden)
+        .bind(g.updated_at)
+        .execute(&mut *conn)
+        .await
+        .map_err(db)?;
+    sleep::write(conn, Some(before), g).await
 }

@@ -1,19 +1,20 @@
 //! `schedules`.
 
-use engram_domain::{RunId, RunStatus, Schedule, Time, schedule::When};
+use engram_domain::{RunId, RunStatus, Schedule, Time};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{
-    StoreError,
-    json::{RawJson, corrupt},
-};
+use super::WhenRow;
+use crate::{StoreError, json::RawJson};
 
 /// Columns of [`ScheduleRow`], for `FROM schedules s LEFT JOIN runs r ON r.id = s.last_run_id`.
 macro_rules! schedule_columns {
     () => {
-        "s.id, s.agent_id, s.input, s.callback_url, s.kind, s.scheduled_at, s.cron, s.timezone, s.every_seconds, \
-         s.next_at, s.last_at, s.last_run_id, s.runs, s.created_at, r.status AS last_run_status"
+        concat!(
+            "s.id, s.agent_id, s.input, s.callback_url, s.next_at, s.last_at, s.last_run_id, s.runs, s.created_at, \
+             r.status AS last_run_status, ",
+            $crate::rows::when_columns!("s")
+        )
     };
 }
 pub(crate) use schedule_columns;
@@ -32,49 +33,6 @@ pub(crate) struct ScheduleRow {
     last_run_status: Option<String>,
     runs: i64,
     created_at: Time,
-}
-
-/// `kind` and the columns that go with it. In `groups` all of them may be empty.
-#[derive(Debug, Clone, Default, FromRow)]
-pub(crate) struct WhenRow {
-    pub kind: Option<String>,
-    pub scheduled_at: Option<Time>,
-    pub cron: Option<String>,
-    pub timezone: Option<String>,
-    pub every_seconds: Option<i64>,
-}
-
-impl WhenRow {
-    /// When. `table` and `id` are for the error.
-    pub fn when(self, table: &'static str, id: Uuid) -> Result<When, StoreError> {
-        let kind = self.kind.as_deref().unwrap_or_default();
-        match (kind, self.scheduled_at, self.cron, self.timezone, self.every_seconds) {
-            ("one-time", Some(at), ..) => Ok(When::OneTime { at }),
-            ("recurring", _, Some(cron), Some(timezone), _) => Ok(When::Recurring { cron, timezone }),
-            ("interval", .., Some(every_seconds)) => Ok(When::Interval { every_seconds }),
-            _ => Err(corrupt(table, "kind", id, format!("no such kind, or its column is empty: {kind}"))),
-        }
-    }
-
-    /// When, where it may be never.
-    pub fn some(self, table: &'static str, id: Uuid) -> Result<Option<When>, StoreError> {
-        self.kind.is_some().then(|| self.when(table, id)).transpose()
-    }
-}
-
-impl From<&When> for WhenRow {
-    fn from(when: &When) -> Self {
-        let mut out = Self { kind: Some(when.kind().to_owned()), ..Self::default() };
-        match when {
-            When::OneTime { at } => out.scheduled_at = Some(*at),
-            When::Recurring { cron, timezone } => {
-                out.cron = Some(cron.clone());
-                out.timezone = Some(timezone.clone());
-            }
-            When::Interval { every_seconds } => out.every_seconds = Some(*every_seconds),
-        }
-        out
-    }
 }
 
 impl TryFrom<ScheduleRow> for Schedule {

@@ -9,7 +9,12 @@ use engram_domain::{AgentId, RequestKey, RunId, RunType, ScheduleId, Time};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::{Result, Store, accept::insert_runs, error::db, rows::WhenRow};
+use crate::{
+    Result, Store,
+    accept::insert_runs,
+    error::db,
+    rows::{WhenRow, when_columns},
+};
 
 #[derive(FromRow)]
 struct Row {
@@ -28,15 +33,16 @@ impl Schedules for Store {
         let mut tx = self.pool.begin().await.map_err(db)?;
         // The agent's row is locked as the foreign key of the run will lock it, but without waiting: a
         // deletion of the agent would in turn wait for the schedule.
-        let rows = sqlx::query_as::<_, Row>(
-            "SELECT s.id, s.agent_id, s.next_at, s.kind, s.scheduled_at, s.cron, s.timezone, s.every_seconds
-             FROM schedules s JOIN agents a ON a.id = s.agent_id
+        let rows = sqlx::query_as::<_, Row>(concat!(
+            "SELECT s.id, s.agent_id, s.next_at, ",
+            when_columns!("s"),
+            " FROM schedules s JOIN agents a ON a.id = s.agent_id
              WHERE s.next_at <= $1 AND NOT EXISTS (
                  SELECT FROM runs r WHERE r.id = s.last_run_id AND r.status IN ('created', 'running')
              )
              ORDER BY s.next_at, s.id LIMIT $2
              FOR NO KEY UPDATE OF s SKIP LOCKED FOR KEY SHARE OF a SKIP LOCKED",
-        )
+        ))
         .bind(now)
         .bind(limit)
         .fetch_all(&mut *tx)

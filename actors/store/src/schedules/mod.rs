@@ -22,27 +22,23 @@ const KEY: Key = Key { from: "schedules s", column: "s.created_at", id: "s.id" }
 impl ScopedStore {
     /// Creates a schedule. [`crate::StoreError::Invalid`] when there is no such agent.
     pub async fn create_schedule(&self, s: &Schedule) -> Result<()> {
-        let when = WhenRow::from(&s.when);
-        let done = sqlx::query(
-            "INSERT INTO schedules (id, agent_id, input, callback_url, kind, scheduled_at, cron, timezone, \
-             every_seconds, next_at, created_at) SELECT $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM agents a \
-             WHERE a.id = $2 AND a.organization_id = coalesce($12, a.organization_id)",
-        )
-        .bind(s.id.0)
-        .bind(s.agent_id.0)
-        .bind(AsJson(&s.input))
-        .bind(&s.callback_url)
-        .bind(when.kind)
-        .bind(when.scheduled_at)
-        .bind(when.cron)
-        .bind(when.timezone)
-        .bind(when.every_seconds)
-        .bind(s.next_at)
-        .bind(s.created_at)
-        .bind(self.org())
-        .execute(&self.store.pool)
-        .await
-        .map_err(db)?;
+        let query = sqlx::query(
+            "INSERT INTO schedules (kind, scheduled_at, cron, timezone, every_seconds, id, agent_id, input, \
+             callback_url, next_at, created_at) SELECT $1, $2, $3, $4, $5, $6, a.id, $8, $9, $10, $11 FROM agents a \
+             WHERE a.id = $7 AND a.organization_id = coalesce($12, a.organization_id)",
+        );
+        let done = WhenRow::from(&s.when)
+            .bind(query)
+            .bind(s.id.0)
+            .bind(s.agent_id.0)
+            .bind(AsJson(&s.input))
+            .bind(&s.callback_url)
+            .bind(s.next_at)
+            .bind(s.created_at)
+            .bind(self.org())
+            .execute(&self.store.pool)
+            .await
+            .map_err(db)?;
         if done.rows_affected() > 0 { Ok(()) } else { Err(StoreError::Invalid("the agent does not exist".into())) }
     }
 

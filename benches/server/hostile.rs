@@ -16,7 +16,7 @@ use crate::{
 /// Requests of one kind at the same time.
 const AT_ONCE: usize = 4;
 /// How long one may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Each kind by itself.
 pub async fn hostile(report: &mut Report) -> Result<(), Failure> {

@@ -77,14 +77,13 @@ impl Cpu {
     /// # Panics
     /// When the work does.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let place = match self.places.clone().try_acquire_owned() {
-            Ok(place) => place,
-            Err(_) => {
-                let _turn = Turn::take(self)?;
-                let place = tokio::time::timeout(self.patience, self.places.clone().acquire_owned()).await;
-                // It is never closed.
-                place.map_err(|_| Busy)?.map_err(|_| Busy)?
-            }
+        let place = if let Ok(place) = self.places.clone().try_acquire_owned() {
+            place
+        } else {
+            let _turn = Turn::take(self)?;
+            let place = tokio::time::timeout(self.patience, self.places.clone().acquire_owned()).await;
+            // It is never closed.
+            place.map_err(|_| Busy)?.map_err(|_| Busy)?
         };
         let work = tokio::task::spawn_blocking(move || {
             // Goes with the work, not with whoever waits for it.
@@ -136,7 +135,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_finds_too_many_before_it_is_sent_away() {
-        let cpu = Arc::new(Cpu::new(1, 1, Duration::from_secs(60)));
+        let cpu = Arc::new(Cpu::new(1, 1, Duration::from_mins(1)));
         let (go, first) = hold(&cpu);
         while cpu.places.available_permits() > 0 {
             tokio::task::yield_now().await;

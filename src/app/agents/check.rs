@@ -69,7 +69,7 @@ mod tests {
     use engram_domain::{AgentType, JsonMap};
 
     use super::*;
-    use crate::app::error::testing::refused;
+    use crate::app::{blocks::BlockSpec, error::testing::refused};
 
     #[test]
     fn each_list_has_an_end_and_is_named() {
@@ -81,7 +81,7 @@ mod tests {
         };
         assert_eq!(too_many(|s| s.settings.tags = Some(vec![String::new(); 1_001])), "tags");
         assert_eq!(too_many(|s| s.tools.names = vec![String::new(); 1_001]), "tools");
-        assert_eq!(too_many(|s| s.blocks = vec![Default::default(); 1_001]), "memory_blocks");
+        assert_eq!(too_many(|s| s.blocks = vec![BlockSpec::default(); 1_001]), "memory_blocks");
         let rule = |children: usize| ToolRule::new("t", RuleKind::Parent { children: vec![String::new(); children] });
         assert!(rules(&vec![rule(1); 1_000]).is_ok());
         assert_eq!(refused(rules(&vec![rule(0); 1_001])).0, "tool_rules");

@@ -73,9 +73,8 @@ pub(super) fn insert(draft: &mut Draft<'_, '_>, label: &str, new: &str, after: O
             Ok(n) if n <= lines.max(1) => n.min(lines),
             _ => {
                 return Err(format!(
-                    "insert_line must be between 0 and {}, the number of lines of memory block '{label}', or -1 for \
-                     its end; got {n}.",
-                    lines
+                    "insert_line must be between 0 and {lines}, the number of lines of memory block '{label}', or \
+                     -1 for its end; got {n}."
                 ));
             }
         },

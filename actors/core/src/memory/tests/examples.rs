@@ -251,7 +251,9 @@ fn a_text_that_would_not_fit_is_refused_before_it_is_built() {
     }
     // All blocks together have an end too.
     let mut heavy: Vec<Arc<Block>> = (0..8).map(|n| Arc::new(block(&"l".repeat(n + 1), &one))).collect();
-    heavy.iter_mut().for_each(|b| Arc::make_mut(b).limit = i32::MAX);
+    for b in &mut heavy {
+        Arc::make_mut(b).limit = i32::MAX;
+    }
     let args = json!({"label": "l", "content": one});
     assert!(edit_of("core_memory_append", args, &heavy).unwrap_err().contains("all memory blocks together"));
     let args = json!({"label": "l", "new_memory": "short"});

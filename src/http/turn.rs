@@ -86,9 +86,12 @@ pub async fn collect(mut stream: RunStream, options: &Options, caller: Caller) -
     })
 }
 
+/// No run has more events; numbers beyond it would only overflow.
+const MOST_EVENTS: i64 = 1 << 53;
+
 /// The stream of a run, as it was for whoever started it.
 pub async fn resume(app: &App, id: RunId, caller: Caller, request: &ResumeRequest) -> Result<Response, ApiError> {
-    let starting_after = request.starting_after.unwrap_or_default().max(0);
+    let starting_after = request.starting_after.unwrap_or_default().clamp(0, MOST_EVENTS);
     let run = runs::find(app, id).await?;
     let mut converter = Converter::new(id, caller, Options::of_run(&run.input.request_config)).numbered(starting_after);
     if !run.keeps_events() && run.input.stream_tokens && run.status.is_terminal() {

@@ -15,6 +15,9 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// A node gives a sign of life every second; a silent one is gone or frozen.
 const SILENCE: Duration = Duration::from_millis(2_500);
 
+/// How long a connection is kept. Shorter than the other node does, so that none is closed under a request.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Speaks to other nodes over HTTP.
 pub struct HttpPeers {
     client: Client,
@@ -23,7 +26,8 @@ pub struct HttpPeers {
 impl HttpPeers {
     /// With a pool of connections of its own. Proxies of the environment are for the world outside.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let client = Client::builder().no_proxy().connect_timeout(CONNECT).tcp_nodelay(true).build()?;
+        let client =
+            Client::builder().no_proxy().connect_timeout(CONNECT).tcp_nodelay(true).pool_idle_timeout(IDLE).build()?;
         Ok(Self { client })
     }
 
@@ -58,6 +62,9 @@ impl Peers for HttpPeers {
     }
 }
 
+/// Bytes of one event. A message may hold pictures.
+const LONGEST_LINE: usize = 64 << 20;
+
 /// The events of an answer, until it ends, breaks off or falls silent.
 fn events(response: Response) -> impl futures::Stream<Item = (i64, engram_engine::StreamEvent)> + Send {
     async_stream::stream! {
@@ -85,6 +92,10 @@ fn events(response: Response) -> impl futures::Stream<Item = (i64, engram_engine
                 }
             }
             buffer.drain(..begin);
+            if buffer.len() > LONGEST_LINE {
+                tracing::warn!("another node sends an event that has no end");
+                return;
+            }
         }
     }
 }

@@ -154,16 +154,16 @@ pub struct Usage {
 impl Usage {
     /// Read and written together.
     pub fn total(self) -> i64 {
-        self.completion_tokens + self.prompt_tokens
+        self.completion_tokens.saturating_add(self.prompt_tokens)
     }
 
     /// Adds another call's tokens.
     pub fn add(&mut self, other: Self) {
-        self.completion_tokens += other.completion_tokens;
-        self.prompt_tokens += other.prompt_tokens;
-        self.cached_input_tokens += other.cached_input_tokens;
-        self.cache_write_tokens += other.cache_write_tokens;
-        self.reasoning_tokens += other.reasoning_tokens;
+        self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.cached_input_tokens = self.cached_input_tokens.saturating_add(other.cached_input_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
     }
 }
 

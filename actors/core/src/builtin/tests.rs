@@ -1,4 +1,5 @@
 use engram_domain::{AgentType, Json, JsonMap, rule::RuleKind};
+use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::{args::check_args, *};
@@ -237,4 +238,53 @@ fn arguments_of_a_tool_of_a_user_go_by_its_own_schema() {
     let mut args = map(json!({"label": "human", "old_str": "a"}));
     super::prepare(&stored("memory_replace"), &mut args).unwrap();
     assert_eq!(args["old_string"], "a");
+}
+
+/// JSON that is mostly made of what schemas are made of.
+fn schema_like() -> impl Strategy<Value = Json> {
+    let word = prop::sample::select(vec![
+        "parameters",
+        "type",
+        "required",
+        "properties",
+        "items",
+        "enum",
+        "a",
+        "b",
+        "string",
+        "integer",
+        "number",
+        "boolean",
+        "array",
+        "object",
+        "null",
+        "5",
+        "0.5",
+        "true",
+        "[1]",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        word.clone().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        any::<bool>().prop_map(Json::from),
+        Just(Json::Null),
+    ];
+    leaf.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Json::from),
+            vec((word.clone(), inner), 0..5)
+                .prop_map(|m| Json::Object(m.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_schema_checks_any_arguments(schema in schema_like(), args in schema_like()) {
+        if let Json::Object(mut args) = args {
+            let _ = check_args(&schema, &mut args);
+        }
+    }
 }

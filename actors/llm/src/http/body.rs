@@ -1,6 +1,6 @@
 //! Bodies with a size limit.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use reqwest::Response;
 
 use crate::{endpoint::Endpoint, http::Failure};
@@ -8,7 +8,10 @@ use crate::{endpoint::Endpoint, http::Failure};
 /// Bytes that an answer may have. Far above any real one: a guard against endless streams.
 pub(crate) const MAX_BODY: usize = 64 << 20;
 
-/// The whole body.
+/// The byte order mark that some servers put before their JSON.
+pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The whole body, without a byte order mark.
 pub(crate) async fn read(endpoint: &Endpoint, mut response: Response) -> Result<Bytes, Failure> {
     let mut all = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| Failure::broke_off(endpoint, Some(e)))? {
@@ -16,6 +19,9 @@ pub(crate) async fn read(endpoint: &Endpoint, mut response: Response) -> Result<
             return Err(Failure::too_large(endpoint));
         }
         all.extend_from_slice(&chunk);
+    }
+    if all.starts_with(MARK) {
+        all.advance(MARK.len());
     }
     Ok(all.freeze())
 }

@@ -72,7 +72,7 @@ impl Failure {
         } else {
             format!("{name} answered {status} with a body that cannot be read: {why}")
         };
-        Self::last(LlmErrorKind::InvalidResponse, message)
+        Self::last(LlmErrorKind::InvalidResponse, endpoint.quote(&message))
     }
 
     /// An error object inside an answer whose status was a success.
@@ -254,5 +254,21 @@ mod tests {
         assert_eq!(of(503, r"[]"), K::Server);
         // The protocol's own words come first.
         assert_eq!(of(529, r#"{"error":{"type":"overloaded_error","message":"later"}}"#), K::RateLimit);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_refusal_has_a_kind(
+            body in crate::openai::properties::json(),
+            status in 100u16..1_000,
+            after in "[0-9eE+.a-zA-Z, :-]{0,40}",
+        ) {
+            let said = Said::in_json(&body);
+            let _ = kind(StatusCode::from_u16(status).expect("three digits"), &said, &[]);
+            if let Ok(value) = HeaderValue::from_str(&after) {
+                let headers = [(RETRY_AFTER, value), (DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:30 GMT"))];
+                let _ = retry_after(&headers.into_iter().collect());
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! future: that closes the connection.
 
 pub(crate) mod body;
+pub(crate) mod events;
 pub(crate) mod failure;
 mod retry;
 

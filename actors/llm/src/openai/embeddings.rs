@@ -108,3 +108,23 @@ impl<'de> Deserialize<'de> for Vector {
         d.deserialize_any(Either).map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::{super::properties, Answer};
+
+    proptest! {
+        #[test]
+        fn answers_are_read_or_refused(
+            data in properties::json(),
+            vector in prop_oneof![properties::json(), ".{0,9}".prop_map(Into::into), vec(any::<f64>(), 0..4).prop_map(Into::into)],
+        ) {
+            let rows = serde_json::json!({ "data": [{ "index": 0, "embedding": vector }] });
+            for answer in [rows, serde_json::json!({ "data": data }), data] {
+                let _ = serde_json::from_str::<Answer>(&answer.to_string());
+            }
+        }
+    }
+}

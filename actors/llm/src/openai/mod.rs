@@ -14,6 +14,8 @@ mod embeddings;
 mod messages;
 pub(crate) mod model;
 mod models;
+#[cfg(test)]
+pub(crate) mod properties;
 mod quirks;
 mod reply;
 mod request;

@@ -81,18 +81,20 @@ struct CompletionDetails {
     reasoning_tokens: Option<i64>,
 }
 
+/// No answer has more: what a server says beyond it would only make sums overflow.
+const MOST_TOKENS: i64 = 1 << 40;
+
 impl From<WireUsage> for Usage {
     fn from(u: WireUsage) -> Self {
+        let count = |tokens: Option<i64>| tokens.unwrap_or_default().clamp(0, MOST_TOKENS);
         Self {
-            prompt_tokens: u.prompt_tokens.unwrap_or_default(),
-            completion_tokens: u.completion_tokens.unwrap_or_default(),
-            cached_input_tokens: u
-                .prompt_tokens_details
-                .and_then(|d| d.cached_tokens)
-                .or(u.prompt_cache_hit_tokens)
-                .unwrap_or_default(),
+            prompt_tokens: count(u.prompt_tokens),
+            completion_tokens: count(u.completion_tokens),
+            cached_input_tokens: count(
+                u.prompt_tokens_details.and_then(|d| d.cached_tokens).or(u.prompt_cache_hit_tokens),
+            ),
             cache_write_tokens: 0,
-            reasoning_tokens: u.completion_tokens_details.and_then(|d| d.reasoning_tokens).unwrap_or_default(),
+            reasoning_tokens: count(u.completion_tokens_details.and_then(|d| d.reasoning_tokens)),
         }
     }
 }

@@ -1,53 +1,39 @@
 //! Reading a streamed answer.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
 use engram_core::ports::LlmErrorKind;
-use eventsource_stream::{EventStreamError, Eventsource};
-use futures::{FutureExt, StreamExt, stream};
 use reqwest::Response;
 
 use super::{answer::Answer, reply::Chunk};
 use crate::{
     endpoint::Endpoint,
-    http::{Failure, body::MAX_BODY},
+    http::{Failure, body::MAX_BODY, events::EventReader},
 };
 
-/// Why the bytes of a stream ended early.
-enum Broken {
-    Transport(reqwest::Error),
-    TooLarge,
-}
-
 /// Reads events into `answer` until the server says that it is done.
-pub(super) async fn read(endpoint: &Endpoint, response: Response, answer: &mut Answer<'_>) -> Result<(), Failure> {
-    let mut events = Box::pin(limited(response).eventsource());
+pub(super) async fn read(endpoint: &Endpoint, mut response: Response, answer: &mut Answer<'_>) -> Result<(), Failure> {
+    let mut events = EventReader::default();
+    let mut left = MAX_BODY;
     loop {
-        let Ok(next) = tokio::time::timeout(endpoint.limits.idle, events.next()).await else {
-            if answer.finished() {
-                break; // all but the closing words
+        while let Some(data) = events.next() {
+            if data.trim_ascii() == "[DONE]" {
+                keep_connection(response);
+                return Ok(());
             }
-            return Err(Failure::timeout(endpoint, "sent nothing more of its answer", endpoint.limits.idle));
-        };
-        match next {
-            Some(Ok(event)) if event.data.trim_ascii() == "[DONE]" => {
-                keep_connection(events);
-                break;
-            }
-            Some(Ok(event)) => take(endpoint, answer, &event.data)?,
-            None | Some(Err(EventStreamError::Transport(Broken::Transport(_)))) if answer.finished() => break,
-            None => return Err(Failure::broke_off(endpoint, None)),
-            Some(Err(EventStreamError::Transport(Broken::Transport(e)))) => {
-                return Err(Failure::broke_off(endpoint, Some(e)));
-            }
-            Some(Err(EventStreamError::Transport(Broken::TooLarge))) => return Err(Failure::too_large(endpoint)),
-            Some(Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_))) => {
-                return Err(invalid(endpoint, "that is no event stream"));
-            }
+            take(endpoint, answer, &data)?;
         }
+        let chunk = match tokio::time::timeout(endpoint.limits.idle, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => chunk,
+            // All but the closing words.
+            _ if answer.finished() => return Ok(()),
+            Ok(Ok(None)) => return Err(Failure::broke_off(endpoint, None)),
+            Ok(Err(error)) => return Err(Failure::broke_off(endpoint, Some(error))),
+            Err(_) => return Err(Failure::timeout(endpoint, "sent nothing more of its answer", endpoint.limits.idle)),
+        };
+        left = left.checked_sub(chunk.len()).ok_or_else(|| Failure::too_large(endpoint))?;
+        events.push(&chunk).map_err(|_| invalid(endpoint, "that is no event stream"))?;
     }
-    Ok(())
 }
 
 fn take(endpoint: &Endpoint, answer: &mut Answer<'_>, data: &str) -> Result<(), Failure> {
@@ -64,30 +50,18 @@ fn take(endpoint: &Endpoint, answer: &mut Answer<'_>, data: &str) -> Result<(), 
 }
 
 fn invalid(endpoint: &Endpoint, why: &str) -> Failure {
-    Failure::last(LlmErrorKind::InvalidResponse, format!("{} answered with a stream {why}", endpoint.name()))
-}
-
-/// The bytes of a body, up to the limit.
-fn limited(response: Response) -> impl stream::Stream<Item = Result<Bytes, Broken>> + Send + 'static {
-    let mut left = MAX_BODY;
-    response.bytes_stream().map(move |chunk| {
-        let chunk = chunk.map_err(Broken::Transport)?;
-        left = left.checked_sub(chunk.len()).ok_or(Broken::TooLarge)?;
-        Ok(chunk)
-    })
+    Failure::last(
+        LlmErrorKind::InvalidResponse,
+        endpoint.quote(&format!("{} answered with a stream {why}", endpoint.name())),
+    )
 }
 
 /// Reads what follows the last event, mostly nothing: a connection whose answer was read to its end
 /// serves the next request, one that was dropped does not.
-fn keep_connection<S>(mut events: S)
-where
-    S: stream::Stream + Unpin + Send + 'static,
-{
-    if events.next().now_or_never().is_none() {
-        tokio::spawn(async move {
-            let rest = pin!(async { while events.next().await.is_some() {} });
-            // Too late is not worse than not at all: the connection closes.
-            let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
-        });
-    }
+fn keep_connection(mut response: Response) {
+    tokio::spawn(async move {
+        let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
+        // Too late is not worse than not at all: the connection closes.
+        let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+    });
 }

@@ -230,3 +230,21 @@ fn embedding(handle: &str) -> EmbeddingConfig {
         ..EmbeddingConfig::default()
     }
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_before_an_answer_is_no_part_of_it() {
+    let delta = json!({"content": "hi"});
+    let events = event(&delta);
+    let server = Server::start(move |n, _| match n {
+        0 => Reply::Events(vec![format!("\u{feff}{events}"), "data: [DONE]\n\n".into()]),
+        _ => {
+            let Reply::Whole(status, head, kind, body) = Reply::says("hi") else { unreachable!() };
+            Reply::Whole(status, head, kind, format!("\u{feff}{body}"))
+        }
+    })
+    .await;
+    for asked in [streamed("vllm/m"), request("vllm/m")] {
+        let reply = chat(&vllm(&server.base), asked).await.0.expect("an answer");
+        assert_eq!(reply.text.as_deref(), Some("hi"));
+    }
+}

@@ -248,6 +248,10 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(error = %cause, "the database cannot be reached");
                 Self::unavailable("The database cannot be reached. Try again.")
             }
+            StoreError::Overloaded(text) => {
+                tracing::warn!("{text}");
+                Self::unavailable(text)
+            }
             StoreError::Invalid(text) => Self::unprocessable(text),
             StoreError::Conflict(text) => Self::conflict(text),
             other @ (StoreError::Corrupt { .. } | StoreError::Database(_)) => Self::internal(other),
@@ -366,6 +370,16 @@ mod tests {
         let error = ApiError::from(StoreError::Database("secret table".into()));
         assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(!error.body().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_query_that_takes_too_long_says_so() {
+        let error = ApiError::from(StoreError::Overloaded("too many searches".into()));
+        assert_eq!(
+            (error.status(), &error.body()["detail"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &json!("too many searches"))
+        );
+        assert_eq!(error.into_response().headers()[header::RETRY_AFTER], "1");
     }
 
     #[test]

@@ -119,7 +119,7 @@ async fn append(inner: &Inner, fence: Fence, run: RunId, events: &[LoggedEvent])
                 metrics::fenced();
                 return Err(Lost);
             }
-            Err(StoreError::Unavailable(why)) => match pauses.next() {
+            Err(StoreError::Unavailable(why) | StoreError::Overloaded(why)) => match pauses.next() {
                 Some(pause) => {
                     tracing::warn!(why, %run, "events could not be kept, trying again");
                     tokio::time::sleep(pause).await;

@@ -34,7 +34,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Archive::try_from)
@@ -53,7 +53,7 @@ impl ScopedStore {
         }
         self.push_page(&mut q, KEY, page).await?;
         Weight::close(page, &mut q);
-        collect(q.build_query_as().fetch_all(&self.store.pool).await.map_err(db)?)
+        collect(q.build_query_as().fetch_all(&self.store.queries).await.map_err(db)?)
     }
 
     /// An agent's archives; the first is the one that is written to.
@@ -66,7 +66,7 @@ impl ScopedStore {
         ))
         .bind(agent.0)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         collect(rows)
@@ -74,14 +74,14 @@ impl ScopedStore {
 
     /// Creates an archive.
     pub async fn create_archive(&self, archive: &Archive) -> Result<()> {
-        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        let mut conn = self.store.queries.acquire().await.map_err(db)?;
         insert(&mut conn, self.owner()?, archive).await
     }
 
     /// The archive that the agent writes to: its first one; where it has none, `fresh` is created and
     /// attached. None when there is no such agent. Two calls at once agree on one archive.
     pub async fn default_archive(&self, agent: AgentId, fresh: &Archive) -> Result<Option<Archive>> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let organization: Option<Uuid> = sqlx::query_scalar(
             "SELECT organization_id FROM agents
                  WHERE id = $1 AND organization_id = coalesce($2, organization_id) FOR NO KEY UPDATE",
@@ -131,7 +131,7 @@ impl ScopedStore {
         .bind(description.flatten())
         .bind(now)
         .bind(self.org())
-        .execute(&self.store.pool)
+        .execute(&self.store.queries)
         .await
         .map_err(db)?;
         self.archive(id).await
@@ -140,7 +140,7 @@ impl ScopedStore {
     /// Deletes an archive with its passages and takes it from every agent that has it. False when
     /// there is no such archive.
     pub async fn delete_archive(&self, id: ArchiveId) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         bump_owners(&mut tx, id).await?;
         let done =
             sqlx::query("DELETE FROM archives WHERE id = $1 AND organization_id = coalesce($2, organization_id)")

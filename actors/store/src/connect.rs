@@ -2,34 +2,9 @@
 
 use std::{str::FromStr, time::Duration};
 
-use sqlx::{
-    ConnectOptions, Connection, PgConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::{Store, error::is_suspect, migrate, tool_cache::ToolCache};
-
-/// After this much idleness a connection is tested before it is used. Testing it every time would
-/// double the round trips of a turn.
-const TEST_AFTER: Duration = Duration::from_secs(10);
-
-/// How many connections, and how long to wait for one.
-#[derive(Debug, Clone, Copy)]
-pub struct PoolSettings {
-    /// Connections at most.
-    pub max_connections: u32,
-    /// How long a caller waits for a free connection (or for the server to come back) before it is
-    /// told that the database is unavailable.
-    pub acquire_timeout: Duration,
-    /// How long the first connection at start may take.
-    pub connect_timeout: Duration,
-}
-
-impl Default for PoolSettings {
-    fn default() -> Self {
-        Self { max_connections: 16, acquire_timeout: Duration::from_secs(10), connect_timeout: Duration::from_secs(15) }
-    }
-}
+use crate::{PoolSettings, Store, migrate};
 
 /// Why the database cannot be used, in words for whoever starts the server. Never has the password
 /// in it.
@@ -100,7 +75,7 @@ impl Store {
         migrate::run(&mut first).await?;
         // Not needed any more; a failure to say goodbye changes nothing.
         let _ = first.close().await;
-        Ok(Self::over(options, settings))
+        Ok(Self::over(&options, settings))
     }
 
     /// As [`Store::connect`], for a command that looks at what other processes do: the schema must be what
@@ -110,34 +85,7 @@ impl Store {
         let mut first = first_connection(&options, settings.connect_timeout).await?;
         migrate::check(&mut first).await?;
         let _ = first.close().await;
-        Ok(Self::over(options, settings))
-    }
-
-    /// A pool over a database that has the right schema.
-    pub(crate) fn over(options: PgConnectOptions, settings: &PoolSettings) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(settings.acquire_timeout)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if is_suspect(meta.age) {
-                        return Ok(false);
-                    }
-                    if meta.idle_for > TEST_AFTER {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
-        Self { pool, embedded: false, tools: ToolCache::default() }
-    }
-
-    /// Closes every connection; what runs may finish first.
-    pub async fn close(&self) {
-        self.pool.close().await;
+        Ok(Self::over(&options, settings))
     }
 
     /// Whether the database answers.

@@ -1,8 +1,9 @@
 //! Postgres inside this process, for whoever has none. Everything that knows `pglite-oxide` is here.
 //!
-//! Layout of the data directory (mode 0700): `engram.lock`, held as long as the database is open;
-//! `postgres/`, the cluster; the socket, for this user alone. A data directory whose path is too
-//! long for a socket gets a short directory beside the other temporary files instead.
+//! Layout of the data directory ([`crate::data_dir`]): `engram.lock`, held as long as the database is open;
+//! `postgres/`, the cluster; `postgres.unfinished`, from before the first start makes that until the schema is there, so
+//! that a kill in between leaves nothing to stumble over; the socket, for this user alone. A data directory whose path is
+//! too long for a socket gets a short directory beside the other temporary files instead.
 //!
 //! Durability: a commit survives the death of this process, `kill -9` included, because the system
 //! has its bytes by then. It may not survive the death of the machine: the crate runs Postgres with
@@ -23,7 +24,7 @@ use pglite_oxide::{PgliteServer, extensions};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::task::JoinHandle;
 
-use crate::{Store, connect::PoolSettings, migrate};
+use crate::{PoolSettings, Store, migrate};
 
 /// The socket's name is Postgres' convention: `.s.PGSQL.` and the port.
 const PORT: u16 = 5432;
@@ -66,10 +67,12 @@ impl Embedded {
     /// Opens the database in `data_dir`, which is created if need be, and brings its schema up to
     /// date. The first start of all unpacks about 100 MB.
     pub async fn start(data_dir: impl Into<PathBuf>) -> Result<(Store, Self), EmbeddedError> {
-        let data_dir = data_dir.into();
-        let lock = files::claim(&data_dir)?;
+        let data_dir: PathBuf = data_dir.into();
+        let (data_dir, lock) = files::claim(&data_dir)?;
         let socket = files::SocketDir::choose(&data_dir, PORT)?;
         let root = data_dir.join("postgres");
+        let fail = |reason| EmbeddedError::Directory { path: data_dir.clone(), reason };
+        files::begin(&data_dir, &root).map_err(fail)?;
         let server = Arc::new(Mutex::new(Some(launch(root.clone(), socket.file(PORT)).await?)));
         let options = PgConnectOptions::new_without_pgpass()
             .socket(socket.path())
@@ -78,12 +81,13 @@ impl Embedded {
             .database("postgres")
             .ssl_mode(PgSslMode::Disable)
             .application_name("engram");
-        let settings = PoolSettings { max_connections: 1, acquire_timeout: ACQUIRE, connect_timeout: ACQUIRE };
-        let store = Store { embedded: true, ..Store::over(options, &settings) };
+        let settings = PoolSettings { acquire_timeout: ACQUIRE, connect_timeout: ACQUIRE, ..PoolSettings::default() };
+        let store = Store::over_one(&options, &settings);
         // Over the pool's own connection: a second one would wait for the first to end.
         let mut connection = store.pool.acquire().await.map_err(|e| EmbeddedError::Start(e.to_string()))?;
         migrate::run(&mut connection).await?;
         drop(connection);
+        files::finish(&data_dir).map_err(fail)?;
         let keeper = tokio::spawn(keeper::keep(store.pool.clone(), server.clone(), root, socket.file(PORT)));
         Ok((store, Self { server, keeper, socket, _lock: lock }))
     }

@@ -51,6 +51,7 @@ fn database(error: &dyn DatabaseError) -> StoreError {
     }
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
+        QUERY_CANCELED => StoreError::Overloaded(SLOW.into()),
         "40P01" => StoreError::Unavailable(DEADLOCK.into()),
         // Shutting down, starting up, too many connections, read-only (a stand-by after a
         // fail-over), serialization: the same request may work in a moment.
@@ -63,6 +64,11 @@ fn database(error: &dyn DatabaseError) -> StoreError {
         _ => StoreError::Database(format!("{text} ({code})")),
     }
 }
+
+/// What Postgres says of a statement that took longer than `statement_timeout`.
+const QUERY_CANCELED: &str = "57014";
+/// What a caller hears of it.
+const SLOW: &str = "The database took longer for this query than it may. Ask for less, or try again.";
 
 /// What an error says that is a deadlock, whatever language the database speaks.
 const DEADLOCK: &str = "deadlock detected";

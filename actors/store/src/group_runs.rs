@@ -262,7 +262,7 @@ impl ScopedStore {
         )
         .bind(group.0)
         .bind(self.org())
-        .execute(&self.store.pool)
+        .execute(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(())

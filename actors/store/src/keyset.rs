@@ -36,7 +36,7 @@ impl ScopedStore {
     async fn sort_value(&self, key: Key, id: Uuid) -> Result<Option<Time>> {
         let sql = format!("SELECT {} FROM {} WHERE {} = $1", key.column, key.from, key.id);
         // Only constants of this crate are in it.
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(&self.store.pool).await.map_err(db)
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(&self.store.queries).await.map_err(db)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Postgres through sqlx: rows, SQL, the fenced commit, leases, the embedded database.
 //!
-//! What it does: [`Store`] is a cheap handle on a connection pool. It implements the engine's ports
+//! What it does: [`Store`] is a cheap handle on pools of connections (`pools`). It implements the engine's ports
 //! ([`engram_core::ports::store`]), each in the file of its subject: `accept`, `agents/ephemeral`, `commit`, `companions`,
 //! `group_runs`, `leases`, `load`, `nodes`, `notifications`, `run_events`, `runs`, `schedules/claim`. It gives out
 //! [`ScopedStore`]s, which have plain methods for the HTTP routes, one file an aggregate (`agents`, `messages`, `runs`, …).
@@ -19,6 +19,9 @@
 //!   (`organization_id = coalesce($n, organization_id)`, where null stands for [`engram_domain::Scope::System`]), and
 //!   what a new row refers to is looked up within the organization of the row that it belongs to. [`Store`] itself has
 //!   the engine's ports and what concerns the server.
+//!
+//! - What callers ask for never uses the engine's connections: `store.queries` in methods of [`ScopedStore`],
+//!   [`Store::search`](Store) where the cost grows with what is stored.
 //!
 //! To add an aggregate: a table under `migrations/` (a root table names its organization), a row struct in `rows/`, a
 //! file with `impl ScopedStore` here, and a test in `tests/` that runs each of its queries. The walk over all
@@ -40,6 +43,7 @@ mod commit;
 mod companions;
 pub mod connect;
 pub mod conversations;
+pub mod data_dir;
 #[cfg(feature = "embedded-postgres")]
 pub mod embedded;
 pub mod error;
@@ -55,12 +59,14 @@ pub mod nodes;
 mod notifications;
 pub mod page;
 pub mod passages;
+mod pools;
 pub(crate) mod rows;
 mod run_events;
 pub mod runs;
 pub mod schedules;
 mod scoped;
 pub mod search;
+pub mod secrets;
 pub mod steps;
 pub mod tags;
 pub mod tenants;
@@ -72,16 +78,25 @@ mod weight;
 
 use sqlx::PgPool;
 
-pub use connect::PoolSettings;
 pub use engram_core::ports::StoreError;
 pub use leases::LEASE;
 pub use page::{PAGE_BYTES, Page};
-pub use scoped::ScopedStore;
+pub use pools::PoolSettings;
+pub use scoped::{HIDDEN, ScopedStore};
 
 /// A handle on the database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
+    /// What the engine reads and writes.
     pub(crate) pool: PgPool,
+    /// The node's sign of life, and nothing else.
+    pub(crate) heartbeats: PgPool,
+    /// What callers ask for, with a time limit for each statement.
+    pub(crate) queries: PgPool,
+    /// The places of searches among them.
+    pub(crate) searches: pools::Searches,
+    /// What seals and opens secrets.
+    pub(crate) vault: secrets::Vault,
     /// The database inside this process: one connection, one node.
     pub(crate) embedded: bool,
     /// Tools that live agents hold.

@@ -11,7 +11,7 @@ use engram_core::ports::{
     store::{AgentSnapshot, MessageBuffer},
 };
 use engram_domain::{
-    Agent, AgentId, Archive, Block, Conversation, ConversationId, EnvVar, Message,
+    Agent, AgentId, Archive, Block, Conversation, ConversationId, Message,
     group::{DEFAULT_MAX_BUFFER, DEFAULT_MIN_BUFFER},
 };
 use sqlx::{FromRow, PgConnection};
@@ -24,6 +24,7 @@ use crate::{
         AgentRow, ArchiveRow, BlockRow, ConversationRow, EnvRow, MessageRow, agent_columns, archive_columns,
         block_columns, conversation_columns, message_columns,
     },
+    secrets::Vault,
 };
 
 /// Tags of archives that a prompt names: the first ones.
@@ -49,7 +50,8 @@ impl ScopedStore {
         if !self.agent_exists(id).await? {
             return Ok(None);
         }
-        self.store.load_snapshot(id).await
+        let mut conn = self.store.queries.acquire().await.map_err(db)?;
+        self.store.snapshot(&mut conn, id).await
     }
 }
 
@@ -75,7 +77,7 @@ impl Snapshots for Store {
 
 impl Store {
     async fn snapshot(&self, conn: &mut PgConnection, id: AgentId) -> Result<Option<AgentSnapshot>> {
-        let Some((agent, buffer)) = agent(conn, id).await? else { return Ok(None) };
+        let Some((agent, buffer)) = agent(conn, id, &self.vault).await? else { return Ok(None) };
         let archives = archives(conn, id).await?;
         let ids: Vec<Uuid> = archives.iter().map(|a| a.id.0).collect();
         let (archival_count, archival_tags) =
@@ -110,7 +112,7 @@ struct Configured {
 }
 
 /// The agent, and how long its context may be where it leads a voice group; of several the one that came first.
-async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<(Agent, Option<MessageBuffer>)>> {
+async fn agent(conn: &mut PgConnection, id: AgentId, vault: &Vault) -> Result<Option<(Agent, Option<MessageBuffer>)>> {
     let row: Option<Configured> = sqlx::query_as(concat!(
         "SELECT ",
         agent_columns!(),
@@ -137,7 +139,7 @@ async fn agent(conn: &mut PgConnection, id: AgentId) -> Result<Option<(Agent, Op
             .map_err(db)?;
     let length = |n: Option<i32>| n.and_then(|n| usize::try_from(n).ok());
     let buffer = length(most).zip(length(least)).map(|(most, least)| MessageBuffer { most, least });
-    let agent = agent.into_agent(env.into_iter().map(EnvVar::from).collect())?;
+    let agent = agent.into_agent(env.into_iter().map(|row| row.open(vault)).collect::<Result<_>>()?)?;
     Ok(Some((agent, buffer)))
 }
 

@@ -55,7 +55,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Message::try_from)
@@ -100,7 +100,7 @@ impl ScopedStore {
         .bind(id.0)
         .bind(conversation.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .ok_or(MessagePageError::UnknownCursor(id))
@@ -145,7 +145,7 @@ impl ScopedStore {
     /// Where in which conversation the messages of a run lie. The inner option is none for a run of a group.
     async fn place(&self, sql: &'static str, id: Uuid) -> Result<Option<Option<Place>>> {
         let row: Option<(Option<Uuid>, Option<i64>, Option<i64>)> =
-            sqlx::query_as(sql).bind(id).bind(self.org()).fetch_optional(&self.store.pool).await.map_err(db)?;
+            sqlx::query_as(sql).bind(id).bind(self.org()).fetch_optional(&self.store.queries).await.map_err(db)?;
         Ok(row.map(|(conversation, first, end)| {
             Some((ConversationId(conversation?), first.unwrap_or_default(), end.unwrap_or_default()))
         }))
@@ -169,7 +169,7 @@ impl ScopedStore {
                 sqlx::query_as("SELECT created_at, seq FROM messages WHERE id = $1 AND group_id = $2")
                     .bind(id)
                     .bind(group.to_string())
-                    .fetch_optional(&self.store.pool)
+                    .fetch_optional(&self.store.queries)
                     .await
                     .map_err(db)?;
             let (at, seq) = place.ok_or(MessagePageError::UnknownCursor(MessageId(id)))?;
@@ -196,7 +196,7 @@ impl ScopedStore {
         let ids: HashSet<Uuid> = messages.iter().filter(|m| unnamed(m)).map(|m| m.agent_id.0).collect();
         let names: Vec<(Uuid, String)> = sqlx::query_as("SELECT id, name FROM agents WHERE id = ANY($1)")
             .bind(ids.into_iter().collect::<Vec<_>>())
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?;
         let names: HashMap<Uuid, String> = names.into_iter().collect();
@@ -211,7 +211,7 @@ impl ScopedStore {
         let mut q = QueryBuilder::new("SELECT DISTINCT m.conversation_id FROM messages m WHERE m.group_id = ");
         q.push_bind(group.to_string());
         self.push_message_scope(&mut q);
-        let ids: Vec<Uuid> = q.build_query_scalar().fetch_all(&self.store.pool).await.map_err(db)?;
+        let ids: Vec<Uuid> = q.build_query_scalar().fetch_all(&self.store.queries).await.map_err(db)?;
         Ok(ids.into_iter().map(ConversationId).collect())
     }
 
@@ -224,19 +224,28 @@ impl ScopedStore {
         self.push_message_scope(&mut q);
         self.push_page(&mut q, KEY, page).await?;
         Weight::close(page, &mut q);
-        self.store.read(q).await
+        self.store.find(q).await
     }
 }
 
 impl Store {
     pub(crate) async fn read(&self, mut q: QueryBuilder<Postgres>) -> Result<Vec<Message>> {
         q.build_query_as::<MessageRow>()
-            .fetch_all(&self.pool)
+            .fetch_all(&self.queries)
             .await
             .map_err(db)?
             .into_iter()
             .map(Message::try_from)
             .collect()
+    }
+}
+
+impl Store {
+    /// As [`Store::read`], for a query whose cost grows with what is stored.
+    pub(crate) async fn find(&self, mut q: QueryBuilder<Postgres>) -> Result<Vec<Message>> {
+        let mut search = self.search().await?;
+        let rows = q.build_query_as::<MessageRow>().fetch_all(search.get()).await;
+        search.done(rows)?.into_iter().map(Message::try_from).collect()
     }
 }
 

@@ -63,7 +63,7 @@ impl Nodes for Store {
         .bind(&node.version)
         .bind(status.live)
         .bind(status.draining)
-        .execute(&self.pool)
+        .execute(&self.heartbeats)
         .await
         .map_err(db)?;
         Ok(())
@@ -105,7 +105,7 @@ impl Store {
                     AS owned ON owned.owner = n.id
              ORDER BY alive DESC, n.started_at, n.id"
         ))
-        .fetch_all(&self.pool)
+        .fetch_all(&self.queries)
         .await
         .map_err(db)
     }

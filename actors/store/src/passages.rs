@@ -67,7 +67,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Passage::try_from)
@@ -96,7 +96,7 @@ impl ScopedStore {
             )
             .bind(id)
             .bind(self.org())
-            .fetch_optional(&self.store.pool)
+            .fetch_optional(&self.store.queries)
             .await
             .map_err(db)?;
             let Some((at, seq)) = place else { continue };
@@ -105,7 +105,13 @@ impl ScopedStore {
         }
         q.push(format_args!(" ORDER BY p.created_at {direction}, p.seq {direction} LIMIT ")).push_bind(page.limit);
         Weight::close(page, &mut q);
-        let rows = q.build_query_as::<PassageRow>().fetch_all(&self.store.pool).await.map_err(db)?;
+        let rows = if filter.search.is_some() {
+            let mut search = self.store.search().await?;
+            let rows = q.build_query_as::<PassageRow>().fetch_all(search.get()).await;
+            search.done(rows)?
+        } else {
+            q.build_query_as::<PassageRow>().fetch_all(&self.store.queries).await.map_err(db)?
+        };
         rows.into_iter().map(Passage::try_from).collect()
     }
 
@@ -125,14 +131,15 @@ impl ScopedStore {
         self.push_archive_scope(&mut q);
         q.push(" AND p.embedding IS NOT NULL ORDER BY score DESC, p.seq DESC LIMIT ").push_bind(limit);
         Weight::close(page, &mut q);
-        let rows = q.build_query_as::<Scored>().fetch_all(&self.store.pool).await.map_err(db)?;
-        rows.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
+        let mut search = self.store.search().await?;
+        let rows = q.build_query_as::<Scored>().fetch_all(search.get()).await;
+        search.done(rows)?.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
     }
 
     /// Stores passages of one archive, all of them or none. [`StoreError::Invalid`] when there is no
     /// such archive.
     pub async fn insert_passages(&self, archive: ArchiveId, passages: &[Passage]) -> Result<()> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         for passage in passages {
             insert(&mut tx, self.scope, archive, passage).await?;
         }
@@ -142,7 +149,7 @@ impl ScopedStore {
 
     /// Changes a passage and returns it.
     pub async fn modify_passage(&self, id: PassageId, patch: &PassagePatch, now: Time) -> Result<Option<Passage>> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let (text, vector) = patch.text.as_ref().map(|(t, v)| (t.clone(), Vector::from(v.clone()))).unzip();
         let archive: Option<Uuid> = sqlx::query_scalar(
             "UPDATE passages SET text = COALESCE($2, text), embedding = COALESCE($3, embedding), \
@@ -169,7 +176,7 @@ impl ScopedStore {
     /// Deletes a passage of one of these archives. False when there is no such passage in them.
     pub async fn delete_passage(&self, archives: &[ArchiveId], id: PassageId) -> Result<bool> {
         let archives: Vec<Uuid> = archives.iter().map(|a| a.0).collect();
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let archive: Option<Uuid> = sqlx::query_scalar(
             "DELETE FROM passages p USING archives r
                  WHERE p.id = $1 AND p.archive_id = ANY ($2) AND r.id = p.archive_id
@@ -189,14 +196,15 @@ impl ScopedStore {
 
     /// Bytes that the vectors of all passages take.
     pub async fn embedding_bytes(&self) -> Result<i64> {
-        sqlx::query_scalar(
+        let mut search = self.store.search().await?;
+        let bytes = sqlx::query_scalar(
             "SELECT COALESCE(sum(vector_dims(p.embedding)::bigint * 4), 0)::bigint FROM passages p \
              JOIN archives r ON r.id = p.archive_id WHERE r.organization_id = coalesce($1, r.organization_id)",
         )
         .bind(self.org())
-        .fetch_one(&self.store.pool)
-        .await
-        .map_err(db)
+        .fetch_one(search.get())
+        .await;
+        search.done(bytes)
     }
 }
 

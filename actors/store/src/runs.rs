@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use engram_core::ports::Runs;
-use engram_domain::{AgentId, Message, Run, RunId, RunOwner, RunStatus, Scope, StopReason, Time};
+use engram_domain::{AgentId, Message, Run, RunId, RunOwner, RunStatus, StopReason, Time};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ pub struct RunFilter {
 #[async_trait]
 impl Runs for Store {
     async fn run(&self, id: RunId) -> Result<Option<Run>> {
-        self.scoped(Scope::System).run(id).await
+        self.for_engine().run(id).await
     }
 
     /// Empty when there is no such run.
@@ -100,7 +100,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Run::try_from)
@@ -137,7 +137,7 @@ impl ScopedStore {
         self.push_page(&mut q, KEY, page).await?;
         Weight::close(page, &mut q);
         q.build_query_as::<RunRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()
@@ -151,7 +151,7 @@ impl ScopedStore {
         let done = sqlx::query("DELETE FROM runs WHERE id = $1 AND organization_id = coalesce($2, organization_id)")
             .bind(id.0)
             .bind(self.org())
-            .execute(&self.store.pool)
+            .execute(&self.store.queries)
             .await
             .map_err(db)?;
         Ok(done.rows_affected() > 0)

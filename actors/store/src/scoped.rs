@@ -13,16 +13,27 @@ pub struct ScopedStore {
     /// Private to this crate: past it there are no scopes.
     pub(crate) store: Store,
     pub(crate) scope: Scope,
+    /// Whether secrets are read as they are, or as [`HIDDEN`].
+    pub(crate) shows_secrets: bool,
 }
+
+/// What stands for a secret that a caller may not see. Written, it leaves the secret as it is.
+pub const HIDDEN: &str = "***";
 
 impl Store {
     /// The store for the rows of a scope.
     pub fn scoped(&self, scope: Scope) -> ScopedStore {
-        ScopedStore { store: self.clone(), scope }
+        ScopedStore { store: self.clone(), scope, shows_secrets: true }
     }
 }
 
 impl ScopedStore {
+    /// The same for a caller who may not see secrets.
+    #[must_use]
+    pub fn without_secrets(self) -> Self {
+        Self { shows_secrets: false, ..self }
+    }
+
     /// For whom.
     pub fn scope(&self) -> Scope {
         self.scope

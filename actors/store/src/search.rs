@@ -61,6 +61,6 @@ impl ScopedStore {
         q.push(" ORDER BY m.created_at DESC, m.seq DESC LIMIT ").push_bind(search.limit);
         q.push(" OFFSET ").push_bind(search.offset);
         Weight::close(page, &mut q);
-        self.store.read(q).await
+        self.store.find(q).await
     }
 }

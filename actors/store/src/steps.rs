@@ -43,7 +43,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Step::try_from)
@@ -80,7 +80,7 @@ impl ScopedStore {
         }
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<StepRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()
@@ -106,7 +106,7 @@ impl ScopedStore {
         .bind(feedback)
         .bind(tags)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Step::try_from)

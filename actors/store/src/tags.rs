@@ -37,6 +37,6 @@ impl ScopedStore {
             q.push(" AND tag").push(precedes).push_bind(before.clone());
         }
         q.push(format_args!(" ORDER BY tag {order} LIMIT ")).push_bind(f.limit);
-        q.build_query_scalar().fetch_all(&self.store.pool).await.map_err(db)
+        q.build_query_scalar().fetch_all(&self.store.queries).await.map_err(db)
     }
 }

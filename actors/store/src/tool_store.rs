@@ -37,7 +37,7 @@ impl ToolStore for Store {
         )
         .bind(from.0)
         .bind(to.0)
-        .fetch_one(&self.pool)
+        .fetch_one(&self.queries)
         .await
         .map_err(db)
     }
@@ -59,7 +59,7 @@ impl ToolStore for Store {
         .bind(some)
         .bind(limit)
         .bind(from.0)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.queries)
         .await
         .map_err(db)?;
         Ok(ids.into_iter().map(AgentId).collect())
@@ -76,7 +76,7 @@ impl ToolStore for Store {
              ORDER BY g.created_at, g.id, m.position",
         )
         .bind(agent.0)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.queries)
         .await
         .map_err(db)?;
         let mut seen = HashSet::new();
@@ -112,8 +112,9 @@ impl ToolStore for Store {
         }
         q.push(" ORDER BY score DESC, p.created_at DESC, p.seq DESC LIMIT ").push_bind(query.limit);
         q.push(" OFFSET ").push_bind(query.offset);
-        let rows = q.build_query_as::<Scored>().fetch_all(&self.pool).await.map_err(db)?;
-        rows.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
+        let mut search = self.search().await?;
+        let rows = q.build_query_as::<Scored>().fetch_all(search.get()).await;
+        search.done(rows)?.into_iter().map(|s| Ok((Passage::try_from(s.row)?, s.score))).collect()
     }
 
     async fn search_messages(
@@ -155,7 +156,7 @@ impl ToolStore for Store {
         }
         q.push("m.created_at DESC, m.seq DESC LIMIT ").push_bind(query.limit);
         q.push(" OFFSET ").push_bind(query.offset);
-        self.read(q).await
+        self.find(q).await
     }
 }
 

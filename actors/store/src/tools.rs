@@ -55,7 +55,7 @@ impl ScopedStore {
     /// keep their ids and what a user set (tags, limits, approval); their schemas follow the server.
     pub async fn ensure_builtin_tools(&self, now: Time, ids: &dyn Ids) -> Result<Vec<Tool>> {
         let owner = self.owner()?;
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         for tool in builtin::all() {
             let tool = tool.to_tool(ToolId(ids.uuid()), now);
             sqlx::query(
@@ -115,7 +115,7 @@ impl ScopedStore {
         self.push_page(&mut q, KEY, page).await?;
         Weight::close(page, &mut q);
         q.build_query_as::<ToolRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()
@@ -128,12 +128,12 @@ impl ScopedStore {
         let mut q = QueryBuilder::new("SELECT count(*) FROM tools t");
         push_where(&mut q, filter);
         self.push_scope(&mut q, "t.organization_id");
-        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
+        q.build_query_scalar().fetch_one(&self.store.queries).await.map_err(db)
     }
 
     /// Changes a tool and returns it.
     pub async fn modify_tool(&self, id: ToolId, patch: &ToolPatch, now: Time) -> Result<Option<Tool>> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let done = sqlx::query(
             "UPDATE tools SET tags = COALESCE($2, tags), return_char_limit = COALESCE($3, return_char_limit), \
              default_requires_approval = COALESCE($4, default_requires_approval), \
@@ -162,7 +162,7 @@ impl ScopedStore {
 
     /// Deletes a tool and takes it from every agent that has it. False when there is no such tool.
     pub async fn delete_tool(&self, id: ToolId) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         bump_owners(&mut tx, id).await?;
         let done = sqlx::query("DELETE FROM tools WHERE id = $1 AND organization_id = coalesce($2, organization_id)")
             .bind(id.0)

@@ -32,7 +32,7 @@ impl ScopedStore {
         )
         .bind(ids)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(rows.into_iter().map(|(conversation, agent)| (conversation.into(), agent.into())).collect())
@@ -47,7 +47,7 @@ impl ScopedStore {
         )
         .bind(ids)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)
     }
@@ -70,14 +70,14 @@ impl ScopedStore {
         .bind(ids)
         .bind(limit)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         let open: Vec<(Uuid, i64)> = sqlx::query_as(
             "SELECT group_id, count(*) FROM runs WHERE group_id IS NOT NULL AND status IN ('created', 'running')
              GROUP BY group_id",
         )
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         let count = |group: Uuid| open.iter().find(|(id, _)| *id == group).map_or(0, |(_, count)| *count);
@@ -98,7 +98,7 @@ impl ScopedStore {
         ))
         .bind(limit)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?
         .into_iter()

@@ -77,7 +77,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         // The model can use the reason only where its arguments are it; the operator needs the rest.
         match error {
-            StoreError::Invalid(text) => Self(text),
+            StoreError::Invalid(text) | StoreError::Overloaded(text) => Self(text),
             other => {
                 tracing::warn!(error = %other, "a tool could not read the database");
                 Self("the memory store cannot be read at the moment".into())

@@ -370,7 +370,7 @@ impl Driver {
                 }
                 // Whether it happened is not known. If it did, the next try finds another sequence
                 // and is fenced, and the next life reads what happened.
-                Err(StoreError::Unavailable(why)) => match pauses.next() {
+                Err(StoreError::Unavailable(why) | StoreError::Overloaded(why)) => match pauses.next() {
                     Some(pause) => {
                         tracing::warn!(why, "commit failed, trying again");
                         tokio::time::sleep(pause).await;
@@ -437,7 +437,7 @@ fn outcome_name(outcome: &Result<CommitOutcome, StoreError>) -> &'static str {
         Ok(CommitOutcome::Done { .. }) => "done",
         Ok(CommitOutcome::Fenced) => "fenced",
         Ok(CommitOutcome::BlockConflict) => "conflict",
-        Err(StoreError::Unavailable(_)) => "unavailable",
+        Err(StoreError::Unavailable(_) | StoreError::Overloaded(_)) => "unavailable",
         Err(_) => "refused",
     }
 }

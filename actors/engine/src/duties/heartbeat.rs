@@ -37,7 +37,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
 pub(crate) async fn first(inner: &Inner) -> Result<(), StoreError> {
     for pause in START_PATIENCE {
         match beat(inner).await {
-            Err(StoreError::Unavailable(why)) => tracing::warn!(why, "the first heartbeat failed, trying again"),
+            Err(StoreError::Unavailable(why) | StoreError::Overloaded(why)) => {
+                tracing::warn!(why, "the first heartbeat failed, trying again")
+            }
             result => return result,
         }
         tokio::time::sleep(pause).await;

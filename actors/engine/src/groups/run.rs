@@ -66,7 +66,7 @@ pub(super) async fn drive(inner: &Arc<Inner>, fence: GroupFence, task: &GroupTas
             Ok(Err(Stop::Store(error))) if inner.closing.is_cancelled() => return Err(error),
             Ok(Err(Stop::Store(error))) => {
                 metrics::error("group");
-                refused += u32::from(!matches!(error, StoreError::Unavailable(_)));
+                refused += u32::from(!matches!(error, StoreError::Unavailable(_) | StoreError::Overloaded(_)));
                 if refused < TRIES {
                     tracing::warn!(%error, %run, "a group's run was interrupted; it goes on in a moment");
                     tokio::time::sleep(AGAIN).await;

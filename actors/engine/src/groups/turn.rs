@@ -150,7 +150,7 @@ async fn submit(inner: &std::sync::Arc<Inner>, task: &GroupTask, ask: Ask) -> Re
     loop {
         match engine.submit(run.clone()).await {
             Ok(stream) => return Ok(Ok(stream)),
-            Err(SubmitError::Store(StoreError::Unavailable(why))) => {
+            Err(SubmitError::Store(StoreError::Unavailable(why) | StoreError::Overloaded(why))) => {
                 tracing::debug!(why, "a group waits for the database");
                 tokio::time::sleep(AGAIN).await;
             }

@@ -40,7 +40,7 @@ impl ScopedStore {
     /// agent itself loses it again. [`crate::StoreError::Conflict`] when the agent has another block with this
     /// label.
     pub async fn attach_block(&self, agent: AgentId, block: BlockId, now: Time) -> Result<Attached> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let companions = lock_with_companions(&mut tx, agent).await?;
         if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
@@ -77,7 +77,7 @@ impl ScopedStore {
 
     /// Attaches a tool behind the others.
     pub async fn attach_tool(&self, agent: AgentId, tool: ToolId, now: Time) -> Result<Attached> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
@@ -96,7 +96,7 @@ impl ScopedStore {
 
     /// Attaches an archive behind the others; the first is the one that is written to.
     pub async fn attach_archive(&self, agent: AgentId, archive: ArchiveId, now: Time) -> Result<Attached> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
@@ -114,7 +114,7 @@ impl ScopedStore {
     }
 
     async fn detach(&self, sql: &'static str, agent: AgentId, item: uuid::Uuid, now: Time) -> Result<Attached> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         if !touch(&mut tx, self.scope, agent, now).await? {
             return Ok(Attached::NoAgent);
         }
@@ -137,7 +137,7 @@ impl ScopedStore {
         .bind(agent.0)
         .bind(label)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Block::try_from)

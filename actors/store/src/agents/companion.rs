@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{NewAgent, bump, create, organization_of};
-use crate::{Result, ScopedStore, again::again, error::db, groups, scoped::org};
+use crate::{Result, ScopedStore, again::again, error::db, groups, scoped::org, secrets::Vault};
 
 /// Conditions on an agent `a`: it is a companion in a background group that `$1` leads, and in no group of
 /// anybody else.
@@ -40,15 +40,15 @@ pub struct NewCompanion {
 impl ScopedStore {
     /// Creates an agent together with its companion. All of it happens or none of it.
     pub async fn create_agent_with_companion(&self, new: &NewAgent, companion: &NewCompanion) -> Result<()> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
-        create::insert(&mut tx, self.owner()?, new).await?;
-        insert(&mut tx, self.owner()?, companion).await?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
+        create::insert(&mut tx, &self.store.vault, self.owner()?, new).await?;
+        insert(&mut tx, &self.store.vault, self.owner()?, companion).await?;
         tx.commit().await.map_err(db)
     }
 
     /// Whether an agent leads a group that works in the background.
     pub async fn has_companions(&self, main: AgentId) -> Result<bool> {
-        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        let mut conn = self.store.queries.acquire().await.map_err(db)?;
         leads(&mut conn, self.scope, main).await
     }
 
@@ -59,7 +59,7 @@ impl ScopedStore {
     }
 
     async fn try_remove_companions(&self, main: AgentId) -> Result<()> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         lock_with_companions(&mut tx, main).await?;
         if !leads(&mut tx, self.scope, main).await? {
             return Ok(());
@@ -92,6 +92,7 @@ pub(super) async fn remove(conn: &mut PgConnection, main: AgentId) -> Result<()>
 /// A companion for an agent that leads no background group; nothing for one that does. The agent is locked.
 pub(super) async fn insert_unless_leading(
     conn: &mut PgConnection,
+    vault: &Vault,
     main: AgentId,
     companion: &NewCompanion,
 ) -> Result<()> {
@@ -99,11 +100,11 @@ pub(super) async fn insert_unless_leading(
         return Ok(());
     }
     let organization = organization_of(conn, main).await?;
-    insert(conn, organization, companion).await
+    insert(conn, vault, organization, companion).await
 }
 
-async fn insert(conn: &mut PgConnection, organization: OrgId, companion: &NewCompanion) -> Result<()> {
-    create::insert(conn, organization, &companion.agent).await?;
+async fn insert(conn: &mut PgConnection, vault: &Vault, organization: OrgId, companion: &NewCompanion) -> Result<()> {
+    create::insert(conn, vault, organization, &companion.agent).await?;
     groups::insert(conn, organization, &companion.group).await
 }
 

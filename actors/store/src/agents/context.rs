@@ -38,7 +38,7 @@ impl ScopedStore {
     /// # Errors
     /// Those of the database, and a row that cannot be read.
     pub async fn context(&self, id: AgentId) -> Result<Option<Context>> {
-        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        let mut conn = self.store.queries.acquire().await.map_err(db)?;
         // Read first: should there be a commit while the rest is read, nothing is decided on what was read.
         let version: Option<i64> = sqlx::query_scalar(
             "SELECT version FROM conversations WHERE id = $1 AND organization_id = coalesce($2, organization_id)",

@@ -5,7 +5,10 @@ use engram_domain::{Agent, AgentId, Block, BlockId, EnvVar, IdentityId, Message,
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, ScopedStore, StoreError, commit::MessageColumns, error::db, json::AsJson};
+use crate::{
+    HIDDEN, Result, ScopedStore, StoreError, commit::MessageColumns, error::db, json::AsJson, rows::env_place,
+    secrets::Vault,
+};
 
 /// All that becomes rows when an agent is created.
 #[derive(Debug, Clone)]
@@ -27,17 +30,17 @@ pub struct NewAgent {
 impl ScopedStore {
     /// Creates an agent. All of it happens or none of it.
     pub async fn create_agent(&self, new: &NewAgent) -> Result<()> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
-        insert(&mut tx, self.owner()?, new).await?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
+        insert(&mut tx, &self.store.vault, self.owner()?, new).await?;
         tx.commit().await.map_err(db)
     }
 }
 
 /// All rows of a new agent, for whoever creates one among other things.
-pub(super) async fn insert(conn: &mut PgConnection, organization: OrgId, new: &NewAgent) -> Result<()> {
+pub(super) async fn insert(conn: &mut PgConnection, vault: &Vault, organization: OrgId, new: &NewAgent) -> Result<()> {
     insert_agent(conn, organization, &new.agent).await?;
     insert_identities(conn, new.agent.id, &new.agent.identity_ids).await?;
-    replace_env(conn, new.agent.id, &new.agent.env).await?;
+    replace_env(conn, vault, new.agent.id, &new.agent.env).await?;
     for block in &new.blocks {
         crate::blocks::insert(conn, organization, block).await?;
     }
@@ -127,33 +130,32 @@ async fn insert_identities(conn: &mut PgConnection, agent: AgentId, identities: 
     Ok(())
 }
 
-/// Makes these the agent's variables; a key that it had keeps its id.
-pub(super) async fn replace_env(conn: &mut PgConnection, agent: AgentId, env: &[EnvVar]) -> Result<()> {
-    let ids: Vec<Uuid> = env.iter().map(|e| e.id.0).collect();
+/// Makes these the agent's variables; a key that it had keeps its id, and its value where only [`HIDDEN`] is known of it.
+pub(super) async fn replace_env(conn: &mut PgConnection, vault: &Vault, agent: AgentId, env: &[EnvVar]) -> Result<()> {
     let keys: Vec<&str> = env.iter().map(|e| e.key.as_str()).collect();
-    let values: Vec<&str> = env.iter().map(|e| e.value.as_str()).collect();
-    let descriptions: Vec<Option<&str>> = env.iter().map(|e| e.description.as_deref()).collect();
     sqlx::query("DELETE FROM agent_env WHERE agent_id = $1 AND key <> ALL($2)")
         .bind(agent.0)
         .bind(&keys)
         .execute(&mut *conn)
         .await
         .map_err(db)?;
-    sqlx::query(
-        "INSERT INTO agent_env (id, agent_id, key, value, description) \
-         SELECT n.id, $1, n.key, n.value, n.description FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) \
-         AS n (id, key, value, description) \
-         ON CONFLICT (agent_id, key) DO UPDATE SET value = EXCLUDED.value, \
-         description = COALESCE(EXCLUDED.description, agent_env.description)",
-    )
-    .bind(agent.0)
-    .bind(ids)
-    .bind(keys)
-    .bind(values)
-    .bind(descriptions)
-    .execute(conn)
-    .await
-    .map_err(db)?;
+    for variable in env.iter().filter(|variable| variable.value != HIDDEN) {
+        let place = env_place(agent.0, &variable.key);
+        let value = vault.seal(&mut *conn, &place, &variable.value).await?;
+        sqlx::query(
+            "INSERT INTO agent_env (id, agent_id, key, value, description) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (agent_id, key) DO UPDATE SET value = EXCLUDED.value, \
+             description = COALESCE(EXCLUDED.description, agent_env.description)",
+        )
+        .bind(variable.id.0)
+        .bind(agent.0)
+        .bind(&variable.key)
+        .bind(value)
+        .bind(&variable.description)
+        .execute(&mut *conn)
+        .await
+        .map_err(db)?;
+    }
     Ok(())
 }
 

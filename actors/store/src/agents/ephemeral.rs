@@ -44,7 +44,7 @@ impl ScopedStore {
     }
 
     async fn try_create_ephemeral(&self, new: &NewEphemeral, now: Time) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let companions = lock_with_companions(&mut tx, new.main).await?;
         if !touch(&mut tx, self.scope, new.main, now).await? {
             return Ok(false);
@@ -65,7 +65,7 @@ impl ScopedStore {
             attach_blocks(&mut tx, new.main, &[(new.block.id, new.block.label.clone())]).await?;
             share(&mut tx, &companions, new.block.id.0, &new.block.label).await?;
         }
-        insert(&mut tx, organization, &new.agent).await?;
+        insert(&mut tx, &self.store.vault, organization, &new.agent).await?;
         let own: Vec<Uuid> = new.agent.blocks.iter().map(|b| b.id.0).collect();
         sqlx::query(
             "INSERT INTO ephemeral_agents (agent_id, main_agent_id, own_blocks, created_at) VALUES ($1, $2, $3, $4)",

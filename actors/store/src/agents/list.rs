@@ -72,9 +72,9 @@ impl ScopedStore {
         self.push_scope(&mut q, "a.organization_id");
         self.push_page(&mut q, sort.key(), page).await?;
         Weight::close(page, &mut q);
-        let rows = q.build_query_as::<AgentRow>().fetch_all(&self.store.pool).await.map_err(db)?;
+        let rows = q.build_query_as::<AgentRow>().fetch_all(&self.store.queries).await.map_err(db)?;
         let ids: Vec<AgentId> = rows.iter().map(|r| r.id.into()).collect();
-        let mut env = self.store.env_of(&ids).await?;
+        let mut env = self.env_of(&ids).await?;
         rows.into_iter()
             .map(|row| {
                 let env: Vec<EnvVar> = env.remove(&row.id).unwrap_or_default();
@@ -88,7 +88,7 @@ impl ScopedStore {
         let mut q = QueryBuilder::new("SELECT count(*) FROM agents a LEFT JOIN conversations d ON d.id = a.id");
         push_where(&mut q, filter);
         self.push_scope(&mut q, "a.organization_id");
-        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
+        q.build_query_scalar().fetch_one(&self.store.queries).await.map_err(db)
     }
 }
 

@@ -52,7 +52,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         let Some(row) = row else { return Ok(None) };
@@ -60,10 +60,15 @@ impl ScopedStore {
             "SELECT id, agent_id, key, value, description FROM agent_env WHERE agent_id = $1 ORDER BY key",
         )
         .bind(id.0)
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
-        row.into_agent(env.into_iter().map(EnvVar::from).collect()).map(Some)
+        row.into_agent(env.into_iter().map(|row| self.variable(row)).collect::<Result<_>>()?).map(Some)
+    }
+
+    /// A variable as this caller may see it.
+    fn variable(&self, row: EnvRow) -> Result<EnvVar> {
+        if self.shows_secrets { row.open(&self.store.vault) } else { Ok(row.hide()) }
     }
 
     /// Whether there is such an agent.
@@ -81,7 +86,7 @@ impl ScopedStore {
         )
         .bind(ids)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(missing.map(AgentId))
@@ -100,7 +105,7 @@ impl ScopedStore {
             ))
             .bind(id.0)
             .bind(self.org())
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)
         })

@@ -107,19 +107,21 @@ impl ScopedStore {
         cut: Option<&ContextCut>,
         now: Time,
     ) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         if let Some(cut) = cut {
             context::cut(&mut tx, self.scope, id, cut, now).await?;
         }
         if matches!(companions, Some(CompanionChange::Remove)) {
             companion::lock_with_companions(&mut tx, id).await?;
         }
-        if !modify(&mut tx, self.scope, id, patch, now).await? {
+        if !modify(&mut tx, self, id, patch, now).await? {
             return Ok(false);
         }
         match companions {
             // The row of the agent is locked by now, so that of two requests the second finds the group of the first.
-            Some(CompanionChange::Add(new)) => companion::insert_unless_leading(&mut tx, id, new).await?,
+            Some(CompanionChange::Add(new)) => {
+                companion::insert_unless_leading(&mut tx, &self.store.vault, id, new).await?
+            }
             Some(CompanionChange::Remove) => companion::remove(&mut tx, id).await?,
             None => {}
         }
@@ -131,8 +133,8 @@ impl ScopedStore {
     /// that does not exist is [`crate::StoreError::Invalid`], two blocks of one label are
     /// [`crate::StoreError::Conflict`]; then nothing is changed.
     pub async fn modify_agent(&self, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
-        if !modify(&mut tx, self.scope, id, patch, now).await? {
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
+        if !modify(&mut tx, self, id, patch, now).await? {
             return Ok(false);
         }
         tx.commit().await.map_err(db)?;
@@ -147,7 +149,7 @@ impl ScopedStore {
         now: Time,
         change: impl FnOnce(&mut Vec<ToolRule>) + Send,
     ) -> Result<Option<()>> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let row: Option<(crate::json::RawJson,)> = sqlx::query_as(
             "SELECT tool_rules FROM agents
                  WHERE id = $1 AND organization_id = coalesce($2, organization_id) FOR NO KEY UPDATE",
@@ -168,12 +170,19 @@ impl ScopedStore {
 }
 
 /// All changes of a patch, for whoever makes others with them.
-async fn modify(conn: &mut PgConnection, scope: Scope, id: AgentId, patch: &AgentPatch, now: Time) -> Result<bool> {
+async fn modify(
+    conn: &mut PgConnection,
+    store: &ScopedStore,
+    id: AgentId,
+    patch: &AgentPatch,
+    now: Time,
+) -> Result<bool> {
+    let scope = store.scope;
     if !update_row(conn, scope, id, patch, now).await? {
         return Ok(false);
     }
     if let Some(env) = &patch.env {
-        replace_env(conn, id, env).await?;
+        replace_env(conn, &store.store.vault, id, env).await?;
     }
     if let Some(tools) = &patch.tool_ids {
         replace_tools(conn, id, tools).await?;

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    Result, ScopedStore, Store,
+    Result, ScopedStore,
     error::db,
     rows::{BlockRow, EnvRow, MessageRow, ToolRow, block_columns, message_columns, tool_columns},
 };
@@ -65,7 +65,7 @@ impl ScopedStore {
             ))
             .bind(&ids)
             .bind(self.org())
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?;
             for Owned { owner, row } in rows {
@@ -81,7 +81,7 @@ impl ScopedStore {
             ))
             .bind(&ids)
             .bind(self.org())
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?;
             for Owned { owner, row } in rows {
@@ -111,7 +111,7 @@ impl ScopedStore {
         ))
         .bind(ids)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         for row in rows {
@@ -134,7 +134,7 @@ impl ScopedStore {
         .bind(agent.0)
         .bind(within.map(|id| id.0))
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         let mut requests = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>>>()?;
@@ -144,7 +144,7 @@ impl ScopedStore {
     }
 }
 
-impl Store {
+impl ScopedStore {
     /// Variables of these agents, by key.
     pub(super) async fn env_of(&self, agents: &[AgentId]) -> Result<HashMap<Uuid, Vec<EnvVar>>> {
         let ids: Vec<Uuid> = agents.iter().map(|a| a.0).collect();
@@ -152,12 +152,13 @@ impl Store {
             "SELECT id, agent_id, key, value, description FROM agent_env WHERE agent_id = ANY($1) ORDER BY key",
         )
         .bind(ids)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         let mut out: HashMap<Uuid, Vec<EnvVar>> = HashMap::new();
         for row in rows {
-            out.entry(row.agent_id).or_default().push(row.into());
+            let agent = row.agent_id;
+            out.entry(agent).or_default().push(self.variable(row)?);
         }
         Ok(out)
     }

@@ -53,7 +53,7 @@ impl ScopedStore {
         self.push_page(&mut q, KEY, page).await?;
         Weight::close(page, &mut q);
         q.build_query_as::<BlockRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()
@@ -66,7 +66,7 @@ impl ScopedStore {
         let mut q = QueryBuilder::new("SELECT count(*) FROM blocks b");
         push_where(&mut q, filter);
         self.push_scope(&mut q, "b.organization_id");
-        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
+        q.build_query_scalar().fetch_one(&self.store.queries).await.map_err(db)
     }
 }
 

@@ -38,7 +38,7 @@ impl ScopedStore {
             )
             .bind(&ids)
             .bind(self.org())
-            .fetch_one(&self.store.pool)
+            .fetch_one(&self.store.queries)
             .await
             .map_err(db)?;
             let most = block::MAX_BYTES_PER_AGENT;
@@ -53,7 +53,7 @@ impl ScopedStore {
         ))
         .bind(ids)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?
         .into_iter()
@@ -63,13 +63,13 @@ impl ScopedStore {
 
     /// Creates a block.
     pub async fn create_block(&self, block: &Block) -> Result<()> {
-        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        let mut conn = self.store.queries.acquire().await.map_err(db)?;
         insert(&mut conn, self.owner()?, block).await
     }
 
     /// Deletes a block and takes it from every agent that has it. Returns what it was.
     pub async fn delete_block(&self, id: BlockId) -> Result<Option<Block>> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let row = sqlx::query_as::<_, BlockRow>(concat!(
             "SELECT ",
             block_columns!(),

@@ -59,7 +59,7 @@ impl ScopedStore {
         expected: Option<i64>,
         now: Time,
     ) -> Result<Modified> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let row = sqlx::query_as::<_, BlockRow>(concat!(
             "SELECT ",
             block_columns!(),

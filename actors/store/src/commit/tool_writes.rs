@@ -16,7 +16,7 @@ impl ScopedStore {
         writes: &[Write],
         now: Time,
     ) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         if !self.scope.covers(crate::agents::organization_of(&mut tx, agent).await?) {
             return Err(StoreError::Invalid("the agent does not exist".into()));
         }

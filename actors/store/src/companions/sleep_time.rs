@@ -159,7 +159,7 @@ impl Store {
                 tx.commit().await.map_err(db)?;
                 Some((id, Ok(begun)))
             }
-            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Overloaded(_))) => return Err(error),
             Err(error) => {
                 tx.rollback().await.map_err(db)?;
                 Some((id, Err(error)))

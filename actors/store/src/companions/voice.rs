@@ -59,7 +59,7 @@ impl VoiceSleepTime for Store {
         for group in groups {
             match self.begin_for_voice_group(group, now, ids).await {
                 Ok(more) => begun.extend(more),
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Overloaded(_))) => return Err(error),
                 // It must not keep the others waiting.
                 Err(error) => tracing::error!(group = %GroupId(group), %error, "its companions could not be begun"),
             }

@@ -34,7 +34,7 @@ pub struct NewConversation {
 impl ScopedStore {
     /// Creates a conversation. The agent must exist ([`StoreError::Invalid`]).
     pub async fn create_conversation(&self, new: &NewConversation) -> Result<Conversation> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let created = insert(&mut tx, self.scope, new, 1, None).await?;
         tx.commit().await.map_err(db)?;
         Ok(created)

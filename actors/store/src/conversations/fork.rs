@@ -45,7 +45,7 @@ impl ScopedStore {
         };
         // The order of a loaded context: the system message, the summary, the rest.
         let (context_from, summary_seq) = if summary.is_some() { (2, Some(1)) } else { (1, None) };
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let created = create::insert(&mut tx, self.scope, &new, context_from, summary_seq).await?;
         tx.commit().await.map_err(db)?;
         Ok(Some(created))

@@ -62,7 +62,7 @@ impl ScopedStore {
         push_contains(&mut q, "c.summary", filter.summary_search.as_deref());
         self.push_page(&mut q, sort.key(), page).await?;
         q.build_query_as::<ConversationRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()

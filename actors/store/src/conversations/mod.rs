@@ -33,7 +33,7 @@ impl ScopedStore {
         ))
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Conversation::try_from)
@@ -58,7 +58,7 @@ impl ScopedStore {
         )
         .bind(ids)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         let of =

@@ -49,7 +49,7 @@ impl ScopedStore {
         q.push(" WHERE c.id = ").push_bind(id.0);
         self.push_scope(&mut q, "c.organization_id");
         q.push(concat!(" RETURNING ", conversation_columns!()));
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let row: Option<ConversationRow> = q.build_query_as().fetch_optional(&mut *tx).await.map_err(db)?;
         let Some(row) = row else { return Ok(None) };
         let conversation = Conversation::try_from(row)?;
@@ -64,7 +64,7 @@ impl ScopedStore {
     /// as cancelled. False when there is no such one. A default conversation goes only with its
     /// agent: for one this is false, too.
     pub async fn delete_conversation(&self, id: ConversationId, now: Time) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         let isolated: Option<Vec<Uuid>> = sqlx::query_scalar(
             "DELETE FROM conversations
              WHERE id = $1 AND id <> agent_id AND organization_id = coalesce($2, organization_id)

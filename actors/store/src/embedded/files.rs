@@ -1,34 +1,35 @@
-//! The data directory: its mode, its lock, and where the socket goes.
+//! The data directory: its lock, what an interrupted start left in it, and where the socket goes.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+        fs::{DirBuilderExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
 };
 
 use super::EmbeddedError;
+use crate::data_dir;
 
 /// Bytes that a socket's path may have, with the closing zero (104 on macOS, 108 on Linux).
 const SOCKET_PATH: usize = 104;
 
-/// Creates the directory for this user alone and takes its lock.
-pub(super) fn claim(data_dir: &Path) -> Result<File, EmbeddedError> {
+/// Finds or makes the directory for this user alone, and takes its lock.
+pub(super) fn claim(data_dir: &Path) -> Result<(PathBuf, File), EmbeddedError> {
     let fail = |reason| EmbeddedError::Directory { path: data_dir.to_owned(), reason };
-    private_dir(data_dir, true).map_err(fail)?;
+    let data_dir = data_dir::private(data_dir).map_err(fail)?;
     let lock = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(data_dir.join("engram.lock"))
+        .open(data_dir.join(data_dir::LOCK))
         .map_err(fail)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(data_dir.to_owned())),
+        Ok(()) => Ok((data_dir, lock)),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(data_dir)),
         Err(TryLockError::Error(reason)) => Err(fail(reason)),
     }
 }
@@ -46,10 +47,30 @@ pub(super) fn drop_broken_manifest(root: &Path) {
     }
 }
 
-fn private_dir(path: &Path, parents: bool) -> io::Result<()> {
-    DirBuilder::new().recursive(parents).mode(0o700).create(path)?;
-    // Also where it existed with another mode: the database asks for no password.
-    fs::set_permissions(path, Permissions::from_mode(0o700))
+/// Says that the first start in this data directory has not come to its end.
+const UNFINISHED: &str = "postgres.unfinished";
+
+/// Before the database is opened in `root`: what an interrupted first start has left there is of no use, and goes.
+/// Nothing was acknowledged before that start was over.
+pub(super) fn begin(data_dir: &Path, root: &Path) -> io::Result<()> {
+    let unfinished = data_dir.join(UNFINISHED);
+    if unfinished.exists() {
+        if root.exists() {
+            tracing::warn!("the first start was interrupted; beginning again");
+            fs::remove_dir_all(root)?;
+        }
+    } else if !root.exists() {
+        File::create(unfinished)?;
+    }
+    Ok(())
+}
+
+/// The database is open and its schema is there.
+pub(super) fn finish(data_dir: &Path) -> io::Result<()> {
+    match fs::remove_file(data_dir.join(UNFINISHED)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The directory that the socket is in.
@@ -75,7 +96,7 @@ impl SocketDir {
             _ => {}
         }
         // Not recursive: somebody else's directory of this name is an error, not a place to use.
-        private_dir(&path, false).map_err(fail)?;
+        DirBuilder::new().mode(0o700).create(&path).map_err(fail)?;
         Ok(Self { path, temporary: true })
     }
 
@@ -99,18 +120,38 @@ impl SocketDir {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{EmbeddedError, SocketDir, claim};
+    use super::{EmbeddedError, SocketDir, begin, claim, finish};
 
     #[test]
     fn a_data_directory_is_private_and_has_one_owner() {
         let dir = std::env::temp_dir().join(format!("engram-claim-{}", std::process::id()));
-        let lock = claim(&dir).unwrap_or_else(|e| panic!("{e}"));
+        let (place, lock) = claim(&dir).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(place, dir);
         let mode = std::fs::metadata(&dir).map(|m| m.permissions().mode() & 0o777);
         assert_eq!(mode.ok(), Some(0o700));
         let second = claim(&dir);
         assert!(matches!(second, Err(EmbeddedError::InUse(_))), "{second:?}");
         drop(lock);
         assert!(claim(&dir).is_ok());
+        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    #[test]
+    fn what_an_interrupted_first_start_left_goes_and_nothing_else_does() {
+        let dir = std::env::temp_dir().join(format!("engram-begin-{}", std::process::id()));
+        let root = dir.join("postgres");
+        let fill =
+            || std::fs::create_dir_all(&root).and_then(|()| std::fs::write(root.join("x"), "x")).expect("a file");
+        std::fs::create_dir_all(&dir).expect("a directory");
+        begin(&dir, &root).expect("nothing is there");
+        fill();
+        begin(&dir, &root).expect("half of it is there");
+        assert!(!root.exists());
+        fill();
+        finish(&dir).expect("the start is over");
+        begin(&dir, &root).expect("it is whole");
+        assert!(root.join("x").exists());
+        finish(&dir).expect("twice is the same");
         let _ = std::fs::remove_dir_all(dir);
     }
 

@@ -33,7 +33,7 @@ impl ScopedStore {
         self.push_scope(&mut q, "g.organization_id");
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<GroupRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()
@@ -46,7 +46,7 @@ impl ScopedStore {
         let mut q = QueryBuilder::new("SELECT count(*) FROM groups g");
         push_where(&mut q, filter);
         self.push_scope(&mut q, "g.organization_id");
-        q.build_query_scalar().fetch_one(&self.store.pool).await.map_err(db)
+        q.build_query_scalar().fetch_one(&self.store.queries).await.map_err(db)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
 impl ScopedStore {
     /// A group.
     pub async fn group(&self, id: GroupId) -> Result<Option<Group>> {
-        let mut conn = self.store.pool.acquire().await.map_err(db)?;
+        let mut conn = self.store.queries.acquire().await.map_err(db)?;
         read(&mut conn, self.scope, id).await
     }
 
@@ -39,7 +39,7 @@ impl ScopedStore {
     /// one of them has another block with a shared one's label.
     pub async fn create_group(&self, group: &Group) -> Result<()> {
         again(async || {
-            let mut tx = self.store.pool.begin().await.map_err(db)?;
+            let mut tx = self.store.queries.begin().await.map_err(db)?;
             insert(&mut tx, self.owner()?, group).await?;
             tx.commit().await.map_err(db)
         })
@@ -52,7 +52,7 @@ impl ScopedStore {
     }
 
     async fn try_delete_group(&self, id: GroupId) -> Result<bool> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         // Before the group: whoever deletes the agent locks them in this order, too.
         let manager: Option<Uuid> = sqlx::query_scalar(
             "SELECT manager_agent_id FROM groups WHERE id = $1 AND manager_type IN ('supervisor', 'voice_sleeptime')",
@@ -89,7 +89,7 @@ impl ScopedStore {
         ))
         .bind(agents)
         .bind(self.org())
-        .fetch_all(&self.store.pool)
+        .fetch_all(&self.store.queries)
         .await
         .map_err(db)?;
         let groups = rows.into_iter().map(Group::try_from).collect::<Result<Vec<_>>>()?;

@@ -60,7 +60,7 @@ impl ScopedStore {
         now: Time,
         changes: impl Fn(&Group) -> std::result::Result<GroupPatch, E>,
     ) -> Result<std::result::Result<Option<Group>, E>> {
-        let mut tx = self.store.pool.begin().await.map_err(db)?;
+        let mut tx = self.store.queries.begin().await.map_err(db)?;
         // A statement of its own, so that the next one sees what the former holder of the lock has done.
         sqlx::query("SELECT FROM groups WHERE id = $1 FOR NO KEY UPDATE")
             .bind(id.0)

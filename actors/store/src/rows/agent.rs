@@ -5,8 +5,9 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    StoreError,
+    HIDDEN, Result,
     json::{RawJson, corrupt, parse_opt},
+    secrets::Vault,
 };
 
 /// Columns of [`AgentRow`], for `FROM agents a LEFT JOIN conversations d ON d.id = a.id`: how the
@@ -60,7 +61,7 @@ pub(crate) struct AgentRow {
 
 impl AgentRow {
     /// The agent, with the variables that were read beside it.
-    pub fn into_agent(self, env: Vec<EnvVar>) -> Result<Agent, StoreError> {
+    pub fn into_agent(self, env: Vec<EnvVar>) -> Result<Agent> {
         const T: &str = "agents";
         let id = self.id;
         let agent_type = AgentType::parse(&self.agent_type)
@@ -113,8 +114,21 @@ pub(crate) struct EnvRow {
     pub description: Option<String>,
 }
 
-impl From<EnvRow> for EnvVar {
-    fn from(row: EnvRow) -> Self {
-        Self { id: row.id.into(), key: row.key, value: row.value, description: row.description }
+impl EnvRow {
+    /// The variable with its value.
+    pub fn open(self, vault: &Vault) -> Result<EnvVar> {
+        let opened = vault.open(&env_place(self.agent_id, &self.key), self.value);
+        let value = opened.map_err(|problem| corrupt("agent_env", "value", self.id, problem))?;
+        Ok(EnvVar { id: self.id.into(), key: self.key, value, description: self.description })
     }
+
+    /// The variable as a caller sees it who may not see secrets.
+    pub fn hide(self) -> EnvVar {
+        EnvVar { id: self.id.into(), key: self.key, value: HIDDEN.into(), description: self.description }
+    }
+}
+
+/// The place that a variable's value is sealed for.
+pub(crate) fn env_place(agent: Uuid, key: &str) -> String {
+    format!("agent_env {agent} {key}")
 }

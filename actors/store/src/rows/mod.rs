@@ -15,7 +15,7 @@ mod step;
 mod tool;
 mod when;
 
-pub(crate) use agent::{AgentRow, EnvRow, agent_columns};
+pub(crate) use agent::{AgentRow, EnvRow, agent_columns, env_place};
 pub(crate) use archive::{ArchiveRow, PassageRow, archive_columns, passage_columns};
 pub(crate) use block::{BlockRow, block_columns};
 pub(crate) use conversation::{ConversationRow, conversation_columns};

@@ -36,7 +36,7 @@ impl ScopedStore {
             .bind(s.next_at)
             .bind(s.created_at)
             .bind(self.org())
-            .execute(&self.store.pool)
+            .execute(&self.store.queries)
             .await
             .map_err(db)?;
         if done.rows_affected() > 0 { Ok(()) } else { Err(StoreError::Invalid("the agent does not exist".into())) }
@@ -53,7 +53,7 @@ impl ScopedStore {
         .bind(id.0)
         .bind(agent.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?
         .map(Schedule::try_from)
@@ -71,7 +71,7 @@ impl ScopedStore {
         self.push_scope(&mut q, "a.organization_id");
         self.push_page(&mut q, KEY, page).await?;
         q.build_query_as::<ScheduleRow>()
-            .fetch_all(&self.store.pool)
+            .fetch_all(&self.store.queries)
             .await
             .map_err(db)?
             .into_iter()
@@ -88,7 +88,7 @@ impl ScopedStore {
         .bind(id.0)
         .bind(agent.0)
         .bind(self.org())
-        .execute(&self.store.pool)
+        .execute(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(done.rows_affected() > 0)

@@ -73,7 +73,7 @@ impl ScopedStore {
         );
         self.push_scope(&mut q, "k.organization_id");
         self.push_page(&mut q, KEY, page).await?;
-        let rows: Vec<Row> = q.build_query_as().fetch_all(&self.store.pool).await.map_err(db)?;
+        let rows: Vec<Row> = q.build_query_as().fetch_all(&self.store.queries).await.map_err(db)?;
         rows.into_iter().map(ApiKey::try_from).collect()
     }
 
@@ -96,7 +96,7 @@ impl ScopedStore {
         .bind(new.key.created_at)
         .bind(self.org())
         .bind(new.key.user_id.map(|user| user.0))
-        .execute(&self.store.pool)
+        .execute(&self.store.queries)
         .await
         .map_err(db)?;
         if done.rows_affected() > 0 {
@@ -117,7 +117,7 @@ impl ScopedStore {
         .bind(id.0)
         .bind(now)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         row.map(ApiKey::try_from).transpose()

@@ -38,7 +38,7 @@ impl ScopedStore {
         );
         self.push_scope(&mut q, "o.id");
         self.push_page(&mut q, KEY, page).await?;
-        let rows: Vec<Row> = q.build_query_as().fetch_all(&self.store.pool).await.map_err(db)?;
+        let rows: Vec<Row> = q.build_query_as().fetch_all(&self.store.queries).await.map_err(db)?;
         Ok(rows.into_iter().map(Organization::from).collect())
     }
 
@@ -60,7 +60,7 @@ impl ScopedStore {
         .bind(name)
         .bind(privileged_tools)
         .bind(now)
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(row.map(Organization::from))
@@ -77,7 +77,7 @@ impl ScopedStore {
         .bind(new.privileged_tools)
         .bind(new.created_at)
         .bind(new.updated_at)
-        .execute(&self.store.pool)
+        .execute(&self.store.queries)
         .await
         .map_err(db)?;
         self.store.scoped(Scope::Organization(new.id)).ensure_builtin_tools(now, ids).await?;
@@ -95,7 +95,7 @@ impl ScopedStore {
             "DELETE FROM organizations WHERE id = $1 RETURNING id, name, privileged_tools, created_at, updated_at",
         )
         .bind(id.0)
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(row.map(Organization::from))

@@ -39,7 +39,7 @@ impl ScopedStore {
         );
         self.push_scope(&mut q, "u.organization_id");
         self.push_page(&mut q, KEY, page).await?;
-        let rows: Vec<Row> = q.build_query_as().fetch_all(&self.store.pool).await.map_err(db)?;
+        let rows: Vec<Row> = q.build_query_as().fetch_all(&self.store.queries).await.map_err(db)?;
         Ok(rows.into_iter().map(User::from).collect())
     }
 
@@ -56,7 +56,7 @@ impl ScopedStore {
         .bind(user.created_at)
         .bind(user.updated_at)
         .bind(self.org())
-        .execute(&self.store.pool)
+        .execute(&self.store.queries)
         .await
         .map_err(db)?;
         if done.rows_affected() > 0 {
@@ -77,7 +77,7 @@ impl ScopedStore {
         .bind(name)
         .bind(now)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(row.map(User::from))
@@ -95,7 +95,7 @@ impl ScopedStore {
         )
         .bind(id.0)
         .bind(self.org())
-        .fetch_optional(&self.store.pool)
+        .fetch_optional(&self.store.queries)
         .await
         .map_err(db)?;
         Ok(row.map(User::from))

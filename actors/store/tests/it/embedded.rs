@@ -117,6 +117,43 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
     let _ = std::fs::remove_dir_all(dir);
 }
 
+/// The same, for a process that is killed while it starts for the first time.
+const BEGINNER: &str = "ENGRAM_TEST_BEGINNER_DIR";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_in_the_very_first_start_leaves_nothing_that_cannot_start() {
+    if let Ok(dir) = std::env::var(BEGINNER) {
+        let (_store, _embedded) = Embedded::start(dir).await.unwrap();
+        println!("started");
+        return std::future::pending().await;
+    }
+    let dir = data_dir();
+    // Over the whole of a start, and beyond it where the machine is fast.
+    for kill_after in [20, 60, 120, 200, 300, 400, 550, 700, 900, 1_200, 1_600, 2_200] {
+        let mut beginner = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "embedded::a_kill_in_the_very_first_start_leaves_nothing_that_cannot_start",
+                "--exact",
+                "--nocapture",
+            ])
+            .env(BEGINNER, &dir)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(kill_after)).await;
+        assert_eq!(beginner.try_wait().unwrap(), None, "it failed to start after a kill");
+        beginner.start_kill().unwrap();
+        beginner.wait().await.unwrap();
+    }
+    let (store, embedded) = Embedded::start(&dir).await.unwrap();
+    let store = Db::new(store);
+    store_agent(&store, vec![]).await;
+    embedded.stop(&store.system).await;
+    let _ = std::fs::remove_dir_all(dir);
+}
+
 async fn write_until_killed(dir: PathBuf) {
     let (store, _embedded) = Embedded::start(dir).await.unwrap();
     let store = Db::new(store);

@@ -71,6 +71,10 @@ pub enum StoreError {
     /// No connection, or none in time; nothing was changed as far as anybody knows. Try again.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// The database is there and has too much to do: a query took longer than it may, or had no turn in time.
+    /// The text is fit for a caller's eyes.
+    #[error("{0}")]
+    Overloaded(String),
     /// A reference to something that does not exist, or a value the schema refuses.
     #[error("{0}")]
     Invalid(String),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use engram_domain::{DEFAULT_ORGANIZATION, Scope};
-use engram_store::{PoolSettings, ScopedStore, Store};
+use engram_store::{PoolSettings, ScopedStore, Store, secrets::Vault};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ const SCHEMA: &[&str] = &[
     include_str!("../../../../../migrations/0002_agents.sql"),
     include_str!("../../../../../migrations/0003_conversations.sql"),
     include_str!("../../../../../migrations/0004_groups.sql"),
+    include_str!("../../../../../migrations/0005_secrets.sql"),
 ];
 const TEMPLATE_LOCK: i64 = 0x7465_6d70;
 
@@ -91,6 +92,7 @@ pub async fn test_db() -> Option<TestDb> {
     let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template}\"");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
     let system = Store::connect(&with_database(&base, &name), &settings()).await.unwrap();
+    let system = system.with_vault(Vault::with_key("the key of all tests".into())).await.unwrap();
     Some(TestDb { db: Db::new(system), base, name })
 }
 

@@ -34,6 +34,7 @@ COPY LICENSE /usr/share/doc/engram/LICENSE
 USER 10001
 WORKDIR /data
 VOLUME /data
+# It listens for other machines, so it wants LETTA_SERVER_PASSWORD, or ENGRAM_NO_AUTH=true.
 ENV HOST=0.0.0.0 PORT=8283 ENGRAM_DATA_DIR=/data
 EXPOSE 8283
 # The image has no curl; bash opens connections by itself. Not ready: no health, and nobody sends requests.

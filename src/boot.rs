@@ -11,7 +11,7 @@ use engram_engine::{Engine, EngineSettings, Ports, limiter::LlmLimits};
 use engram_llm::{ProviderSettings, Providers};
 #[cfg(feature = "embedded-postgres")]
 use engram_store::embedded::{Embedded, EmbeddedError};
-use engram_store::{PoolSettings, Store, connect::ConnectError};
+use engram_store::{PoolSettings, Store, connect::ConnectError, secrets::Vault};
 use engram_tools::{BuiltinRunner, Runners};
 
 use crate::{
@@ -34,6 +34,9 @@ pub enum BootError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// It would listen in a way that nobody asked for.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// The system refuses something that every server needs.
     #[error("the system refused: {0}")]
     Signals(std::io::Error),
@@ -104,7 +107,8 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     // The tokenizer takes a moment to load. Nobody should wait for it later.
     std::thread::spawn(tokens::warm_up);
-    let database = open(&settings).await?;
+    let mut database = open(&settings).await?;
+    database.store = database.store.with_vault(vault(&settings)).await?;
     let store = database.store.clone();
     store.ensure_builtin_tools(clock.now(), &*ids).await?;
     let providers = Arc::new(Providers::new(provider_settings(&settings), tokens::count, ids.clone()));
@@ -161,6 +165,8 @@ async fn open(settings: &Settings) -> Result<Database, BootError> {
         let pool = PoolSettings {
             max_connections: settings.database.pool_size,
             acquire_timeout: settings.database.pool_timeout,
+            query_timeout: settings.database.query_timeout,
+            searches: settings.database.searches,
             ..PoolSettings::default()
         };
         let store = Store::connect(uri.expose(), &pool).await?;
@@ -178,6 +184,11 @@ async fn open(settings: &Settings) -> Result<Database, BootError> {
     }
     #[cfg(not(feature = "embedded-postgres"))]
     Err(BootError::NoDatabase)
+}
+
+/// What seals secrets: with the key that is set, or one beside the other files of this server.
+fn vault(settings: &Settings) -> Vault {
+    settings.encryption_key.clone().map_or_else(|| Vault::in_directory(&settings.data_dir), Vault::with_key)
 }
 
 fn provider_settings(settings: &Settings) -> ProviderSettings {

@@ -2,7 +2,7 @@
 //!
 //! What it does: [`cli`] reads the command line, [`config`] makes one settings tree of it and of the
 //! environment, [`boot`] wires store, models, tools and engine together, [`app`] carries out what is asked for, [`http`]
-//! serves the API over it, [`telemetry`] tells how it goes.
+//! is the API over it, [`listen`] serves that, [`telemetry`] tells how it goes.
 //!
 //! Invariants: `boot.rs` is the only place that knows concrete types from two sides; wire types stay
 //! in `http::dto`; [`app`] knows nothing of [`http`], and resources of the API nothing of each other; secrets are [`engram_domain::Secret`] and never print.
@@ -18,6 +18,7 @@ pub mod config;
 mod http;
 #[cfg(test)]
 mod layers;
+pub mod listen;
 mod peers;
 mod pressure;
 pub mod telemetry;

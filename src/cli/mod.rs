@@ -65,9 +65,12 @@ pub struct ServerArgs {
     /// Where the embedded database and other files live (ENGRAM_DATA_DIR; default: ~/.engram)
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
-    /// Require a password: LETTA_SERVER_PASSWORD, or one that is made and printed (SECURE)
+    /// Make a password and print it, where LETTA_SERVER_PASSWORD sets none (SECURE)
     #[arg(long)]
     pub secure: bool,
+    /// Let other machines use the server without a password (ENGRAM_NO_AUTH)
+    #[arg(long)]
+    pub no_auth: bool,
     /// Write log lines as JSON (ENGRAM_LOG_JSON)
     #[arg(long)]
     pub log_json: bool,

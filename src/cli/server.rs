@@ -2,15 +2,15 @@
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::{ServerArgs, shutdown::Shutdown};
 use crate::{
     boot,
     config::{Environment, Settings},
     http::service,
-    telemetry,
+    listen, telemetry,
 };
 
 /// Runs the server until it is stopped.
@@ -43,6 +43,7 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
     if !settings.unsupported.is_empty() {
         tracing::warn!("not supported yet and ignored: {}", settings.unsupported.join(", "));
     }
+    listen::raise_descriptor_limit();
     let shutdown = Shutdown::listen(settings.server.grace).map_err(boot::BootError::Signals)?;
     // Bound before the rest starts, so that a port in use is known at once; served only at the end.
     let address = (settings.server.host.as_str(), settings.server.port);
@@ -50,27 +51,31 @@ async fn serve(settings: Settings) -> Result<(), boot::BootError> {
         .await
         .map_err(|source| boot::BootError::Listen { address: format!("{}:{}", address.0, address.1), source })?;
     let local = listener.local_addr().map_err(boot::BootError::Signals)?;
+    settings.check_exposure(local)?;
+    let open = settings.server.password.is_none();
     let (state, database) = boot::boot(settings, &url(local)).await?;
     tracing::info!("listening on {}", url(local));
+    if open && !local.ip().to_canonical().is_loopback() {
+        tracing::warn!("there is no password (--no-auth): whoever reaches this address can read and change everything");
+    } else if open {
+        tracing::info!("there is no password: every program on this machine can use the server");
+    }
     tracing::info!("API page: {}/docs", url(local));
     let soft = shutdown.soft.clone();
-    // A stream's frames leave at once: waiting to fill a packet costs a reader 40 ms.
-    let listener = listener.tap_io(|tcp| {
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
     let (engine, drain) = (state.engine.clone(), state.settings.node.drain);
     // Work goes to other nodes at once. Requests are still taken for a moment, until a load balancer has noticed.
-    let stop = async move {
+    let stop = CancellationToken::new();
+    let drained = stop.clone();
+    tokio::spawn(async move {
         soft.cancelled().await;
         if engine.drain().await {
             tokio::time::sleep(drain).await;
         }
-    };
-    let server = axum::serve(listener, service::service(state.clone())).with_graceful_shutdown(stop);
+        drained.cancel();
+    });
+    let settings = state.settings.clone();
     tokio::select! {
-        result = async { server.await } => result.map_err(boot::BootError::Signals)?,
+        () = listen::serve(listener, service::service(state.clone()), &settings.listen, stop) => {}
         () = shutdown.hard.cancelled() => {}
         // Whoever supervises this process starts it again; answering errors for ever helps nobody.
         () = database.failed() => return Err(boot::BootError::DatabaseFailed),

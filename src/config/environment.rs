@@ -16,6 +16,20 @@ pub enum ConfigError {
     /// There is no place for data.
     #[error("no home directory is known: set --data-dir or ENGRAM_DATA_DIR")]
     NoHome,
+    /// Other machines reach the server, and nothing keeps them out.
+    #[error(
+        "listening on {address} without a password would let everybody who reaches it read and change everything: set \
+         LETTA_SERVER_PASSWORD, or use --secure to have a password made, or --no-auth (ENGRAM_NO_AUTH=true) if that is meant"
+    )]
+    Open {
+        /// Where it would listen.
+        address: std::net::SocketAddr,
+    },
+    /// A password is set, and told not to be used.
+    #[error(
+        "--no-auth (ENGRAM_NO_AUTH) and a password (LETTA_SERVER_PASSWORD, --secure) contradict each other: choose one"
+    )]
+    NoAuthWithPassword,
 }
 
 /// Variables by name; an empty value counts as unset.

@@ -36,6 +36,57 @@ impl LimitSettings {
     }
 }
 
+/// What clients' connections may take.
+#[derive(Debug, Clone)]
+pub struct ListenSettings {
+    /// Connections at once; fewer where the system gives fewer descriptors.
+    pub connections: usize,
+    /// Connections at once from one address that is not this machine.
+    pub connections_per_address: usize,
+    /// How long the head of a request may take, from the connection or its first byte on.
+    pub head: Duration,
+    /// How long a connection stays open between two requests.
+    pub idle: Duration,
+    /// How long the body of a request may pause. All of it may take ten times as long.
+    pub body_pause: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub stall: Duration,
+}
+
+impl Default for ListenSettings {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            // A load balancer, or another node that follows runs here, has one address for all of its clients.
+            connections_per_address: 4_096,
+            head: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+            body_pause: Duration::from_secs(30),
+            stall: Duration::from_secs(120),
+        }
+    }
+}
+
+impl ListenSettings {
+    pub(super) fn resolve(env: &Environment) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let number = |name, default: usize| -> Result<usize, ConfigError> {
+            Ok(env.number(&[name], "a number of connections")?.unwrap_or(default).max(1))
+        };
+        let time = |name, default: Duration| -> Result<Duration, ConfigError> {
+            Ok(seconds(env, &[name], default.as_secs())?.max(Duration::from_secs(1)))
+        };
+        Ok(Self {
+            connections: number("ENGRAM_MAX_CONNECTIONS", default.connections)?,
+            connections_per_address: number("ENGRAM_MAX_CONNECTIONS_PER_ADDRESS", default.connections_per_address)?,
+            head: time("ENGRAM_HEAD_TIMEOUT_SECONDS", default.head)?,
+            idle: time("ENGRAM_KEEP_ALIVE_SECONDS", default.idle)?,
+            body_pause: time("ENGRAM_BODY_TIMEOUT_SECONDS", default.body_pause)?,
+            stall: time("ENGRAM_WRITE_TIMEOUT_SECONDS", default.stall)?,
+        })
+    }
+}
+
 /// How this node presents itself to others on the same database.
 #[derive(Debug, Clone)]
 pub struct NodeSettings {

@@ -14,6 +14,6 @@ mod settings;
 mod traces;
 
 pub use environment::{ConfigError, Environment};
-pub use limits::{LimitSettings, NodeSettings};
+pub use limits::{LimitSettings, ListenSettings, NodeSettings};
 pub use settings::{DatabaseSettings, LogSettings, ModelSettings, ServerSettings, Settings};
 pub use traces::TraceSettings;

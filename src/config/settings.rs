@@ -1,6 +1,6 @@
 //! The tree and where each of its members comes from.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use engram_core::ports::Ids as _;
 use engram_domain::Secret;
@@ -8,7 +8,7 @@ use engram_domain::Secret;
 use crate::{
     ambient::RandomIds,
     cli::ServerArgs,
-    config::{ConfigError, Environment, LimitSettings, NodeSettings, TraceSettings, known},
+    config::{ConfigError, Environment, LimitSettings, ListenSettings, NodeSettings, TraceSettings, known},
 };
 
 /// Everything that can be set.
@@ -16,10 +16,14 @@ use crate::{
 pub struct Settings {
     /// The HTTP side.
     pub server: ServerSettings,
+    /// What clients' connections may take.
+    pub listen: ListenSettings,
     /// Where the embedded database and other files live.
     pub data_dir: PathBuf,
     /// The database.
     pub database: DatabaseSettings,
+    /// What secrets in the database are encrypted with; a key that is kept in the data directory when none.
+    pub encryption_key: Option<Secret>,
     /// Models.
     pub models: ModelSettings,
     /// How much at once and how long at most.
@@ -43,10 +47,14 @@ pub struct ServerSettings {
     pub host: String,
     /// Port, 0 for a free one.
     pub port: u16,
-    /// Whether a password is required.
+    /// Whether a password is required, and made where none is set.
     pub secure: bool,
+    /// Whether other machines may use the server without a password.
+    pub no_auth: bool,
     /// The password; set whenever `secure` is, once the server serves.
     pub password: Option<Secret>,
+    /// Names that the server answers to without a password, besides loopback's and addresses; `*` for all.
+    pub allowed_hosts: Vec<String>,
     /// Origins that browsers may call from, besides the machine's own; `*` for all.
     pub cors_origins: Vec<String>,
     /// Bytes that a request body may have.
@@ -66,6 +74,10 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
     /// How long a request waits for a connection.
     pub pool_timeout: Duration,
+    /// How long one statement may take of those that callers ask for; no limit when none.
+    pub query_timeout: Option<Duration>,
+    /// Searches at once.
+    pub searches: usize,
 }
 
 /// Models.
@@ -116,8 +128,9 @@ impl Settings {
                 .unwrap_or_else(|| "127.0.0.1".into()),
             port,
             secure,
-            // A password alone protects nothing, as in the old server: SECURE switches it on.
-            password: env.text(&["LETTA_SERVER_PASSWORD"]).filter(|_| secure).map(Secret::new),
+            no_auth: args.no_auth || env.flag(&["ENGRAM_NO_AUTH"])?.unwrap_or(false),
+            password: env.text(&["LETTA_SERVER_PASSWORD"]).map(Secret::new),
+            allowed_hosts: env.text(&["ENGRAM_ALLOWED_HOSTS"]).map(|t| list(&t)).unwrap_or_default(),
             cors_origins: env.text(&["ACCEPTABLE_ORIGINS"]).map(|t| list(&t)).unwrap_or_default(),
             max_body_bytes: env.number(&["ENGRAM_MAX_BODY_BYTES"], "a number of bytes")?.unwrap_or(10 * 1024 * 1024),
             grace: seconds(env, &["ENGRAM_SHUTDOWN_SECONDS"], 20)?,
@@ -127,6 +140,8 @@ impl Settings {
             uri: database_uri(env).map(Secret::new),
             pool_size: env.number(&["LETTA_PG_POOL_SIZE"], "a number of connections")?.unwrap_or(25).max(1),
             pool_timeout: seconds(env, &["LETTA_PG_POOL_TIMEOUT"], 30)?,
+            query_timeout: Some(seconds(env, &["ENGRAM_QUERY_TIMEOUT_SECONDS"], 30)?).filter(|limit| !limit.is_zero()),
+            searches: env.number(&["ENGRAM_MAX_SEARCHES"], "a number of searches")?.unwrap_or(4).max(1),
         };
         let models = ModelSettings {
             default_llm: env.text(&["LETTA_DEFAULT_LLM_HANDLE"]),
@@ -143,11 +158,37 @@ impl Settings {
             filter: env.text(&["ENGRAM_LOG"]).unwrap_or_else(|| default_filter.into()),
             json: args.log_json || env.flag(&["ENGRAM_LOG_JSON"])?.unwrap_or(false),
         };
+        let encryption_key = env.text(&["LETTA_ENCRYPTION_KEY"]).map(Secret::new);
         let unsupported = known::unsupported(env.names());
         let (limits, node) = (LimitSettings::resolve(env)?, NodeSettings::resolve(env)?);
-        let traces = TraceSettings::resolve(env)?;
+        let (listen, traces) = (ListenSettings::resolve(env)?, TraceSettings::resolve(env)?);
         let environment = env.clone();
-        Ok(Self { server, data_dir, database, models, limits, node, log, traces, unsupported, environment })
+        Ok(Self {
+            server,
+            listen,
+            data_dir,
+            database,
+            encryption_key,
+            models,
+            limits,
+            node,
+            log,
+            traces,
+            unsupported,
+            environment,
+        })
+    }
+
+    /// Whether it may listen on this address as it is.
+    ///
+    /// # Errors
+    /// Other machines would be let in without a password and nobody said that they may; or somebody did, and set one.
+    pub fn check_exposure(&self, address: SocketAddr) -> Result<(), ConfigError> {
+        match (&self.server.password, self.server.no_auth) {
+            (Some(_), true) => Err(ConfigError::NoAuthWithPassword),
+            (None, false) if !address.ip().to_canonical().is_loopback() => Err(ConfigError::Open { address }),
+            _ => Ok(()),
+        }
     }
 
     /// Makes a password where one is required and none was given, and prints it, once.
@@ -233,12 +274,34 @@ mod tests {
 
     #[test]
     fn a_password_is_made_only_where_one_is_required() {
-        let mut open = resolve(&ServerArgs::default(), &[("LETTA_SERVER_PASSWORD", "x")]);
+        let mut open = resolve(&ServerArgs::default(), &[]);
         open.make_password();
         assert_eq!(open.server.password, None);
+        let mut given = resolve(&ServerArgs::default(), &[("LETTA_SERVER_PASSWORD", "x")]);
+        given.make_password();
+        assert_eq!(given.server.password.as_ref().map(Secret::expose), Some("x"), "without SECURE as well");
         let mut secure = resolve(&ServerArgs { secure: true, ..ServerArgs::default() }, &[]);
         secure.make_password();
         assert_eq!(secure.server.password.map(|p| p.expose().len()), Some(32));
+    }
+
+    #[test]
+    fn other_machines_are_let_in_with_a_password_or_by_an_explicit_word() {
+        let listens = |pairs: &[(&str, &str)], address: &str| {
+            resolve(&ServerArgs::default(), pairs).check_exposure(address.parse().expect("an address"))
+        };
+        let open = "0.0.0.0:8283".parse().expect("an address");
+        assert_eq!(listens(&[], "0.0.0.0:8283"), Err(ConfigError::Open { address: open }));
+        for address in ["[::]:8283", "192.168.1.7:8283", "[::ffff:10.0.0.1]:1"] {
+            assert!(listens(&[], address).is_err(), "{address}");
+            assert_eq!(listens(&[("LETTA_SERVER_PASSWORD", "x")], address), Ok(()));
+            assert_eq!(listens(&[("ENGRAM_NO_AUTH", "true")], address), Ok(()));
+        }
+        for address in ["127.0.0.1:8283", "[::1]:8283", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(listens(&[], address), Ok(()), "{address}");
+        }
+        let both = [("LETTA_SERVER_PASSWORD", "x"), ("ENGRAM_NO_AUTH", "true")];
+        assert_eq!(listens(&both, "127.0.0.1:8283"), Err(ConfigError::NoAuthWithPassword));
     }
 
     #[test]

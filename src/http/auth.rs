@@ -4,7 +4,7 @@
 //! answer; health needs neither. Every request that goes on has an [`Identity`]. What a key may do is a property of the
 //! operation ([`crate::http::key_scopes`]).
 //!
-//! Without `SECURE` the server is open: whoever presents nothing, or anything that is no key, is the operator. A key is
+//! Without a password the server is open: whoever presents nothing, or anything that is no key, is the operator. A key is
 //! always checked, so one that was revoked is refused by an open server too.
 
 use axum::{
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Paths that a load balancer asks without a password, and the one that has a secret of its own.
-const OPEN: [&str; 5] = ["/v1/health", "/v1/ready", "/health", "/ready", crate::peers::PATH];
+pub(crate) const OPEN: [&str; 5] = ["/v1/health", "/v1/ready", "/health", "/ready", crate::peers::PATH];
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,17 @@ pub struct Identity {
     pub user: Option<UserId>,
     /// Whether it is whoever runs the server.
     pub operator: bool,
+    /// Whether secrets are shown: variables of tools.
+    pub sees_secrets: bool,
 }
 
 /// The operator, as the user of requests that name no other.
-const OPERATOR: Identity =
-    Identity { scope: Scope::Organization(DEFAULT_ORGANIZATION), user: Some(DEFAULT_USER), operator: true };
+const OPERATOR: Identity = Identity {
+    scope: Scope::Organization(DEFAULT_ORGANIZATION),
+    user: Some(DEFAULT_USER),
+    operator: true,
+    sees_secrets: true,
+};
 
 /// Finds out who asks, and lets the request pass if they may ask for that.
 pub async fn authenticate(
@@ -70,8 +76,10 @@ async fn identify(state: &AppState, scopes: &KeyScopes, request: &Parts) -> Resu
         let holder = state.store.key_holder(&keys::digest(key)).await?.ok_or_else(unauthorized)?;
         let route = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
         may(&holder.scopes, scopes.needed(&request.method, route))?;
-        let operator = holder.organization_id == DEFAULT_ORGANIZATION && holder.scopes.contains(&KeyScope::Admin);
-        return Ok(Identity { scope: Scope::Organization(holder.organization_id), user: holder.user_id, operator });
+        let admin = holder.scopes.contains(&KeyScope::Admin);
+        let operator = holder.organization_id == DEFAULT_ORGANIZATION && admin;
+        let scope = Scope::Organization(holder.organization_id);
+        return Ok(Identity { scope, user: holder.user_id, operator, sees_secrets: admin });
     }
     if password.is_some() { Err(unauthorized()) } else { named(state, headers).await }
 }
@@ -88,7 +96,9 @@ async fn named(state: &AppState, headers: &HeaderMap) -> Result<Identity, ApiErr
         return Ok(OPERATOR);
     }
     Ok(match state.store.organization_of_user(id).await? {
-        Some(organization) => Identity { scope: Scope::Organization(organization), user: Some(id), operator: true },
+        Some(organization) => {
+            Identity { scope: Scope::Organization(organization), user: Some(id), operator: true, sees_secrets: true }
+        }
         None => OPERATOR,
     })
 }

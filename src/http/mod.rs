@@ -29,13 +29,17 @@ pub mod key_scopes;
 pub mod no_retry;
 pub mod observe;
 pub mod openapi;
+pub mod origin;
 pub mod pagination;
 pub mod path;
+#[cfg(test)]
+mod properties;
 pub mod query;
 pub mod router;
 pub mod routes;
 pub mod service;
 pub mod show;
+pub mod slow_body;
 pub mod sse;
 pub mod state;
 pub mod times;

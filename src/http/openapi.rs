@@ -93,7 +93,7 @@ mod tests {
         for (path, item) in document["paths"].as_object().expect("paths") {
             for (method, operation) in item.as_object().expect("operations") {
                 let wanted = [
-                    (!operation["requestBody"].is_null(), vec!["400", "413", "422"]),
+                    (!operation["requestBody"].is_null(), vec!["400", "408", "413", "422"]),
                     (path.contains('{'), vec!["404", "422"]),
                     (!["/v1/health", "/v1/ready"].contains(&path.as_str()), vec!["401"]),
                     (!["/v1/health", "/metrics"].contains(&path.as_str()), vec!["503"]),

@@ -3,29 +3,27 @@
 use std::any::Any;
 
 use axum::{
-    Router, ServiceExt,
+    Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{IntoMakeService, get},
+    routing::get,
 };
 use tower::util::MapRequest;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
-};
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub use crate::http::state::AppState;
 use crate::http::{
-    auth, docs, drain, error::ApiError, key_scopes::KeyScopes, observe, openapi, path, router::api, routes,
+    auth, docs, drain, error::ApiError, key_scopes::KeyScopes, observe, openapi, origin, path, router::api, routes,
+    slow_body,
 };
 
 /// What the server serves, without the rewriting of paths.
 pub fn build(state: AppState) -> Router {
     let scopes = KeyScopes::of(openapi::DOCUMENT);
     let max_body = state.settings.server.max_body_bytes;
-    let cors = cors(&state.settings.server.cors_origins);
+    let cors = origin::cors(&state.settings);
     api()
         .route("/openapi.json", get(openapi::serve))
         .merge(docs::router())
@@ -33,9 +31,11 @@ pub fn build(state: AppState) -> Router {
         .fallback(routes::unbuilt::unknown_route)
         .method_not_allowed_fallback(routes::unbuilt::wrong_method)
         .layer(middleware::from_fn_with_state((state.clone(), scopes), auth::authenticate))
+        .layer(middleware::from_fn_with_state(state.clone(), origin::guard))
         .layer(cors)
         .layer(DefaultBodyLimit::max(max_body))
         .layer(CatchPanicLayer::custom(|panic| panicked(&panic)))
+        .layer(middleware::from_fn_with_state(state.clone(), slow_body::refuse))
         .layer(middleware::from_fn(observe::observe))
         .layer(middleware::from_fn(drain::read_rest))
         .layer(middleware::from_fn_with_state(state.clone(), close_while_draining))
@@ -46,28 +46,9 @@ pub fn build(state: AppState) -> Router {
 pub type Service = MapRequest<Router, fn(Request) -> Request>;
 
 /// The service that the listener serves.
-pub fn service(state: AppState) -> IntoMakeService<Service> {
+pub fn service(state: AppState) -> Service {
     let rewrite: fn(Request) -> Request = path::normalize;
-    ServiceExt::<Request>::into_make_service(MapRequest::new(build(state), rewrite))
-}
-
-/// Browsers on the machine itself, and the origins that were configured.
-fn cors(extra: &[String]) -> CorsLayer {
-    let own = ["http://letta.localhost", "https://app.letta.com"].into_iter().map(str::to_owned);
-    let ports = [8283, 8083, 3000, 4200].into_iter().map(|port| format!("http://localhost:{port}"));
-    let all = extra.iter().any(|origin| origin == "*");
-    let origins: Vec<HeaderValue> =
-        own.chain(ports).chain(extra.iter().cloned()).filter_map(|o| HeaderValue::try_from(o).ok()).collect();
-    let methods = [Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE, Method::OPTIONS];
-    let exposed =
-        [header::RETRY_AFTER, HeaderName::from_static("x-engram-server-ms"), HeaderName::from_static("x-should-retry")];
-    CorsLayer::new()
-        .allow_origin(if all { AllowOrigin::mirror_request() } else { AllowOrigin::list(origins) })
-        .allow_methods(AllowMethods::list(methods))
-        // SDKs add fingerprint headers of their own, so the requested ones are mirrored.
-        .allow_headers(AllowHeaders::mirror_request())
-        .allow_credentials(true)
-        .expose_headers(exposed)
+    MapRequest::new(build(state), rewrite)
 }
 
 /// A node on its way out asks its clients to use other connections, so that none of them is closed under a

@@ -38,6 +38,7 @@ impl AppState {
     /// What a request of this identity works with.
     pub fn app(&self, identity: Identity) -> App {
         let store = self.store.scoped(identity.scope);
+        let store = if identity.sees_secrets { store } else { store.without_secrets() };
         App {
             scope: identity.scope,
             user: identity.user,

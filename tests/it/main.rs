@@ -9,6 +9,7 @@
     reason = "a test that panics has said what is wrong; its ids and its client are its own"
 )]
 
+mod connections;
 mod context;
 mod contract;
 mod errors;
@@ -17,5 +18,6 @@ mod memory;
 mod model;
 mod node;
 mod observability;
+mod origins;
 mod server;
 mod tenants;

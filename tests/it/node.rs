@@ -1,11 +1,12 @@
 //! One more server on the data of a test, and its streams.
 
-use std::{future::IntoFuture, time::Duration};
+use std::time::Duration;
 
-use engram::{boot, service};
+use engram::{boot, listen, service};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::server::Server;
 
@@ -27,8 +28,11 @@ impl Node {
                 let base = format!("http://{}", listener.local_addr().unwrap());
                 let (state, _database) = boot::boot(settings, &base).await.unwrap();
                 tell.send(base).unwrap();
+                let settings = state.settings.clone();
+                let served =
+                    listen::serve(listener, service::service(state), &settings.listen, CancellationToken::new());
                 tokio::select! {
-                    served = axum::serve(listener, service::service(state)).into_future() => served.unwrap(),
+                    () = served => {}
                     _ = killed => {}
                 }
             });

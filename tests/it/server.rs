@@ -6,6 +6,7 @@ use engram::{
     boot::{self, Database},
     cli::ServerArgs,
     config::{Environment, Settings},
+    listen,
     service::{self, AppState},
 };
 use reqwest::{Method, StatusCode};
@@ -26,7 +27,7 @@ struct Running {
     state: AppState,
     database: Database,
     stop: CancellationToken,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 /// Runs a test against a server on a fresh database, or says why not.
@@ -68,14 +69,18 @@ impl Server {
         self.base = format!("http://{}", listener.local_addr().unwrap());
         let (state, database) = boot::boot(settings, &self.base).await.unwrap();
         let stop = CancellationToken::new();
-        let served = axum::serve(listener, service::service(state.clone()));
-        let task = tokio::spawn(served.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
+        let (service, settings, stopped) = (service::service(state.clone()), state.settings.clone(), stop.clone());
+        let task = tokio::spawn(async move { listen::serve(listener, service, &settings.listen, stopped).await });
         self.running = Some(Running { state, database, stop, task });
     }
 
     /// The settings of every server on this data.
     pub fn settings(&self) -> Settings {
-        let own = [("LETTA_PG_URI", self.uri.as_str()), ("ENGRAM_DATA_DIR", "/nonexistent")];
+        let own = [
+            ("LETTA_PG_URI", self.uri.as_str()),
+            ("ENGRAM_DATA_DIR", "/nonexistent"),
+            ("LETTA_ENCRYPTION_KEY", "the key of all tests"),
+        ];
         let more = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let environment: Environment = own.into_iter().chain(more).collect();
         Settings::resolve(&ServerArgs::default(), &environment).unwrap()
@@ -84,6 +89,15 @@ impl Server {
     /// What the handlers use.
     pub fn state(&self) -> &AppState {
         &self.running.as_ref().unwrap().state
+    }
+
+    /// Stops taking requests, and waits until those that had begun are over.
+    pub async fn stop_serving(&mut self) {
+        let running = self.running.take().unwrap();
+        running.stop.cancel();
+        running.task.await.unwrap();
+        running.state.engine.shutdown().await;
+        running.database.close().await;
     }
 
     /// Stops the server in order and starts another one on the same data.

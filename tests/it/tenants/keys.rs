@@ -209,3 +209,28 @@ async fn answers_name_the_organization_and_the_user_of_the_key() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn secrets_are_shown_to_keys_with_the_scope_admin_only() {
+    server::with_settings(&SECURED, |s| async move {
+        let org = organization(&s, "one").await;
+        let (_, worker) = key(&s, &org, &["read", "write"]).await;
+        let (_, admin) = key(&s, &org, &["read", "write", "admin"]).await;
+        let body = json!({"model": "engram/scripted", "embedding": "engram/embed", "secrets": {"TOKEN": "swordfish"}});
+        let agent = ask(&s, &worker, Method::POST, "/v1/agents/", Some(body)).await;
+        assert!(!agent.to_string().contains("swordfish"), "{agent}");
+        let path = format!("/v1/agents/{}", agent["id"].as_str().unwrap());
+        for path in [&path, "/v1/agents/"] {
+            let (hidden, shown) =
+                (ask(&s, &worker, Method::GET, path, None).await, ask(&s, &admin, Method::GET, path, None).await);
+            assert!(hidden.to_string().contains("TOKEN") && !hidden.to_string().contains("swordfish"), "{hidden}");
+            assert!(shown.to_string().contains("swordfish"), "{shown}");
+        }
+        // Sending back what was shown changes nothing.
+        let back = json!({"name": "renamed", "secrets": {"TOKEN": "***"}});
+        ask(&s, &worker, Method::PATCH, &path, Some(back)).await;
+        let agent = ask(&s, &admin, Method::GET, &path, None).await;
+        assert_eq!((&agent["name"], &agent["secrets"][0]["value"]), (&json!("renamed"), &json!("swordfish")));
+    })
+    .await;
+}

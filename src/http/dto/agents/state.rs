@@ -32,13 +32,13 @@ pub struct EnvVarDto {
     pub id: String,
     /// Its name.
     pub key: String,
-    /// Its value.
+    /// Its value; `***` for a key without the scope `admin`.
     pub value: String,
     /// What it is for.
     pub description: Option<String>,
     /// The organization.
     pub organization_id: String,
-    /// Always null: values are not encrypted.
+    /// Always null: what the database holds is shown to nobody.
     pub value_enc: Option<String>,
     /// Its agent.
     #[schema(value_type = String)]

@@ -98,8 +98,10 @@ fn is_own_name(settings: &Settings, name: &str) -> bool {
     let node = settings.node.url.as_deref().and_then(|url| url.split_once("://"));
     let node = node.map(|(_, rest)| name_of(rest.split('/').next().unwrap_or_default()));
     is_loopback(name)
-        // Nobody can own an address as a name.
+        // Nobody can own an address as a name, nor on the internet a name without a dot: those are of a network's own,
+        // as containers and machines have them.
         || address(name).is_some()
+        || is_single_label(name)
         || same(&server.host)
         || node.is_some_and(same)
         || server.allowed_hosts.iter().any(|host| host == "*" || same(name_of(host)))
@@ -136,6 +138,10 @@ fn name_of(authority: &str) -> &str {
 
 fn address(name: &str) -> Option<IpAddr> {
     name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name).parse().ok()
+}
+
+fn is_single_label(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -183,6 +189,8 @@ mod tests {
             "[fe80::1]:8283",
             "box.example:8283",
             "node-a:8283",
+            "engram:8283",
+            "my_box-1",
         ] {
             assert!(asks(&open, host), "{host}");
         }
@@ -192,10 +200,10 @@ mod tests {
             "localhost.evil.com",
             "127.0.0.1.evil.com",
             "127.0.0.1.nip.io:8283",
-            "notlocalhost",
             "",
             "box.example.evil.com",
             "localhost@evil.com",
+            "?",
             "evil.com:80:8283",
             "::1.evil.com",
         ] {
@@ -204,8 +212,8 @@ mod tests {
         assert!(passes(&open, &Method::GET, "/v1/agents", &[]), "a program of the old kind");
         assert!(!passes(&open, &Method::GET, "http://evil.com/v1/agents", &[("host", "localhost")]));
         assert!(passes(&open, &Method::GET, "/v1/health", &[("host", "evil.com")]));
-        let named = settings(&[("ENGRAM_ALLOWED_HOSTS", "engram, letta.lan:8283")]);
-        assert!(asks(&named, "engram:8283") && asks(&named, "letta.lan") && !asks(&named, "evil.com"));
+        let named = settings(&[("ENGRAM_ALLOWED_HOSTS", "engram.home, letta.lan:8283")]);
+        assert!(asks(&named, "engram.home:8283") && asks(&named, "letta.lan") && !asks(&named, "evil.com"));
         assert!(asks(&settings(&[("ENGRAM_ALLOWED_HOSTS", "*")]), "evil.com"));
         assert!(asks(&settings(&[("LETTA_SERVER_PASSWORD", "p")]), "anything.example"));
     }

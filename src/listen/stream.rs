@@ -89,11 +89,12 @@ impl AsyncRead for TimedStream {
                 _ => read,
             };
         }
-        if read.is_pending()
-            && let Some(deadline) = self.deadline()
-        {
-            ready!(self.read_timer.poll(deadline, cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        if read.is_pending() {
+            self.activity.wait(cx.waker());
+            if let Some(deadline) = self.deadline() {
+                ready!(self.read_timer.poll(deadline, cx));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
         read
     }

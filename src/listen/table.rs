@@ -1,6 +1,6 @@
 //! All connections: who they are from, what they do, who goes when there are too many.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, task::Waker, time::Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -22,12 +22,18 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Activity {
     now: Mutex<(Phase, Instant)>,
+    /// Who reads, and has to look at the clock when the last request is over: nothing else may happen then.
+    reader: Mutex<Option<Waker>>,
     evict: Notify,
 }
 
 impl Activity {
     fn new() -> Arc<Self> {
-        Arc::new(Self { now: Mutex::new((Phase::Head, Instant::now())), evict: Notify::new() })
+        Arc::new(Self {
+            now: Mutex::new((Phase::Head, Instant::now())),
+            reader: Mutex::new(None),
+            evict: Notify::new(),
+        })
     }
 
     /// A request has come. It lasts as long as what is returned.
@@ -43,6 +49,14 @@ impl Activity {
         let mut now = self.now.lock();
         if now.0 == Phase::Idle {
             *now = (Phase::Head, Instant::now());
+        }
+    }
+
+    /// Whoever reads, and finds nothing, is woken when the last request is over.
+    pub fn wait(&self, reader: &Waker) {
+        let mut known = self.reader.lock();
+        if known.as_ref().is_none_or(|known| !known.will_wake(reader)) {
+            *known = Some(reader.clone());
         }
     }
 
@@ -73,10 +87,15 @@ pub(super) struct Request(Arc<Activity>);
 impl Drop for Request {
     fn drop(&mut self) {
         let mut now = self.0.now.lock();
-        *now = match now.0 {
-            Phase::Busy(requests @ 2..) => (Phase::Busy(requests - 1), now.1),
-            _ => (Phase::Idle, Instant::now()),
-        };
+        if let Phase::Busy(requests @ 2..) = now.0 {
+            now.0 = Phase::Busy(requests - 1);
+            return;
+        }
+        *now = (Phase::Idle, Instant::now());
+        drop(now);
+        if let Some(reader) = self.0.reader.lock().take() {
+            reader.wake();
+        }
     }
 }
 

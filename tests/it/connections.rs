@@ -90,7 +90,9 @@ async fn a_reader_that_takes_nothing_is_left_and_a_long_stream_is_not() {
     server::with_settings(&settings, |s| async move {
         // An answer that is longer than all buffers between the two.
         let block = s.post("/v1/blocks/", json!({"label": "big", "value": "x".repeat(8 << 20), "limit": 9 << 20})).await;
-        let mut socket = connect(&s).await;
+        let narrow = tokio::net::TcpSocket::new_v4().unwrap();
+        narrow.set_recv_buffer_size(16 << 10).unwrap();
+        let mut socket = narrow.connect(s.base.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
         let request = format!("GET /v1/blocks/{} HTTP/1.1\r\nhost: localhost\r\n\r\n", block["id"].as_str().unwrap());
         socket.write_all(request.as_bytes()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;

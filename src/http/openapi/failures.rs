@@ -84,7 +84,11 @@ fn failures(method: &HttpMethod, path: &str, operation: &Operation) -> Vec<(u16,
         (body || parameters, 422, "A member, parameter or header is wrong"),
         (model, 429, "Too many runs wait in the conversation, or the model's provider wants fewer requests"),
         (model, 502, "The model's provider failed"),
-        (!ALWAYS.contains(&path), 503, "The database cannot be reached or takes too long, or the server is shutting down: try again"),
+        (
+            !ALWAYS.contains(&path),
+            503,
+            "The database cannot be reached or takes too long, or the server is shutting down: try again",
+        ),
         (model, 504, "The model did not answer in time"),
     ]
     .into_iter()

@@ -45,7 +45,7 @@ async fn searches_that_hang_take_no_connection_of_heartbeats_or_runs() {
     let work = async {
         // When all places are taken, and all others wait.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        store.heartbeat(&card(node(), "http://a"), NodeStatus::default()).await.unwrap();
+        store.heartbeat(&node_info(node(), "http://a"), NodeStatus::default()).await.unwrap();
         let run = new_run(agent.id, agent.id.default_conversation(), 0);
         store.accept_run(&run, node()).await.unwrap();
         assert!(scoped.agent(agent.id).await.unwrap().is_some());

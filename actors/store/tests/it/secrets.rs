@@ -62,7 +62,7 @@ async fn no_value_is_in_the_database_and_every_reader_has_it() {
     let want = [("FIRST", "swordfish-1"), ("SECOND", "swordfish-2")];
     assert_eq!(values(&db.agent(agent.id).await.unwrap().unwrap().env), want);
     assert_eq!(values(&db.system.load_snapshot(agent.id).await.unwrap().unwrap().agent.env), want);
-    let page = engram_store::Page { limit: 10, after: None, before: None, ascending: true };
+    let page = engram_store::Page::oldest(10);
     let listed = db.agents(&AgentFilter::default(), AgentSort::default(), page).await.unwrap();
     assert_eq!(values(&listed[0].env), want);
 

@@ -23,13 +23,15 @@ struct Listed {
 
 impl Listed {
     /// A route that is not in the API document.
-    fn hidden(self, path: &str, handler: MethodRouter<AppState>) -> Self {
-        Self { router: self.router.route(path, handler), ..self }
+    fn hidden(mut self, path: &str, handler: MethodRouter<AppState>) -> Self {
+        self.router = self.router.route(path, handler);
+        self
     }
 
     /// Something that is done to every request to these routes.
-    fn map(self, change: impl FnOnce(Router<AppState>) -> Router<AppState>) -> Self {
-        Self { router: change(self.router), ..self }
+    fn map(mut self, change: impl FnOnce(Router<AppState>) -> Router<AppState>) -> Self {
+        self.router = change(self.router);
+        self
     }
 }
 

@@ -4,7 +4,12 @@ use engram_domain::{Archive, ArchiveId, JsonMap};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{llm::EmbeddingConfigDto, messages::letta::timestamp, owned::OwnedBy, patch::present};
+use super::{
+    llm::EmbeddingConfigDto,
+    messages::letta::timestamp,
+    owned::OwnedBy,
+    patch::{Patch, present},
+};
 use crate::app::{agents::models::EmbeddingWish, archives::ArchiveSpec};
 
 /// A searchable store of passages.
@@ -89,5 +94,5 @@ pub struct UpdateArchive {
     /// New description; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub description: Option<Option<String>>,
+    pub description: Patch<String>,
 }

@@ -5,7 +5,10 @@ use engram_store::blocks::BlockPatch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{owned::OwnedBy, patch::present};
+use super::{
+    owned::OwnedBy,
+    patch::{Patch, present},
+};
 use crate::app::blocks::BlockSpec;
 
 /// A memory block: a labelled text that is always in the prompt of the agents it is attached to.
@@ -165,18 +168,18 @@ pub struct BlockUpdate {
     /// New description; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub description: Option<Option<String>>,
+    pub description: Patch<String>,
     /// New free-form data.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<JsonMap>,
     /// Left out of lists when true.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<bool>)]
-    pub hidden: Option<Option<bool>>,
+    pub hidden: Patch<bool>,
     /// New project id.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub project_id: Option<Option<String>>,
+    pub project_id: Patch<String>,
     /// New tags, all of them.
     pub tags: Option<Vec<String>>,
 }

@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{messages::letta::timestamp, owned::OwnedBy, patch::present};
+use super::{
+    messages::letta::timestamp,
+    owned::OwnedBy,
+    patch::{Patch, present},
+};
 use crate::{app::conversations::ConversationSpec, http::error::ApiError};
 
 /// A conversation.
@@ -91,15 +95,15 @@ pub struct UpdateConversation {
     /// Free text that names it in lists.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub summary: Option<Option<String>>,
+    pub summary: Patch<String>,
     /// Model handle that overrides the agent's.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub model: Option<Option<String>>,
+    pub model: Patch<String>,
     /// Settings that override the agent's.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<Object>)]
-    pub model_settings: Option<Option<Json>>,
+    pub model_settings: Patch<Json>,
     /// When a message was last added.
     #[schema(value_type = Option<String>)]
     pub last_message_at: Option<engram_domain::Time>,

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 pub use self::query::GroupQuery;
 use super::{
-    patch::present,
+    patch::{Patch, present},
     schedules::{WhenDto, WhenOut},
 };
 use crate::http::error::ApiError;
@@ -176,7 +176,7 @@ pub struct ManagerConfigDto {
     /// `dynamic`: what ends the conversation; `DONE!` when absent, nothing when null.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub termination_token: Option<Option<String>>,
+    pub termination_token: Patch<String>,
     /// `round_robin`, `dynamic`: turns at most.
     pub max_turns: Option<i32>,
     /// `sleeptime`: the members work after every so many turns; after each one when this, `idle_minutes` and `schedule`
@@ -188,11 +188,11 @@ pub struct ManagerConfigDto {
     /// takes that back.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
-    pub idle_minutes: Option<Option<Number>>,
+    pub idle_minutes: Patch<Number>,
     /// `sleeptime`: the members work at these times (`recurring` or `interval`). Null takes that back.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<WhenDto>)]
-    pub schedule: Option<Option<WhenDto>>,
+    pub schedule: Patch<WhenDto>,
     /// `voice_sleeptime`: messages in context at most; 30 when absent.
     pub max_message_buffer_length: Option<i32>,
     /// `voice_sleeptime`: messages that stay in context; 15 when absent.

@@ -138,6 +138,7 @@ pub struct RunUsageDto {
 
 /// Of the tokens read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the API")]
 pub struct PromptDetails {
     /// Served from the provider's cache.
     pub cached_tokens: i64,

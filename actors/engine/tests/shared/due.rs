@@ -63,7 +63,7 @@ impl Tables {
     }
 }
 
-fn told(text: String, to: AgentId, run_type: RunType, key: RequestKey, id: RunId, now: Time) -> NewRun {
+fn told(text: &str, to: AgentId, run_type: RunType, key: RequestKey, id: RunId, now: Time) -> NewRun {
     NewRun {
         id,
         metadata: serde_json::json!({ "request": text, "attempt": 0 }),
@@ -73,7 +73,7 @@ fn told(text: String, to: AgentId, run_type: RunType, key: RequestKey, id: RunId
         busy_policy: Some(BusyPolicy::Queue),
         max_queue: i64::MAX,
         created_at: now,
-        ..new_run(to, input(&text))
+        ..new_run(to, input(text))
     }
 }
 
@@ -95,7 +95,7 @@ impl Db {
                 let (name, schedule_id) = (t.alarms[at].name.clone(), t.alarms[at].id);
                 let due_at = t.alarms[at].times[0];
                 let key = RequestKey::schedule(schedule_id, due_at);
-                assert!(t.begin(&told(name, agent_id, RunType::ScheduledMessage, key, run_id, now)), "each time once");
+                assert!(t.begin(&told(&name, agent_id, RunType::ScheduledMessage, key, run_id, now)), "each time once");
                 let alarm = &mut t.alarms[at];
                 alarm.times.retain(|time| *time > now);
                 alarm.last_run = Some(run_id);
@@ -137,7 +137,7 @@ impl Db {
                     let name = format!("up to turn {worked} for {companion}");
                     let key = RequestKey::stored(format!("sleep:{companion}:{worked}"));
                     assert!(
-                        t.begin(&told(name, companion, RunType::SleepTime, key, id, now)),
+                        t.begin(&told(&name, companion, RunType::SleepTime, key, id, now)),
                         "each number of turns once"
                     );
                     begun.push((companion.default_conversation(), id));

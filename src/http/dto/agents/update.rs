@@ -17,7 +17,7 @@ use crate::{
         caller::Caller,
         dto::{
             llm::{EmbeddingConfigDto, LlmConfigDto},
-            patch::present,
+            patch::{Patch, present},
         },
         error::ApiError,
         times,
@@ -53,7 +53,7 @@ pub struct UpdateAgent {
     /// New description; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub description: Option<Option<String>>,
+    pub description: Patch<String>,
     /// New free-form data.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<JsonMap>,
@@ -64,15 +64,15 @@ pub struct UpdateAgent {
     /// New project id; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub project_id: Option<Option<String>>,
+    pub project_id: Patch<String>,
     /// New template id; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub template_id: Option<Option<String>>,
+    pub template_id: Patch<String>,
     /// New base template id; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    pub base_template_id: Option<Option<String>>,
+    pub base_template_id: Patch<String>,
     /// Identities it belongs to.
     pub identity_ids: Option<Vec<String>>,
     /// Whether its context is emptied after every run.
@@ -102,7 +102,7 @@ pub struct UpdateAgent {
     /// Shape of the model's answers; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Object>)]
-    pub response_format: Option<Option<Json>>,
+    pub response_format: Patch<Json>,
     /// Tokens of one answer.
     pub max_tokens: Option<i32>,
     /// Tokens of reasoning.
@@ -129,7 +129,7 @@ pub struct UpdateAgent {
     /// Left out of lists when true.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<bool>)]
-    pub hidden: Option<Option<bool>>,
+    pub hidden: Patch<bool>,
 }
 
 impl UpdateAgent {

@@ -62,7 +62,7 @@ impl Default for ListenSettings {
             head: Duration::from_secs(15),
             idle: Duration::from_secs(75),
             body_pause: Duration::from_secs(30),
-            stall: Duration::from_secs(120),
+            stall: Duration::from_mins(2),
         }
     }
 }

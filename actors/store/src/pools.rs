@@ -122,9 +122,8 @@ impl Store {
     /// A connection for a search, as soon as it is its turn. [`StoreError::Overloaded`] when that takes too long.
     pub(crate) async fn search(&self) -> Result<SearchConnection> {
         let turn = self.searches.places.clone().acquire_owned();
-        let place = match tokio::time::timeout(self.searches.wait, turn).await {
-            Ok(Ok(place)) => place,
-            _ => return Err(StoreError::Overloaded("Too many searches at once. Try again in a moment.".into())),
+        let Ok(Ok(place)) = tokio::time::timeout(self.searches.wait, turn).await else {
+            return Err(StoreError::Overloaded("Too many searches at once. Try again in a moment.".into()));
         };
         let connection = self.queries.acquire().await.map_err(db)?;
         Ok(SearchConnection { held: Some((connection, place)), over: false })

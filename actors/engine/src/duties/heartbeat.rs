@@ -38,7 +38,7 @@ pub(crate) async fn first(inner: &Inner) -> Result<(), StoreError> {
     for pause in START_PATIENCE {
         match beat(inner).await {
             Err(StoreError::Unavailable(why) | StoreError::Overloaded(why)) => {
-                tracing::warn!(why, "the first heartbeat failed, trying again")
+                tracing::warn!(why, "the first heartbeat failed, trying again");
             }
             result => return result,
         }

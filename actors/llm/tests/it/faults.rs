@@ -233,14 +233,11 @@ fn embedding(handle: &str) -> EmbeddingConfig {
 
 #[tokio::test]
 async fn a_byte_order_mark_before_an_answer_is_no_part_of_it() {
-    let delta = json!({"content": "hi"});
-    let events = event(&delta);
-    let server = Server::start(move |n, _| match n {
-        0 => Reply::Events(vec![format!("\u{feff}{events}"), "data: [DONE]\n\n".into()]),
-        _ => {
-            let Reply::Whole(status, head, kind, body) = Reply::says("hi") else { unreachable!() };
-            Reply::Whole(status, head, kind, format!("\u{feff}{body}"))
-        }
+    let events = event(&json!({"content": "hi"}));
+    let streaming = vec![format!("\u{feff}{events}"), "data: [DONE]\n\n".into()];
+    let server = Server::start(move |n, _| match (n, Reply::says("hi")) {
+        (1, Reply::Whole(status, head, kind, body)) => Reply::Whole(status, head, kind, format!("\u{feff}{body}")),
+        _ => Reply::Events(streaming.clone()),
     })
     .await;
     for asked in [streamed("vllm/m"), request("vllm/m")] {

@@ -120,7 +120,7 @@ impl ScopedStore {
         match companions {
             // The row of the agent is locked by now, so that of two requests the second finds the group of the first.
             Some(CompanionChange::Add(new)) => {
-                companion::insert_unless_leading(&mut tx, &self.store.vault, id, new).await?
+                companion::insert_unless_leading(&mut tx, &self.store.vault, id, new).await?;
             }
             Some(CompanionChange::Remove) => companion::remove(&mut tx, id).await?,
             None => {}

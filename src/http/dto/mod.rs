@@ -10,6 +10,7 @@ pub mod chat;
 pub mod context;
 pub mod conversations;
 pub mod groups;
+mod images;
 pub mod llm;
 pub mod messages;
 pub mod models;

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::{app::limits, http::error::ApiError};
+use crate::{
+    app::limits,
+    http::{dto::images, error::ApiError},
+};
 
 /// A request for a chat completion. Whatever else OpenAI's API knows is accepted and ignored: the agent has its
 /// own model, settings and tools.
@@ -116,7 +119,14 @@ impl ChatMessage {
                 for (at, item) in list.iter().enumerate() {
                     let text = "expected a part of type `text` or `image_url`";
                     let refuse = || wrong(&["content", &at.to_string()], text, item["type"].clone());
-                    parts.push(part(item).ok_or_else(refuse)?);
+                    parts.push(match part(item).ok_or_else(refuse)? {
+                        Part::Image { source } => {
+                            let loc = ["content", &at.to_string(), "image_url"];
+                            let source = images::checked(source).map_err(|why| wrong(&loc, &why, Json::Null))?;
+                            Part::Image { source }
+                        }
+                        part @ Part::Text { .. } => part,
+                    });
                 }
                 parts
             }

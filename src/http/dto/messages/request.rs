@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::pieces::Options;
+use super::{super::images, pieces::Options};
 use crate::{
     app::{limits, runs::RunSpec},
     http::error::ApiError,
@@ -353,14 +353,21 @@ fn part(loc: &[String], part: &Json) -> Result<Option<Part>, ApiError> {
     };
     match part.get("type").and_then(Json::as_str) {
         Some("text") => text("text"),
-        Some("image") => Part::deserialize(part).map(Some).map_err(|error| {
-            let loc: Vec<&str> = loc.iter().map(String::as_str).chain(["source"]).collect();
-            ApiError::invalid(
-                &loc,
-                format!("expected an image source of type `url`, `base64` or `letta`: {error}"),
-                Json::Null,
-            )
-        }),
+        Some("image") => {
+            let wrong = |why: String| {
+                let loc: Vec<&str> = loc.iter().map(String::as_str).chain(["source"]).collect();
+                ApiError::invalid(&loc, why, Json::Null)
+            };
+            let part = Part::deserialize(part).map_err(|error| {
+                wrong(format!("expected an image source of type `url`, `base64` or `letta`: {error}"))
+            })?;
+            match part {
+                Part::Image { source } => {
+                    images::checked(source).map(|source| Some(Part::Image { source })).map_err(wrong)
+                }
+                part @ Part::Text { .. } => Ok(Some(part)),
+            }
+        }
         Some("tool_return") => text("content"),
         Some("tool_call") => Ok(Some(Part::text(part.to_string()))),
         Some("reasoning" | "redacted_reasoning" | "omitted_reasoning" | "summarized_reasoning") => Ok(None),

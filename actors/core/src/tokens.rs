@@ -6,7 +6,10 @@
 
 use std::sync::OnceLock;
 
-use engram_domain::{Content, Part, message::Reasoning};
+use engram_domain::{
+    Content, Part,
+    message::{Reasoning, vendor_bytes},
+};
 use tiktoken_rs::CoreBPE;
 
 /// Tokens around a message besides its text: role, separators.
@@ -130,7 +133,7 @@ fn texts(content: &Content) -> Vec<&str> {
         Content::Assistant { reasoning, text, calls } => {
             let thoughts = reasoning.iter().filter_map(|r| match r {
                 Reasoning::Text { text, .. } => Some(text.as_str()),
-                Reasoning::Redacted { .. } => None,
+                Reasoning::Redacted { .. } | Reasoning::Vendor { .. } => None,
             });
             let written = calls.iter().flat_map(|c| [c.name.as_str(), &c.arguments]);
             thoughts.chain(written).chain(text.as_deref()).collect()
@@ -141,11 +144,17 @@ fn texts(content: &Content) -> Vec<&str> {
     }
 }
 
+/// Tokens of what goes back to a provider as it came: mostly random letters, of which a token has about three.
+fn vendor(reasoning: &Reasoning) -> usize {
+    let Reasoning::Vendor { message, calls, .. } = reasoning else { return 0 };
+    vendor_bytes(message, calls) / 3
+}
+
 /// Tokens of a message besides its texts.
 fn beside(content: &Content) -> usize {
     let more = match content {
         Content::Parts { parts } => parts.iter().filter(|p| matches!(p, Part::Image { .. })).count() * PER_IMAGE,
-        Content::Assistant { calls, .. } => calls.len() * 8,
+        Content::Assistant { calls, reasoning, .. } => calls.len() * 8 + reasoning.iter().map(vendor).sum::<usize>(),
         // The package around a result, see `crate::package`, takes about thirty tokens.
         Content::ToolReturn(_) => 30,
         Content::Decisions { .. } => 0,

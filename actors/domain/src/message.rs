@@ -1,8 +1,10 @@
 //! A message of a conversation and the versioned content it is stored with.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, ConversationId, Json, MessageId, RunId, StepId, Time};
+use crate::{AgentId, ConversationId, Json, JsonMap, MessageId, RunId, StepId, Time};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,6 +153,18 @@ pub enum Reasoning {
         /// Its opaque form.
         data: String,
     },
+    /// What a provider sent along with its answer and wants back as it came: signatures, encrypted thoughts. Nobody is
+    /// shown it, and no other provider gets it.
+    Vendor {
+        /// The provider.
+        endpoint: String,
+        /// Members of the message.
+        #[serde(default)]
+        message: JsonMap,
+        /// Members of its calls, by their ids.
+        #[serde(default)]
+        calls: BTreeMap<String, JsonMap>,
+    },
 }
 
 /// A call of a tool by the model.
@@ -191,6 +205,12 @@ pub struct ToolReturn {
     /// What it complained of.
     #[serde(default)]
     pub stderr: Vec<String>,
+}
+
+/// Bytes of what goes back to a provider as it came.
+pub fn vendor_bytes(message: &JsonMap, calls: &BTreeMap<String, JsonMap>) -> usize {
+    let members = [message].into_iter().chain(calls.values()).flat_map(|members| members.values());
+    members.map(|value| value.to_string().len()).sum()
 }
 
 /// What a message holds. Stored as JSONB under a version, `{"v":1,…}`; a later shape gets a new
@@ -257,6 +277,7 @@ impl Content {
                 let thoughts = reasoning.iter().map(|thought| match thought {
                     Reasoning::Text { text, signature, .. } => text.len() + len(signature.as_ref()),
                     Reasoning::Redacted { data } => data.len(),
+                    Reasoning::Vendor { message, calls, .. } => vendor_bytes(message, calls),
                 });
                 let calls = calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len());
                 thoughts.chain(calls).sum::<usize>() + len(text.as_ref())

@@ -18,12 +18,15 @@
 //!   chat may take is up to its caller. Bodies have a size limit. Cancelling drops the connection and returns at once,
 //!   whatever the call waits for.
 //! - Nothing is retried once a piece of an answer was passed on.
+//! - What a model refused (a member, a choice, an order of roles, a text, an image) is avoided in a request that follows at
+//!   once, a bounded number of times, and in later ones if that helped. What is stored stays as it was said.
 //! - No key appears in a message, a log line or a `Debug` output.
 //! - The built-in models are functions of their input: no clock, no randomness, no network.
 //!
 //! To add a vendor whose servers speak OpenAI's protocol: a row in `vendors.rs` (name, environment variables, address,
 //! quirks). Where it differs in a way that no other does: a member of [`Quirks`] (`openai/quirks.rs`), and what it changes
-//! in `openai/request.rs`, `openai/models.rs` or `openai/embeddings.rs`, with a test in `tests/it`.
+//! in `openai/request.rs`, `openai/models.rs` or `openai/embeddings.rs`, with a test in `tests/it`. What a server says itself by
+//! refusing it needs no row: it is a rule in `openai/lessons.rs`, and is remembered for the model (`learnt.rs`).
 //!
 //! To add a protocol: a folder beside `openai` with a type that implements `protocol::Protocol` (headers, body of a chat
 //! request, one attempt to chat, list of models, and where it has them its words for errors and its embeddings), a variant
@@ -36,6 +39,7 @@ mod embed;
 mod endpoint;
 mod error;
 mod http;
+mod learnt;
 mod openai;
 mod protocol;
 mod provider;

@@ -12,6 +12,7 @@ use crate::{
     catalog::Listed,
     endpoint::Endpoint,
     http::Failure,
+    learnt::Learnt,
     openai::{OpenAi, Quirks},
 };
 
@@ -47,11 +48,17 @@ pub(crate) trait Protocol: Send + Sync + 'static {
         &[]
     }
 
-    /// The body of a chat request. Written once and sent by every attempt.
+    /// The body of a chat request, without what was learnt to be refused. Written once and sent by every attempt.
     ///
     /// # Errors
     /// A request that this protocol cannot express.
-    fn chat_body(&self, request: &ChatRequest) -> Result<Bytes, LlmError>;
+    fn chat_body(&self, endpoint: &Endpoint, request: &ChatRequest, learnt: &Learnt) -> Result<Bytes, LlmError>;
+
+    /// What is known of a model after it refused a request in these words (in lower case), if they say what must be
+    /// different; none when the same request would be all that is left to try.
+    fn learn(&self, _request: &ChatRequest, _words: &str, _learnt: &Learnt) -> Option<Learnt> {
+        None
+    }
 
     /// Sends the body and reads the whole answer; pieces go to `sink` as they arrive. A failure after the first piece says
     /// that it may not be tried again.

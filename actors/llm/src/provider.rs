@@ -4,7 +4,7 @@ use std::{collections::HashMap, slice, sync::Arc};
 
 use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, EmbedError, Ids, LlmError, LlmErrorKind};
 use engram_domain::OrgId;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
@@ -14,6 +14,7 @@ use crate::{
     embed::normalize,
     endpoint::Endpoint,
     http::{Failure, with_retries},
+    learnt::{Learnt, MOST_LESSONS, Memory},
     protocol::Protocol,
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Provider {
     pub(crate) protocol: Arc<dyn Protocol>,
     pub(crate) list: ListCache,
     aliases: Vec<String>,
+    /// What its models have refused, and what is done about it.
+    learnt: Memory,
     /// Vector lengths of embedding models that were found out by asking.
     dims: Mutex<HashMap<String, i32>>,
 }
@@ -53,6 +56,7 @@ impl Provider {
             protocol,
             list: ListCache::default(),
             aliases: spec.aliases,
+            learnt: Memory::default(),
             dims: Mutex::default(),
         })
     }
@@ -66,11 +70,52 @@ impl Provider {
         self.aliases.iter().any(|alias| alias == name)
     }
 
-    /// Sends a request, again where that may help, and reads the whole answer. Dropping the future closes the connection.
+    /// Sends a request, again where that may help, and reads the whole answer. A refusal that says what must be different
+    /// is answered with a request that is. Dropping the future closes the connection.
     pub(crate) async fn chat(&self, request: &ChatRequest, sink: Option<&DeltaSink>) -> Result<ChatReply, LlmError> {
-        let body = self.protocol.chat_body(request)?;
         let sink = sink.filter(|_| request.stream);
-        with_retries(&self.endpoint, || self.protocol.chat(&self.endpoint, request, body.clone(), sink)).await
+        let model = request.config.handle();
+        let known = self.learnt.of(&model);
+        let mut learnt = Arc::clone(&known);
+        let mut lessons = 0;
+        loop {
+            let body = self.protocol.chat_body(&self.endpoint, request, &learnt)?;
+            let lesson: Mutex<Option<Learnt>> = Mutex::default();
+            let attempt = || {
+                let attempt = self.protocol.chat(&self.endpoint, request, body.clone(), sink);
+                attempt.map_err(|failure| {
+                    let better = (lessons < MOST_LESSONS).then(|| self.learn(request, &failure, &learnt)).flatten();
+                    let retry = failure.retry && better.is_none();
+                    *lesson.lock() = better;
+                    Failure { retry, ..failure }
+                })
+            };
+            match (with_retries(&self.endpoint, attempt).await, lesson.into_inner()) {
+                (Err(error), Some(better)) => {
+                    tracing::debug!(provider = self.name(), model, %error, "a request was refused and is changed");
+                    learnt = Arc::new(better);
+                    lessons += 1;
+                }
+                (Ok(reply), _) => {
+                    if learnt != known {
+                        tracing::info!(provider = self.name(), model, "a model takes less than usual: remembered");
+                        self.learnt.keep(&model, learnt);
+                    }
+                    return Ok(reply);
+                }
+                (Err(error), None) => return Err(error),
+            }
+        }
+    }
+
+    fn learn(&self, request: &ChatRequest, failure: &Failure, learnt: &Learnt) -> Option<Learnt> {
+        use LlmErrorKind as K;
+        // Some local servers call a request that they do not take their own failure, some proxies an unknown model.
+        let refused = matches!(failure.error.kind, K::BadRequest | K::Unexplained | K::Server | K::UnknownModel);
+        if !refused || failure.words.is_empty() {
+            return None;
+        }
+        self.protocol.learn(request, &failure.words, learnt)
     }
 
     /// Embeds texts in batches; `want` is the length of a vector, none when it is to be found out.
@@ -82,24 +127,47 @@ impl Provider {
         batch_size: usize,
     ) -> Result<Vec<Vec<f32>>, EmbedError> {
         // Boxed: a stream of futures that borrow is not provably `Send` for every lifetime.
-        let batches =
-            texts.chunks(batch_size.clamp(1, MAX_BATCH)).map(|texts| self.embed_batch(model, texts, want).boxed());
+        let size = batch_size.clamp(1, MAX_BATCH);
+        let batches = texts.chunks(size).enumerate();
+        let batches = batches.map(|(n, texts)| self.embed_batch(model, n * size, texts, want).boxed());
         let batches: Vec<_> = batches.collect();
         let all: Vec<_> = stream::iter(batches).buffered(AT_ONCE).try_collect().await?;
         Ok(all.into_iter().flatten().collect())
     }
 
+    /// Embeds the texts of one batch; `first` is the place of its first text among all. A batch that is too long together
+    /// is halved until it is not, and only a text that is too long by itself is an error.
     async fn embed_batch(
         &self,
         model: &str,
+        first: usize,
         texts: &[String],
         want: Option<usize>,
     ) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let vectors = with_retries(&self.endpoint, || self.try_embed(model, texts, want)).await;
-        let mut vectors = vectors.map_err(|LlmError { kind, message, .. }| match kind {
-            LlmErrorKind::UnknownModel => EmbedError::UnknownModel(format!("{}/{model}", self.name())),
-            _ => EmbedError::Provider(message),
-        })?;
+        let mut vectors = Vec::with_capacity(texts.len());
+        let mut open = vec![texts];
+        while let Some(texts) = open.pop() {
+            let error = match with_retries(&self.endpoint, || self.try_embed(model, texts, want)).await {
+                Ok(more) => {
+                    vectors.extend(more);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match error.kind {
+                LlmErrorKind::ContextOverflow if texts.len() > 1 => {
+                    let (left, right) = texts.split_at(texts.len() / 2);
+                    open.extend([right, left]);
+                }
+                LlmErrorKind::ContextOverflow => {
+                    return Err(EmbedError::TooLong { index: first + vectors.len(), why: error.message });
+                }
+                LlmErrorKind::UnknownModel => {
+                    return Err(EmbedError::UnknownModel(format!("{}/{model}", self.name())));
+                }
+                _ => return Err(EmbedError::Provider(error.message)),
+            }
+        }
         for vector in &mut vectors {
             if let Some(want) = want.filter(|want| *want != vector.len()) {
                 return Err(EmbedError::Dimensions { got: vector.len(), want });

@@ -97,7 +97,7 @@ fn beginning<'a>(text: &'a str, max: usize, count: &mut impl FnMut(&str) -> usiz
 /// One vector a text.
 pub async fn embed(app: &App, config: &EmbeddingConfig, texts: &[String]) -> Result<Vec<Vec<f32>>> {
     app.embedder.embed(config, texts).await.map_err(|error| match error {
-        EmbedError::UnknownModel(_) => Error::Rejected(error.to_string()),
+        EmbedError::UnknownModel(_) | EmbedError::TooLong { .. } => Error::Rejected(error.to_string()),
         EmbedError::Provider(_) | EmbedError::Dimensions { .. } => Error::Provider(error.to_string()),
     })
 }

@@ -47,6 +47,12 @@ fn an_answer_in_chunks() {
 }
 
 #[test]
+fn an_answer_that_a_filter_cut_says_so() {
+    let text = frames(chunks(false), [ended(StopReason::LlmApiError, None)]);
+    assert!(text.contains(r#""finish_reason":"content_filter""#), "{text}");
+}
+
+#[test]
 fn usage_is_told_to_who_asks_only() {
     let text = frames(chunks(false), [ended(StopReason::MaxSteps, None)]);
     assert!(text.contains(r#""finish_reason":"length""#) && text.ends_with("data: [DONE]\n\n"), "{text}");

@@ -12,6 +12,14 @@ pub enum EmbedError {
     /// The provider refused or failed.
     #[error("the embedding provider failed: {0}")]
     Provider(String),
+    /// A text is longer than the model takes.
+    #[error("text {} is too long for the embedding model: {why}", index + 1)]
+    TooLong {
+        /// Its place among the texts, from 0.
+        index: usize,
+        /// What the provider said.
+        why: String,
+    },
     /// The vectors do not have the length that the archive was made with.
     #[error("the embedding model returned {got} numbers, the archive needs {want}")]
     Dimensions {

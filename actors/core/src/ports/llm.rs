@@ -133,6 +133,18 @@ impl Delta {
 /// Where pieces go. Called from the task that reads the provider's stream; must not block.
 pub type DeltaSink = Arc<dyn Fn(Delta) + Send + Sync>;
 
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// The model was done.
+    #[default]
+    Whole,
+    /// It was cut at `max_tokens`, or where the window ended.
+    Length,
+    /// A content filter of the provider stopped it.
+    Filter,
+}
+
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChatReply {
@@ -142,8 +154,8 @@ pub struct ChatReply {
     pub text: Option<String>,
     /// Calls, with ids that are unique in the answer and never empty.
     pub calls: Vec<ToolCall>,
-    /// Whether the answer was cut at `max_tokens`.
-    pub truncated: bool,
+    /// Whether the model said all that it wanted to say.
+    pub ending: Ending,
     /// What the provider counted; zeros when it did not say.
     pub usage: Usage,
     /// The provider's own answer, for the trace.
@@ -155,6 +167,8 @@ pub struct ChatReply {
 pub enum LlmErrorKind {
     /// The request was refused as wrong.
     BadRequest,
+    /// The request was refused with words that say nothing of why: it may be too large.
+    Unexplained,
     /// The key was refused.
     Authentication,
     /// No credit.
@@ -180,6 +194,7 @@ impl LlmErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::Unexplained => "unexplained",
             Self::Authentication => "authentication",
             Self::InsufficientCredits => "insufficient_credits",
             Self::RateLimit => "rate_limit",
@@ -198,7 +213,7 @@ impl From<LlmErrorKind> for RunErrorKind {
     fn from(kind: LlmErrorKind) -> Self {
         use LlmErrorKind as K;
         match kind {
-            K::BadRequest | K::ContextOverflow | K::UnknownModel => Self::LlmBadRequest,
+            K::BadRequest | K::Unexplained | K::ContextOverflow | K::UnknownModel => Self::LlmBadRequest,
             K::Authentication => Self::LlmAuthentication,
             K::InsufficientCredits => Self::LlmInsufficientCredits,
             K::RateLimit => Self::LlmRateLimit,

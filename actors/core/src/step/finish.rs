@@ -198,7 +198,9 @@ fn terminal(
     update.stop_reason = Some(reason);
     update.error = error.as_ref().map(|e| e.message.clone());
     update.error_kind = error.as_ref().map(|e| e.kind.clone());
-    let mark = (reason.status() == RunStatus::Completed).then(|| buffer::evict(state, env)).flatten();
+    // An answer that was cut is an answer, although its run counts as failed.
+    let answered = error.is_none() && reason.status() != RunStatus::Cancelled;
+    let mark = answered.then(|| buffer::evict(state, env)).flatten();
     let mut commit = state.commit(fresh.clone(), env);
     commit.blocks = extras.blocks;
     commit.writes = extras.writes;
@@ -215,7 +217,7 @@ fn terminal(
     };
     commit.run = Some(update);
     if state.snapshot.agent.message_buffer_autoclear
-        && reason.status() != RunStatus::Failed
+        && (answered || reason.status() == RunStatus::Cancelled)
         && state.pending_approval().is_none()
     {
         state.window = Window::default();

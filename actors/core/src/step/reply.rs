@@ -9,7 +9,7 @@ use super::{
     state::{Acting, Phase, ReplyFacts, StepDraft, Wishes},
 };
 use crate::{
-    ports::{ChatReply, LlmError, LlmErrorKind},
+    ports::{ChatReply, LlmError, LlmErrorKind, llm::Ending},
     rules,
 };
 
@@ -37,10 +37,11 @@ pub(super) fn done(
         return nothing_said(state, &reply, step, facts, env);
     }
     let heartbeats = state.snapshot.agent.agent_type.has_heartbeats();
+    let ending = reply.ending;
     let message = assistant_message(state, reply, message_id, &step, heartbeats, env);
     let calls = message.content.calls().to_vec();
     if calls.is_empty() {
-        return plain_text(state, message, step, facts, env);
+        return plain_text(state, message, ending, step, facts, env);
     }
     let waits = calls.iter().any(|c| waits_for_client(state, c));
     if waits {
@@ -65,9 +66,12 @@ pub(super) fn done(
 
 pub(super) fn failed(state: &mut State, attempt: u64, error: &LlmError, took_ns: i64, env: &Env<'_>) -> Vec<Effect> {
     let Some((step, _)) = thinking(state, attempt) else { return Vec::new() };
-    if error.kind == LlmErrorKind::ContextOverflow
-        && let Some(effects) = shrink::after_overflow(state)
-    {
+    let too_large = match error.kind {
+        LlmErrorKind::ContextOverflow => true,
+        LlmErrorKind::Unexplained => shrink::may_be_too_large(state),
+        _ => false,
+    };
+    if too_large && let Some(effects) = shrink::after_overflow(state) {
         return effects;
     }
     let reason = match error.kind {
@@ -77,6 +81,16 @@ pub(super) fn failed(state: &mut State, attempt: u64, error: &LlmError, took_ns:
     };
     let cause = RunError::new(error.kind.into(), error.message.clone());
     finish::fail_step(state, reason, cause, &step, took_ns, env)
+}
+
+/// Why a turn ends with an answer that ended so.
+fn stop_reason(ending: Ending) -> StopReason {
+    match ending {
+        Ending::Whole => StopReason::EndTurn,
+        Ending::Length => StopReason::MaxTokensExceeded,
+        // The API has no word for a filter; this one stands for whatever a provider refuses.
+        Ending::Filter => StopReason::LlmApiError,
+    }
 }
 
 /// The step that waits for this attempt's answer; none when the answer comes too late.
@@ -97,12 +111,20 @@ fn nothing_said(
     facts: Box<ReplyFacts>,
     env: &Env<'_>,
 ) -> Vec<Effect> {
-    if reply.truncated {
-        let error = RunError::new(
-            RunErrorKind::LlmError,
-            "The model used up max_tokens before it said anything. Raise max_tokens.",
-        );
-        return finish::fail_step(state, StopReason::MaxTokensExceeded, error, &step, facts.llm_ns, env);
+    let cut = match reply.ending {
+        Ending::Whole => None,
+        Ending::Length => {
+            Some((RunErrorKind::LlmError, "The model used up max_tokens before it said anything. Raise max_tokens."))
+        }
+        // Asking again would bring the same, and costs.
+        Ending::Filter => Some((
+            RunErrorKind::LlmBadRequest,
+            "The provider's content filter stopped the answer before anything was said.",
+        )),
+    };
+    if let Some((kind, message)) = cut {
+        let error = RunError::new(kind, message);
+        return finish::fail_step(state, stop_reason(reply.ending), error, &step, facts.llm_ns, env);
     }
     let Some(turn) = &mut state.turn else { return Vec::new() };
     if turn.called.iter().any(|c| c.ok) {
@@ -162,6 +184,7 @@ fn take_thoughts(call: &mut ToolCall, own: Option<&engram_domain::Json>) -> Opti
 fn plain_text(
     state: &mut State,
     message: Message,
+    ending: Ending,
     step: StepDraft,
     facts: Box<ReplyFacts>,
     env: &Env<'_>,
@@ -173,7 +196,7 @@ fn plain_text(
         .map(|t| rules::still_required(&state.snapshot.agent.tool_rules, &t.called).join(", "))
         .unwrap_or_default();
     if required.is_empty() {
-        return finish::end(state, StopReason::EndTurn, vec![assistant], Some((step, facts)), env);
+        return finish::end(state, stop_reason(ending), vec![assistant], Some((step, facts)), env);
     }
     let reason = format!("ToolRuleViolated: You must call {required} at least once to exit the loop.");
     finish::next_step(state, vec![assistant], Some(&reason), step, facts, env)

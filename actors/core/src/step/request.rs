@@ -148,7 +148,7 @@ pub(super) fn show(message: &Message, zone: &str, cap: Option<usize>) -> Option<
                 reasoning.iter().cloned().partition(|r| !matches!(r, Reasoning::Text { native: false, .. }));
             let beside = beside.into_iter().find_map(|r| match r {
                 Reasoning::Text { text, .. } => Some(text),
-                Reasoning::Redacted { .. } => None,
+                Reasoning::Redacted { .. } | Reasoning::Vendor { .. } => None,
             });
             ChatMessage::Assistant {
                 reasoning: native,

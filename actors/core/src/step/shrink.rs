@@ -20,6 +20,10 @@ use crate::{
 /// Times that the context is shrunk for one request before the run gives up.
 const MAX_SHRINKS: u8 = 4;
 
+/// Tokens of messages from which on a prompt may be too large for a model whose window is not known: small local ones have
+/// some thousands.
+const SUSPICIOUS: usize = 4_000;
+
 /// A compaction on its way.
 #[derive(Debug, Clone)]
 pub struct Shrinking {
@@ -88,6 +92,12 @@ pub(super) fn after_overflow(state: &mut State) -> Option<Vec<Effect>> {
     let cut = compact::cut(&state.window.to_vec(), target)?;
     let settings = state.snapshot.agent.compaction.clone();
     Some(begin_shrink(state, cut, settings))
+}
+
+/// Whether a refusal that says nothing may mean that the prompt is too large. Once for a request: a refusal that goes on
+/// means something else.
+pub(super) fn may_be_too_large(state: &State) -> bool {
+    state.turn.as_ref().is_some_and(|turn| turn.shrunk == 0) && state.window.tokens() >= SUSPICIOUS
 }
 
 fn begin_shrink(state: &mut State, cut: usize, settings: Option<CompactionSettings>) -> Vec<Effect> {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engram_domain::{Message, MessageId};
+use engram_domain::{Content, Message, MessageId, Role};
 
 use super::request::show;
 use crate::{chain::Chain, compact, ports::llm::ChatMessage};
@@ -105,15 +105,19 @@ impl Window {
     /// The summary and all messages as the model is shown them.
     pub(super) fn show(&mut self, summary: Option<&Arc<Message>>, zone: &str) -> &Chain<ChatMessage> {
         let fits = |s: &Shown| *s.zone == *zone && s.summary.as_ref().map(Arc::as_ptr) == summary.map(Arc::as_ptr);
-        let kept = self.shown.take().filter(fits);
+        // Words that were shown and have been said again since are shown where they stand now.
+        let repeated = |s: &Shown| s.through > 0 && said_again(&self.messages, s.through - 1);
+        let kept = self.shown.take().filter(fits).filter(|s| !repeated(s));
         let shown = self.shown.insert(kept.unwrap_or_else(|| Shown {
             zone: zone.into(),
             summary: summary.cloned(),
             through: 0,
             messages: summary.into_iter().filter_map(|m| show(m, zone, None)).collect(),
         }));
-        for message in self.messages.since(shown.through) {
-            if let Some(message) = show(message, zone, None) {
+        for (at, message) in (shown.through..).zip(self.messages.since(shown.through)) {
+            if !said_again(&self.messages, at)
+                && let Some(message) = show(message, zone, None)
+            {
                 shown.messages.push(message);
             }
         }
@@ -123,8 +127,35 @@ impl Window {
 
     /// As [`Window::show`], long texts cut to `cap` tokens. Nothing of it is kept.
     pub(super) fn show_cut(&self, summary: Option<&Arc<Message>>, zone: &str, cap: usize) -> Chain<ChatMessage> {
-        summary.into_iter().chain(self.iter()).filter_map(|m| show(m, zone, Some(cap))).collect()
+        let messages = self.iter().enumerate().filter(|(at, _)| !said_again(&self.messages, *at)).map(|(_, m)| m);
+        summary.into_iter().chain(messages).filter_map(|m| show(m, zone, Some(cap))).collect()
     }
+}
+
+/// Messages of one request that are compared with those of the next one.
+const MOST_COMPARED: usize = 32;
+
+/// Whether these words were said again by the next run before anybody answered: a client tries again what has failed, and
+/// the model needs it once.
+fn said_again(messages: &Chain<Message>, at: usize) -> bool {
+    let said = |i: usize| {
+        let message = (i < messages.len()).then(|| &messages[i])?;
+        let words = message.role == Role::User && matches!(message.content, Content::Parts { .. });
+        message.run_id.filter(|_| words).map(|run| (run, message))
+    };
+    let Some((run, _)) = said(at) else { return false };
+    let same_run = |i: usize| said(i).is_some_and(|(of, _)| of == run);
+    let before = (1..=at.min(MOST_COMPARED)).take_while(|n| same_run(at - n)).count();
+    let first = at - before;
+    let count = (first..).take(MOST_COMPARED + 1).take_while(|i| same_run(*i)).count();
+    if count > MOST_COMPARED {
+        return false;
+    }
+    let Some((next, _)) = said(first + count) else { return false };
+    (first..first + count).all(|i| match (said(i), said(i + count)) {
+        (Some((_, a)), Some((of, b))) => of == next && a.content == b.content && a.name == b.name,
+        _ => false,
+    })
 }
 
 impl FromIterator<Arc<Message>> for Window {

@@ -10,6 +10,7 @@ use reqwest::{
     header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER},
 };
 
+use super::refusal;
 use crate::{endpoint::Endpoint, http::body};
 
 /// A failed attempt.
@@ -18,15 +19,22 @@ pub(crate) struct Failure {
     pub(crate) error: LlmError,
     /// Whether the same request may be sent again.
     pub(crate) retry: bool,
+    /// What the provider said when it refused, with its codes, in lower case. Empty when it said nothing.
+    pub(crate) words: String,
 }
 
 impl Failure {
     pub(crate) fn last(kind: LlmErrorKind, message: impl Into<String>) -> Self {
-        Self { error: LlmError::new(kind, message), retry: false }
+        Self { error: LlmError::new(kind, message), retry: false, words: String::new() }
     }
 
     fn again(kind: LlmErrorKind, message: impl Into<String>) -> Self {
-        Self { error: LlmError::new(kind, message), retry: true }
+        Self { error: LlmError::new(kind, message), retry: true, words: String::new() }
+    }
+
+    /// The same failure after somebody has seen a piece of the answer: no request may follow, neither the same nor another.
+    pub(crate) fn for_good(self) -> Self {
+        Self { retry: false, words: String::new(), ..self }
     }
 
     /// No answer in time. Not retried: the caller has waited long enough, and the model may still be
@@ -111,6 +119,7 @@ impl Failure {
 #[derive(Debug, Default)]
 struct Said {
     text: String,
+    /// Codes, types and parameters, which tell what kind of error it is.
     code: String,
     /// A status inside the body, where the real one was a success.
     status: Option<u16>,
@@ -118,8 +127,13 @@ struct Said {
 }
 
 impl Said {
-    /// `{"error": {…}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": …}`: they all occur.
+    /// `{"error": {…}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": …}`, each of them perhaps in a list: they all occur.
     fn in_json(value: &Json) -> Self {
+        Self::within(value, NESTED)
+    }
+
+    fn within(value: &Json, depth: u8) -> Self {
+        let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
         let inner = value.get("error").filter(|e| !e.is_null()).unwrap_or(value);
         let word = |key: &str| inner.get(key).and_then(Json::as_str).unwrap_or_default();
         let text = match inner {
@@ -130,10 +144,65 @@ impl Said {
                 None => inner.to_string(),
             },
         };
-        let code = format!("{} {}", word("code"), word("type"));
-        let status = inner.get("code").or_else(|| inner.get("status")).and_then(Json::as_u64);
-        Self { text, code, status: status.and_then(|s| u16::try_from(s).ok()), html: false }
+        let number = |key: &str| match inner.get(key) {
+            Some(Json::String(text)) => text.parse().ok(),
+            Some(other) => other.as_u64().and_then(|n| u16::try_from(n).ok()),
+            None => None,
+        };
+        let mut said = Self {
+            text,
+            code: ["code", "type", "status", "param"].map(word).join(" "),
+            status: number("code").or_else(|| number("status")),
+            html: false,
+        };
+        if let Some(depth) = depth.checked_sub(1) {
+            said.go_deeper(inner, depth);
+        }
+        said
     }
+
+    /// What a proxy says of an error is often no more than that there was one; what the provider behind it said stands
+    /// further inside, as an object or as JSON text.
+    fn go_deeper(&mut self, inner: &Json, depth: u8) {
+        if let Some(deeper) = json_in(&self.text) {
+            let deeper = Self::within(&deeper, depth);
+            self.text = deeper.text;
+            self.code = format!("{} {}", self.code, deeper.code);
+        }
+        let metadata = inner.get("metadata");
+        let raw = metadata.and_then(|m| m.get("raw"));
+        let reasons = metadata.and_then(|m| m.get("reasons"));
+        let cause = inner.get("innererror").or_else(|| inner.get("inner_error"));
+        for place in [raw, reasons, cause].into_iter().flatten() {
+            let deeper = match place {
+                Json::Null => continue,
+                Json::String(text) => match json_in(text) {
+                    Some(value) => Self::within(&value, depth),
+                    None => Self { text: text.clone(), ..Self::default() },
+                },
+                Json::Array(list) if list.iter().all(Json::is_string) => {
+                    let words: Vec<&str> = list.iter().filter_map(Json::as_str).collect();
+                    Self { text: words.join(", "), ..Self::default() }
+                }
+                value => Self::within(value, depth),
+            };
+            self.code = format!("{} {}", self.code, deeper.code);
+            if !deeper.text.trim().is_empty() && !self.text.contains(&deeper.text) {
+                self.text = format!("{}: {}", self.text, deeper.text);
+            }
+        }
+    }
+}
+
+/// How deep errors are looked for in errors.
+const NESTED: u8 = 3;
+
+/// An object or a list that was sent as text.
+fn json_in(text: &str) -> Option<Json> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    serde_json::from_str(text).ok()
 }
 
 fn of_status(endpoint: &Endpoint, status: StatusCode, said: &Said, retry_after: Option<Duration>) -> Failure {
@@ -146,28 +215,23 @@ fn of_status(endpoint: &Endpoint, status: StatusCode, said: &Said, retry_after: 
         LlmErrorKind::Server => !matches!(status.as_u16(), 501 | 505),
         _ => status == StatusCode::REQUEST_TIMEOUT,
     };
-    Failure { error: LlmError { kind, message, retry_after }, retry }
+    let words = format!("{} {}", said.code, said.text).to_lowercase();
+    Failure { error: LlmError { kind, message, retry_after }, retry, words }
 }
 
 /// `words`: those of the protocol, which decide before the status does.
 fn kind(status: StatusCode, said: &Said, words: &[(&str, LlmErrorKind)]) -> LlmErrorKind {
-    const OVERFLOW: [&str; 8] = [
-        "context_length_exceeded",
-        "maximum context length",
-        "context length",
-        "context window",
-        "context size",
-        "prompt is too long",
-        "maximum prompt length",
-        "input is too long",
-    ];
     let all = format!("{} {}", said.code, said.text).to_ascii_lowercase();
     if let Some((_, kind)) = words.iter().find(|(word, _)| all.contains(word)) {
         return *kind;
     }
-    // Some local servers call it their own failure (500).
-    if matches!(status.as_u16(), 400 | 413 | 422 | 500) && OVERFLOW.iter().any(|words| all.contains(words)) {
+    // Some local servers call it their own failure (500). 413 says it whatever its words are.
+    if status.as_u16() == 413 || matches!(status.as_u16(), 400 | 422 | 500) && refusal::tells_overflow(&all) {
         return LlmErrorKind::ContextOverflow;
+    }
+    // Moderation answers 403 at some providers.
+    if matches!(status.as_u16(), 400..=403 | 422 | 451) && refusal::names_filter(&all) {
+        return LlmErrorKind::BadRequest;
     }
     match status.as_u16() {
         401 | 403 => LlmErrorKind::Authentication,
@@ -182,6 +246,7 @@ fn kind(status: StatusCode, said: &Said, words: &[(&str, LlmErrorKind)]) -> LlmE
         _ if said.html => LlmErrorKind::InvalidResponse,
         404 => LlmErrorKind::UnknownModel,
         _ if all.contains("model_not_found") => LlmErrorKind::UnknownModel,
+        400 | 422 if !refusal::explains(&all) => LlmErrorKind::Unexplained,
         _ => LlmErrorKind::BadRequest,
     }
 }
@@ -246,14 +311,40 @@ mod tests {
             K::ContextOverflow
         );
         assert_eq!(of(400, r#"{"error":"wrong temperature"}"#), K::BadRequest);
+        assert_eq!(of(400, r#"{"error":"Bad request"}"#), K::Unexplained);
         assert_eq!(of(401, r#"{"detail":"no"}"#), K::Authentication);
         assert_eq!(of(402, r"{}"), K::InsufficientCredits);
         assert_eq!(of(404, r#"{"error":{"message":"The model x does not exist"}}"#), K::UnknownModel);
         assert_eq!(of(429, r#"{"error":{"code":"insufficient_quota"}}"#), K::InsufficientCredits);
         assert_eq!(of(429, r#"{"error":{"message":"tokens per minute"}}"#), K::RateLimit);
         assert_eq!(of(503, r"[]"), K::Server);
+        assert_eq!(of(413, r#"{"message":"Request Entity Too Large"}"#), K::ContextOverflow);
+        assert_eq!(
+            of(403, r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["violence"]}}}"#),
+            K::BadRequest
+        );
         // The protocol's own words come first.
         assert_eq!(of(529, r#"{"error":{"type":"overloaded_error","message":"later"}}"#), K::RateLimit);
+    }
+
+    #[test]
+    fn the_words_of_the_provider_behind_a_proxy_are_found() {
+        let said = |body: &str| Said::in_json(&serde_json::from_str(body).expect("JSON"));
+        let text = |body: &str| said(body).text;
+        let behind =
+            r#"{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"the schema is wrong"}}}"#;
+        assert_eq!(text(behind), "Provider returned error: the schema is wrong");
+        let as_text = r#"{"error":{"message":"Provider returned error","metadata":{"raw":"{\"error\":{\"message\":\"too long\",\"code\":\"x_y\"}}"}}}"#;
+        assert_eq!(text(as_text), "Provider returned error: too long");
+        assert!(said(as_text).code.contains("x_y"));
+        assert_eq!(text(r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#), "no");
+        assert_eq!(text(r#"{"error":{"message":"{\"error\":{\"message\":\"inner\"}}"}}"#), "inner");
+        assert_eq!(text(r#"{"message":"flagged","metadata":{"reasons":["a","b"]}}"#), "flagged: a, b");
+        let azure = r#"{"error":{"message":"filtered","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation","message":"filtered"}}}"#;
+        assert_eq!(text(azure), "filtered");
+        assert!(said(azure).code.contains("ResponsibleAI"));
+        assert_eq!(said(r#"{"error":{"message":"later","code":"429"}}"#).status, Some(429));
+        assert_eq!(text(r#"{"error":{"metadata":{"raw":null}}}"#), r#"{"metadata":{"raw":null}}"#);
     }
 
     proptest::proptest! {

@@ -4,9 +4,12 @@
 //! future: that closes the connection.
 
 pub(crate) mod body;
+mod decode;
 pub(crate) mod events;
 pub(crate) mod failure;
+pub(crate) mod refusal;
 mod retry;
 
+pub(crate) use decode::Decoder;
 pub(crate) use failure::Failure;
 pub(crate) use retry::with_retries;

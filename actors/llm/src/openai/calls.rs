@@ -5,7 +5,10 @@
 //! the index 0 for all calls, told apart by their ids; whole calls in one piece, without an id; the
 //! same ids in every answer.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use engram_core::{
     chain::Chain,
@@ -14,12 +17,14 @@ use engram_core::{
         llm::{ChatMessage, ToolSchema},
     },
 };
-use engram_domain::ToolCall;
+use engram_domain::{JsonMap, ToolCall};
 use serde::de::IgnoredAny;
 
 use super::{
     clean,
+    halves::{self, Joiner},
     reply::{CallPiece, FunctionPiece},
+    vendor::Vendor,
 };
 
 /// The calls of one answer.
@@ -31,13 +36,15 @@ pub(super) struct Calls<'a> {
 
 #[derive(Default)]
 struct Draft {
-    index: Option<usize>,
+    index: Option<u32>,
     /// As the server gave it; empty until it does.
     wire_id: String,
     /// What it is called from its start on; empty before.
     id: String,
     name: String,
     args: String,
+    halves: Joiner,
+    vendor: Vendor,
 }
 
 impl Draft {
@@ -56,15 +63,22 @@ impl<'a> Calls<'a> {
     }
 
     /// Takes a piece and tells what is new.
-    pub(super) fn push(&mut self, piece: CallPiece, tell: &mut dyn FnMut(Delta)) {
-        let id = piece.id.unwrap_or_default();
-        let FunctionPiece { name, arguments } = piece.function.unwrap_or_default();
-        let name = name.unwrap_or_default();
-        let at = self.find(piece.index, &id, &name, &arguments.0).unwrap_or_else(|| {
-            self.drafts.push(Draft { index: piece.index, ..Draft::default() });
+    /// `marked` says that there are marks of halves in its texts.
+    pub(super) fn push(&mut self, piece: CallPiece, marked: bool, tell: &mut dyn FnMut(Delta)) {
+        let FunctionPiece { name, mut arguments } = piece.function;
+        let (index, id, name) = (piece.index.0, piece.id.0, name.0);
+        let at = self.find(index, &id, &name, &arguments.0).unwrap_or_else(|| {
+            self.drafts.push(Draft { index, ..Draft::default() });
             self.drafts.len() - 1
         });
         let draft = &mut self.drafts[at];
+        if marked {
+            arguments.0 = draft.halves.join(arguments.0);
+        }
+        draft.vendor.add([
+            ("extra_content", piece.extra_content),
+            ("provider_specific_fields", piece.provider_specific_fields),
+        ]);
         if draft.wire_id.is_empty() {
             draft.wire_id = id;
         }
@@ -83,7 +97,7 @@ impl<'a> Calls<'a> {
     }
 
     /// The call that a piece belongs to; none when it begins one.
-    fn find(&self, index: Option<usize>, id: &str, name: &str, args: &str) -> Option<usize> {
+    fn find(&self, index: Option<u32>, id: &str, name: &str, args: &str) -> Option<usize> {
         if !id.is_empty()
             && let Some(at) = self.drafts.iter().position(|d| d.wire_id == id && (index.is_none() || d.index == index))
         {
@@ -137,17 +151,23 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// The calls, or the reason why they are none: a call that never got its name.
-    pub(super) fn finish(self) -> Result<Vec<ToolCall>, &'static str> {
-        let named = self.drafts.into_iter().filter(|d| !(d.name.is_empty() && d.args.is_empty()));
-        named
-            .map(|d| {
-                if d.name.is_empty() {
-                    return Err("a tool call without a name");
-                }
-                Ok(ToolCall { id: d.id, name: d.name, arguments: d.args })
-            })
-            .collect()
+    /// The calls and what came along with each, by its id; or the reason why they are none: a call that never got its name.
+    pub(super) fn finish(self) -> Result<(Vec<ToolCall>, BTreeMap<String, JsonMap>), &'static str> {
+        let (mut calls, mut along) = (Vec::new(), BTreeMap::new());
+        for mut draft in self.drafts.into_iter().filter(|d| !(d.name.is_empty() && d.args.is_empty())) {
+            if draft.name.is_empty() {
+                return Err("a tool call without a name");
+            }
+            draft.args.extend(draft.halves.rest());
+            let vendor = draft.vendor.into_inner();
+            if !vendor.is_empty() {
+                along.insert(draft.id.clone(), vendor);
+            }
+            // Halves may also stand inside of the arguments' own texts, where nobody could read them.
+            let arguments = halves::mend(&draft.args).into_owned();
+            calls.push(ToolCall { id: draft.id, name: draft.name, arguments });
+        }
+        Ok((calls, along))
     }
 }
 
@@ -181,7 +201,7 @@ mod tests {
         let mut told: Vec<(String, String, String)> = Vec::new();
         for piece in pieces {
             let piece = serde_json::from_value(piece.clone()).expect("a piece");
-            calls.push(piece, &mut |delta| match delta {
+            calls.push(piece, false, &mut |delta| match delta {
                 Delta::CallStart { index, id, name } => {
                     assert_eq!(index, told.len());
                     told.push((id, name, String::new()));
@@ -190,7 +210,7 @@ mod tests {
                 other => panic!("unexpected {other:?}"),
             });
         }
-        let calls = calls.finish().expect("whole calls");
+        let (calls, _) = calls.finish().expect("whole calls");
         let calls: Vec<_> = calls.into_iter().map(|c| (c.id, c.name, c.arguments)).collect();
         assert_eq!(calls, told);
         calls.into_iter().map(|(id, name, args)| format!("{id} {name} {args}")).collect()
@@ -279,7 +299,7 @@ mod tests {
         let none = Chain::default();
         let mut calls = Calls::new(&[], &none);
         let piece = serde_json::from_value(json!({"index": 0, "function": {"arguments": "{}"}})).expect("a piece");
-        calls.push(piece, &mut |_| {});
+        calls.push(piece, false, &mut |_| {});
         assert!(calls.finish().is_err());
     }
 }

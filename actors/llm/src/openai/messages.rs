@@ -1,26 +1,31 @@
 //! Messages as the API wants them, written while they are borrowed.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use engram_core::{chain::Chain, ports::llm::ChatMessage};
 use engram_domain::{
-    Part, ToolCall,
+    JsonMap, Part, ToolCall,
     message::{ImageSource, Reasoning, parts_text},
 };
 use serde::{Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
 
-use super::clean;
+use super::{clean, lessons::VENDOR, vendor};
+use crate::learnt::{Learnt, Thoughts};
 
 /// A conversation.
 pub(super) struct Messages<'a> {
     pub(super) messages: &'a Chain<ChatMessage>,
+    /// The provider that gets them.
+    pub(super) endpoint: &'a str,
     /// Whether native thoughts go back with the calls they led to.
     pub(super) thoughts_back: bool,
+    /// What its model is known to take.
+    pub(super) learnt: &'a Learnt,
 }
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.messages.iter().map(|m| wire(m, self.thoughts_back)))
+        s.collect_seq(self.messages.iter().map(|m| self.wire(m)))
     }
 }
 
@@ -39,8 +44,13 @@ enum Wire<'a> {
         content: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         reasoning_content: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning: Option<String>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<Call<'a>>,
+        /// What came with it from this provider.
+        #[serde(flatten)]
+        vendor: Option<&'a JsonMap>,
     },
     Tool {
         tool_call_id: Cow<'a, str>,
@@ -69,6 +79,9 @@ struct Call<'a> {
     id: Cow<'a, str>,
     r#type: &'static str,
     function: Function<'a>,
+    /// What came with it from this provider.
+    #[serde(flatten)]
+    vendor: Option<&'a JsonMap>,
 }
 
 #[derive(Serialize)]
@@ -77,38 +90,75 @@ struct Function<'a> {
     arguments: Cow<'a, str>,
 }
 
-fn wire(message: &ChatMessage, thoughts_back: bool) -> Wire<'_> {
-    match message {
-        ChatMessage::System(text) => Wire::System { content: text },
-        ChatMessage::User { parts, name } => {
-            Wire::User { content: user_content(parts), name: name.as_deref().map(clean::name) }
-        }
-        ChatMessage::Assistant { reasoning, text, calls } => Wire::Assistant {
-            // Null is refused where there are no calls.
-            content: text.as_deref().or(calls.is_empty().then_some("")),
-            reasoning_content: (thoughts_back && !calls.is_empty()).then(|| thoughts(reasoning)),
-            tool_calls: calls.iter().map(call).collect(),
-        },
-        ChatMessage::Tool { call_id, name: _, text } => {
-            Wire::Tool { tool_call_id: clean::call_id(call_id), content: text }
+impl<'a> Messages<'a> {
+    fn wire(&self, message: &'a ChatMessage) -> Wire<'a> {
+        match message {
+            ChatMessage::System(text) => Wire::System { content: text },
+            ChatMessage::User { parts, name } => {
+                let name = name.as_deref().filter(|_| self.takes("name"));
+                Wire::User { content: user_content(parts), name: name.map(clean::name) }
+            }
+            ChatMessage::Assistant { reasoning, text, calls } => {
+                let came = vendor::of(self.endpoint, reasoning).filter(|_| self.takes(VENDOR));
+                let (vendor, of_calls) = came.unzip();
+                let of_call = |(i, call): (usize, &'a ToolCall)| {
+                    let came = of_calls.and_then(|all| all.get(&call.id));
+                    let placeholder = (i == 0 && self.learnt.placeholder_signatures).then(|| &*PLACEHOLDER);
+                    wire_call(call, came.or(placeholder))
+                };
+                Wire::Assistant {
+                    // Null is refused where there are no calls.
+                    content: text.as_deref().or(calls.is_empty().then_some("")),
+                    reasoning_content: self.thoughts("reasoning_content", reasoning, calls),
+                    reasoning: self.thoughts("reasoning", reasoning, calls),
+                    tool_calls: calls.iter().enumerate().map(of_call).collect(),
+                    vendor,
+                }
+            }
+            ChatMessage::Tool { call_id, name: _, text } => {
+                Wire::Tool { tool_call_id: clean::call_id(call_id), content: text }
+            }
         }
     }
 }
 
-/// A reasoning model's own thoughts.
-fn thoughts(reasoning: &[Reasoning]) -> String {
-    let texts = reasoning.iter().filter_map(|r| match r {
-        Reasoning::Text { text, native: true, .. } => Some(text.as_str()),
-        _ => None,
-    });
-    texts.collect::<Vec<_>>().join("\n")
+impl Messages<'_> {
+    fn takes(&self, member: &str) -> bool {
+        !self.learnt.left_out.contains(member)
+    }
+
+    /// A reasoning model's own thoughts, as far as they go back under this name.
+    fn thoughts(&self, name: &str, reasoning: &[Reasoning], calls: &[ToolCall]) -> Option<String> {
+        let (back, learnt) = match self.learnt.thoughts {
+            Thoughts::Usual => (self.thoughts_back && name == "reasoning_content" && !calls.is_empty(), false),
+            Thoughts::WithCalls(under) => (under == name && !calls.is_empty(), true),
+            Thoughts::All(under) => (under == name, true),
+        };
+        if !back || !self.takes(name) {
+            return None;
+        }
+        let texts = reasoning.iter().filter_map(|r| match r {
+            Reasoning::Text { text, native: true, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        let thoughts = texts.collect::<Vec<_>>().join("\n");
+        // Who asks for thoughts takes none for missing; another model may have made the call.
+        Some(if learnt && thoughts.is_empty() { " ".into() } else { thoughts })
+    }
 }
 
-fn call(call: &ToolCall) -> Call<'_> {
+/// What Google's documentation says to send with a call that came without a signature, as from another model.
+static PLACEHOLDER: LazyLock<JsonMap> = LazyLock::new(|| {
+    let signature = serde_json::json!({ "google": { "thought_signature": "skip_thought_signature_validator" } });
+    JsonMap::from_iter([("extra_content".to_owned(), signature)])
+});
+
+fn wire_call<'a>(call: &'a ToolCall, vendor: Option<&'a JsonMap>) -> Call<'a> {
     Call {
         id: clean::call_id(&call.id),
         r#type: "function",
         function: Function { name: clean::name(&call.name), arguments: arguments(&call.arguments) },
+        vendor,
     }
 }
 

@@ -11,6 +11,8 @@ mod calls;
 mod chat;
 mod clean;
 mod embeddings;
+mod halves;
+mod lessons;
 mod messages;
 pub(crate) mod model;
 mod models;
@@ -19,7 +21,10 @@ pub(crate) mod properties;
 mod quirks;
 mod reply;
 mod request;
+mod shape;
 mod stream;
+mod tags;
+mod vendor;
 mod words;
 
 use async_trait::async_trait;
@@ -28,7 +33,7 @@ use engram_core::ports::{ChatReply, ChatRequest, DeltaSink, LlmError};
 use engram_domain::Secret;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, InvalidHeaderValue};
 
-use crate::{catalog::Listed, endpoint::Endpoint, http::Failure, protocol::Protocol};
+use crate::{catalog::Listed, endpoint::Endpoint, http::Failure, learnt::Learnt, protocol::Protocol};
 
 pub use quirks::{Listing, OpenAiEmbeddings, Quirks};
 
@@ -50,8 +55,12 @@ impl Protocol for OpenAi {
         Ok(headers)
     }
 
-    fn chat_body(&self, request: &ChatRequest) -> Result<Bytes, LlmError> {
-        request::body(self.0, request)
+    fn chat_body(&self, endpoint: &Endpoint, request: &ChatRequest, learnt: &Learnt) -> Result<Bytes, LlmError> {
+        request::body(self.0, endpoint.name(), request, learnt)
+    }
+
+    fn learn(&self, request: &ChatRequest, words: &str, learnt: &Learnt) -> Option<Learnt> {
+        lessons::learn(request, words, learnt)
     }
 
     async fn chat(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{answer::Answer, reply::Chunk};
+use super::{answer::Answer, halves, reply::Chunk};
 use engram_core::ports::{
     ChatRequest, Delta, DeltaSink,
     llm::{ChatMessage, Purpose, ToolChoice},
@@ -100,12 +100,12 @@ proptest! {
     fn answers_are_read_or_refused(chunks in vec(prop_oneof![chunk(), json()], 0..6)) {
         let request = request();
         let sink: DeltaSink = Arc::new(|_: Delta| {});
-        let mut answer = Answer::new(&request, Some(&sink));
+        let mut answer = Answer::new("p", &request, Some(&sink));
         let mut sum = Usage::default();
         for chunk in chunks {
             let text = chunk.to_string();
-            if let Ok(chunk) = serde_json::from_str::<Chunk>(&text) {
-                answer.push(chunk);
+            if let Ok(chunk) = serde_json::from_str::<Chunk>(&halves::mark(&text)) {
+                answer.push(chunk, true);
             }
         }
         if let Ok(reply) = answer.finish(None) {

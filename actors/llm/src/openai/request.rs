@@ -11,7 +11,8 @@ use engram_domain::Json;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::{clean, messages::Messages, model::is_openai_reasoner, quirks::Quirks};
+use super::{clean, messages::Messages, model::is_openai_reasoner, quirks::Quirks, shape};
+use crate::learnt::{self, Learnt, Limit};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -48,58 +49,71 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-/// The request as JSON text. Fails only on numbers that JSON has no form for.
-pub(super) fn body(quirks: Quirks, request: &ChatRequest) -> Result<Bytes, LlmError> {
+/// The name of the model. An old agent may have it only in its handle.
+pub(super) fn model_of(request: &ChatRequest) -> &str {
     let config = &*request.config;
-    // An old agent may have the name only in its handle.
     let named = config.handle.as_deref().and_then(|h| h.split_once('/')).map_or("", |(_, model)| model);
-    let model = if config.model.is_empty() { named } else { &config.model };
+    if config.model.is_empty() { named } else { &config.model }
+}
+
+/// The request as JSON text. Fails only on numbers that JSON has no form for.
+pub(super) fn body(quirks: Quirks, endpoint: &str, request: &ChatRequest, learnt: &Learnt) -> Result<Bytes, LlmError> {
+    let config = &*request.config;
+    let model = model_of(request);
     let reasoner = is_openai_reasoner(model);
-    let limit = config.max_tokens.filter(|n| *n > 0);
-    let tools = tools(quirks, request);
+    let takes = |member: &str| !learnt.left_out.contains(member);
+    let limit = config.max_tokens.filter(|n| *n > 0 && learnt.limit != Limit::Unsaid);
+    let of_completion = reasoner != (learnt.limit == Limit::Other);
+    let tools = tools(quirks, request, learnt);
     let has_tools = tools.is_some();
+    let messages = shape::shaped(&request.messages, learnt);
     let body = Body {
         model,
-        messages: Messages { messages: &request.messages, thoughts_back: quirks.thoughts_back },
+        messages: Messages { messages: &messages, endpoint, thoughts_back: quirks.thoughts_back, learnt },
         tools,
-        tool_choice: has_tools.then(|| choice(quirks, &request.tool_choice)),
+        tool_choice: (has_tools && takes("tool_choice")).then(|| choice(quirks, &request.tool_choice, learnt)),
         // OpenAI's reasoning models refuse the member itself.
         parallel_tool_calls: config
             .parallel_tool_calls
-            .filter(|many| has_tools && !reasoner && (*many || quirks.single_call)),
-        temperature: config.temperature.filter(|_| !reasoner),
-        max_tokens: limit.filter(|_| !reasoner),
-        max_completion_tokens: limit.filter(|_| reasoner),
-        frequency_penalty: config.frequency_penalty.filter(|_| !reasoner),
+            .filter(|many| has_tools && !reasoner && (*many || quirks.single_call) && takes("parallel_tool_calls")),
+        temperature: config.temperature.filter(|_| !reasoner && takes("temperature")),
+        max_tokens: limit.filter(|_| !of_completion),
+        max_completion_tokens: limit.filter(|_| of_completion),
+        frequency_penalty: config.frequency_penalty.filter(|_| !reasoner && takes("frequency_penalty")),
         reasoning_effort: config
             .reasoning_effort
             .as_deref()
             .or(config.effort.as_deref())
-            .filter(|_| config.enable_reasoner != Some(false)),
-        verbosity: config.verbosity.as_deref(),
-        response_format: request.response_format.as_ref().or(config.response_format.as_ref()).filter(|f| !f.is_null()),
+            .filter(|_| config.enable_reasoner != Some(false) && takes("reasoning_effort")),
+        verbosity: config.verbosity.as_deref().filter(|_| takes("verbosity")),
+        response_format: request
+            .response_format
+            .as_ref()
+            .or(config.response_format.as_ref())
+            .filter(|f| !f.is_null() && takes("response_format")),
         stream: request.stream,
-        stream_options: request.stream.then_some(StreamOptions { include_usage: true }),
+        stream_options: (request.stream && takes("stream_options")).then_some(StreamOptions { include_usage: true }),
     };
     let text = serde_json::to_vec(&body)
         .map_err(|e| LlmError::new(LlmErrorKind::BadRequest, format!("the request cannot be written as JSON: {e}")))?;
     Ok(text.into())
 }
 
-fn tools(quirks: Quirks, request: &ChatRequest) -> Option<Tools<'_>> {
+fn tools<'a>(quirks: Quirks, request: &'a ChatRequest, learnt: &Learnt) -> Option<Tools<'a>> {
     // A server that cannot be told which tool to call is shown that one alone.
     let only = match &request.tool_choice {
-        ToolChoice::Named(name) if !quirks.named_choice => Some(name.as_str()),
+        ToolChoice::Named(name) if !quirks.named_choice || learnt.choice != learnt::Choice::Any => Some(name.as_str()),
         _ => None,
     };
-    let strict = request.config.strict && quirks.strict_tools;
+    let strict = request.config.strict && quirks.strict_tools && !learnt.left_out.contains("strict");
     (!request.tools.is_empty()).then_some(Tools { all: &request.tools, only, strict })
 }
 
-fn choice(quirks: Quirks, choice: &ToolChoice) -> Choice<'_> {
+fn choice<'a>(quirks: Quirks, choice: &'a ToolChoice, learnt: &Learnt) -> Choice<'a> {
     match choice {
         ToolChoice::Auto => Choice::Word("auto"),
-        ToolChoice::Named(name) if quirks.named_choice => {
+        _ if learnt.choice == learnt::Choice::Free => Choice::Word("auto"),
+        ToolChoice::Named(name) if quirks.named_choice && learnt.choice == learnt::Choice::Any => {
             Choice::Named { r#type: "function", function: NameOnly { name: clean::name(name) } }
         }
         ToolChoice::Required | ToolChoice::Named(_) => Choice::Word("required"),

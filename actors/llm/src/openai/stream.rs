@@ -1,21 +1,32 @@
 //! Reading a streamed answer.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
+use bytes::Bytes;
 use engram_core::ports::LlmErrorKind;
 use reqwest::Response;
 
-use super::{answer::Answer, reply::Chunk};
+use super::{answer::Answer, halves, reply::Chunk};
 use crate::{
     endpoint::Endpoint,
-    http::{Failure, body::MAX_BODY, events::EventReader},
+    http::{Decoder, Failure, body::MAX_BODY, events::EventReader},
 };
 
-/// Reads events into `answer` until the server says that it is done.
-pub(super) async fn read(endpoint: &Endpoint, mut response: Response, answer: &mut Answer<'_>) -> Result<(), Failure> {
+/// Reads events into `answer` until the server says that it is done. `begun` was read of the body before.
+pub(super) async fn read(
+    endpoint: &Endpoint,
+    begun: Bytes,
+    mut response: Response,
+    answer: &mut Answer<'_>,
+) -> Result<(), Failure> {
     let mut events = EventReader::default();
+    let mut decoder = Decoder::default();
     let mut left = MAX_BODY;
+    let mut chunk = begun;
     loop {
+        left = left.checked_sub(chunk.len()).ok_or_else(|| Failure::too_large(endpoint))?;
+        let text = decoder.text(&chunk);
+        events.push(text.as_bytes()).map_err(|_| invalid(endpoint, "that is no event stream"))?;
         while let Some(data) = events.next() {
             if data.trim_ascii() == "[DONE]" {
                 keep_connection(response);
@@ -23,7 +34,7 @@ pub(super) async fn read(endpoint: &Endpoint, mut response: Response, answer: &m
             }
             take(endpoint, answer, &data)?;
         }
-        let chunk = match tokio::time::timeout(endpoint.limits.idle, response.chunk()).await {
+        chunk = match tokio::time::timeout(endpoint.limits.idle, response.chunk()).await {
             Ok(Ok(Some(chunk))) => chunk,
             // All but the closing words.
             _ if answer.finished() => return Ok(()),
@@ -31,8 +42,6 @@ pub(super) async fn read(endpoint: &Endpoint, mut response: Response, answer: &m
             Ok(Err(error)) => return Err(Failure::broke_off(endpoint, Some(error))),
             Err(_) => return Err(Failure::timeout(endpoint, "sent nothing more of its answer", endpoint.limits.idle)),
         };
-        left = left.checked_sub(chunk.len()).ok_or_else(|| Failure::too_large(endpoint))?;
-        events.push(&chunk).map_err(|_| invalid(endpoint, "that is no event stream"))?;
     }
 }
 
@@ -40,12 +49,13 @@ fn take(endpoint: &Endpoint, answer: &mut Answer<'_>, data: &str) -> Result<(), 
     if data.trim_ascii().is_empty() {
         return Ok(());
     }
-    let chunk: Chunk = serde_json::from_str(data)
+    let marked = halves::mark(data);
+    let chunk: Chunk = serde_json::from_str(&marked)
         .map_err(|e| invalid(endpoint, &format!("with an event that cannot be read: {e}")))?;
-    if let Some(error) = chunk.error.as_ref().filter(|e| !e.is_null()) {
+    if let Some(error) = chunk.error() {
         return Err(Failure::in_answer(endpoint, error));
     }
-    answer.push(chunk);
+    answer.push(chunk, matches!(marked, Cow::Owned(_)));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use engram_core::ports::{
     ChatRequest, Delta,
-    llm::{ChatMessage, ToolChoice},
+    llm::{ChatMessage, Ending, ToolChoice},
 };
 use engram_domain::{
     LlmConfig, Part, ToolCall,
@@ -80,7 +80,7 @@ async fn pieces_arrive_and_add_up() {
     assert_eq!(reply.reasoning, [Reasoning::Text { text: "Hmm.".into(), native: true, signature: None }]);
     assert_eq!(reply.calls, [ToolCall { id: "c1".into(), name: "f".into(), arguments: "{\"a\": 1}".into() }]);
     assert_eq!((reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.reasoning_tokens), (11, 5, 2));
-    assert!(!reply.truncated);
+    assert_eq!(reply.ending, Ending::Whole);
     assert_eq!(
         pieces,
         [
@@ -112,7 +112,7 @@ async fn a_server_that_does_not_stream_is_understood_all_the_same() {
 async fn an_answer_that_was_cut_at_its_limit_says_so() {
     let server = Server::start(|_, _| Reply::Events(vec![event(&json!({"content": "Once"})), end("length")])).await;
     let (reply, _) = chat(&vllm(&server.base), streamed("vllm/m")).await;
-    assert!(reply.expect("an answer").truncated);
+    assert_eq!(reply.expect("an answer").ending, Ending::Length);
 }
 
 #[tokio::test]

@@ -74,3 +74,27 @@ async fn the_built_in_embedder_needs_no_provider() {
     let error = embedder.embed(&config("engram/embed", 1_536, 32), &texts).await.expect_err("another length");
     assert!(matches!(error, EmbedError::Dimensions { .. }));
 }
+
+#[tokio::test]
+async fn a_batch_that_is_too_long_is_halved_and_a_text_that_is_too_long_is_named() {
+    let server = Server::start(|n, seen| {
+        let texts = seen.body["input"].as_array().cloned().unwrap_or_default();
+        let size: usize = texts.iter().filter_map(Value::as_str).map(str::len).sum();
+        if size > 4 {
+            let words = "This model's maximum context length is 4 tokens, however you requested more";
+            return Reply::json(400, &json!({"error": {"message": words}}));
+        }
+        vectors(n, seen)
+    })
+    .await;
+    let embedder = vllm(&server.base).embedder();
+    let texts: Vec<String> = ["a", "bb", "cc", "d", "e"].map(String::from).into();
+    let got = embedder.embed(&config("vllm/e", 2, 8), &texts).await.expect("vectors");
+    let (right, up) = (vec![1.0, 0.0], vec![0.0, 1.0]);
+    assert_eq!(got, [right.clone(), up.clone(), up, right.clone(), right]);
+
+    let texts: Vec<String> = ["a", "bb", "ccccc", "d"].map(String::from).into();
+    let error = embedder.embed(&config("vllm/e", 2, 2), &texts).await.expect_err("too long");
+    assert!(matches!(error, EmbedError::TooLong { index: 2, .. }), "{error}");
+    assert!(error.to_string().starts_with("text 3 is too long"), "{error}");
+}

@@ -3,7 +3,9 @@
 mod chat;
 mod embeddings;
 mod faults;
+mod lessons;
 mod lists;
+mod odd;
 mod registry;
 mod server;
 mod support;

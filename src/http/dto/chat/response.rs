@@ -173,6 +173,8 @@ impl From<Usage> for TokenUsage {
 pub fn finish_reason(reason: StopReason) -> &'static str {
     match reason {
         StopReason::MaxSteps | StopReason::MaxTokensExceeded => "length",
+        // Of a run without an error: a filter has cut the answer.
+        StopReason::LlmApiError => "content_filter",
         _ => "stop",
     }
 }

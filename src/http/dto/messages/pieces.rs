@@ -222,8 +222,8 @@ impl Pieces<'_> {
     }
 
     fn reasoning(&mut self, reasoning: &Reasoning) {
-        match reasoning {
-            Reasoning::Text { text, native, signature } => self.push(
+        let (slot, body) = match reasoning {
+            Reasoning::Text { text, native, signature } => (
                 Slot::Reasoning,
                 Body::ReasoningMessage {
                     source: if *native { "reasoner_model" } else { "non_reasoner_model" },
@@ -231,11 +231,13 @@ impl Pieces<'_> {
                     signature: signature.clone(),
                 },
             ),
-            Reasoning::Redacted { data } => self.push(
-                Slot::Whole,
-                Body::HiddenReasoningMessage { state: "redacted", hidden_reasoning: Some(data.clone()) },
-            ),
+            Reasoning::Redacted { data } => {
+                (Slot::Whole, Body::HiddenReasoningMessage { state: "redacted", hidden_reasoning: Some(data.clone()) })
+            }
+            // Between us and the provider.
+            Reasoning::Vendor { .. } => return,
         };
+        self.push(slot, body);
     }
 
     fn call(&mut self, index: usize, call: &ToolCall, options: &Options) {

@@ -66,9 +66,12 @@ fn changed(message: &Message, update: &MessageUpdate) -> Result<Content, ApiErro
             }
             Ok(Content::Assistant { reasoning: reasoning.clone(), text: Some(said), calls })
         }
-        (Content::Assistant { text, calls, .. }, Some("reasoning_message")) => {
+        (Content::Assistant { reasoning, text, calls }, Some("reasoning_message")) => {
             let thought = update.reasoning.clone().ok_or_else(|| missing("reasoning"))?;
-            let reasoning = vec![Reasoning::Text { text: thought, native: false, signature: None }];
+            let thought = Reasoning::Text { text: thought, native: false, signature: None };
+            // What the provider must get back with the calls stays.
+            let kept = reasoning.iter().filter(|r| matches!(r, Reasoning::Vendor { .. })).cloned();
+            let reasoning = [thought].into_iter().chain(kept).collect();
             Ok(Content::Assistant { reasoning, text: text.clone(), calls: calls.clone() })
         }
         (_, kind) => {

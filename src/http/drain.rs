@@ -12,6 +12,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
+    http::{HeaderValue, header},
     middleware::Next,
     response::Response,
 };
@@ -51,24 +52,53 @@ pub async fn read_rest(request: Request, next: Next) -> Response {
     }
     let (parts, body) = request.into_parts();
     let body = Arc::new(Mutex::new(body));
-    let response = next.run(Request::from_parts(parts, Body::new(Lent(body.clone())))).await;
+    let mut response = next.run(Request::from_parts(parts, Body::new(Lent(body.clone())))).await;
     let rest = mem::take(&mut *body.lock());
-    if !rest.is_end_stream() {
-        drain(rest).await;
+    if !rest.is_end_stream() && !drain(rest).await {
+        // The connection ends with this answer. A client that is not told sends its next request into the end.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// Reads a body to its end, if that is near.
-async fn drain(body: Body) {
+/// Reads a body to its end, if that is near. Whether it was.
+async fn drain(body: Body) -> bool {
     let mut pieces = body.into_data_stream();
     let read = async {
         let mut left = MOST;
-        while let Some(Ok(piece)) = pieces.next().await {
-            let Some(rest) = left.checked_sub(piece.len()) else { return };
+        while let Some(piece) = pieces.next().await {
+            let rest = piece.ok().and_then(|piece| left.checked_sub(piece.len()));
+            let Some(rest) = rest else { return false };
             left = rest;
         }
+        true
     };
     // Too slow is as good as too large: the connection closes.
-    let _ = tokio::time::timeout(PATIENCE, read).await;
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::StatusCode, middleware, routing::post};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn refused(size: usize) -> Option<HeaderValue> {
+        let router = Router::new()
+            .route("/", post(|| async { StatusCode::PAYLOAD_TOO_LARGE }))
+            .layer(middleware::from_fn(read_rest));
+        let pieces = (0..size / 1024).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1024])));
+        let body = Body::from_stream(futures::stream::iter(pieces));
+        let request = axum::http::Request::post("/").body(body).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        response.headers().get(header::CONNECTION).cloned()
+    }
+
+    #[tokio::test]
+    async fn who_sends_too_much_is_told_that_the_connection_ends() {
+        assert_eq!(refused(MOST / 2).await, None);
+        assert_eq!(refused(MOST * 2).await, Some(HeaderValue::from_static("close")));
+    }
 }

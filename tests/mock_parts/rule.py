@@ -8,6 +8,8 @@ from .state import STATE
 from .tokens import text_of
 
 HIDDEN = {"heartbeat", "login", "system_alert"}
+# What other agents than those that speak through a tool are told of the time.
+SENT = re.compile(r"(\A|\n)\[Sent at [^\]\n]*\]\Z")
 CALL = re.compile(r"\[\[call\s+([A-Za-z0-9_.-]+)\s*")
 
 
@@ -26,7 +28,7 @@ def said_by_user(message: dict) -> str | None:
                 return None
             if package.get("type") == "user_message" and isinstance(package.get("message"), str):
                 return package["message"]
-    return text
+    return SENT.sub("", text)
 
 
 def split_calls(text: str) -> tuple[list[tuple[str, str]], str]:

@@ -2,6 +2,8 @@
 //! a fixed order. Programs written for the old server look for these texts, so their layout is part
 //! of the wire.
 
+use std::borrow::Cow;
+
 use chrono::format::{DelayedFormat, StrftimeItems};
 use chrono_tz::Tz;
 use engram_domain::{Time, ToolReturn, ToolStatus};
@@ -18,6 +20,44 @@ pub fn time(at: Time, zone: &str) -> String {
 fn pretty(value: &serde_json::Value) -> String {
     // A `Value` always serializes.
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// Somebody's words as an agent that speaks through a tool is shown them: with the time at which they came.
+pub fn user_message(text: &str, name: Option<&str>, at: Time, zone: &str) -> String {
+    let mut package = json!({ "type": "user_message", "message": text, "time": time(at, zone) });
+    if let Some(name) = name {
+        package["name"] = json!(name);
+    }
+    pretty(&package)
+}
+
+/// The line behind somebody's words for other agents, which are shown them as they are.
+pub fn sent(at: Time, zone: &str) -> String {
+    format!("{SENT}{}]", time(at, zone))
+}
+
+/// How that line begins.
+const SENT: &str = "[Sent at ";
+/// Tokens that the time takes in either form, less what the text itself takes.
+pub const TIME_TOKENS: i32 = 40;
+
+/// Somebody's words out of what a model was shown of them.
+pub fn words(shown: &str) -> Cow<'_, str> {
+    #[derive(serde::Deserialize)]
+    struct Package {
+        r#type: String,
+        message: String,
+    }
+    if shown.starts_with('{')
+        && let Ok(package) = serde_json::from_str::<Package>(shown)
+        && package.r#type == "user_message"
+    {
+        return Cow::Owned(package.message);
+    }
+    let before = shown.rfind(SENT).filter(|_| shown.ends_with(']')).map(|at| &shown[..at]);
+    Cow::Borrowed(
+        before.and_then(|text| text.is_empty().then_some(text).or_else(|| text.strip_suffix('\n'))).unwrap_or(shown),
+    )
 }
 
 /// The result of a tool call.
@@ -91,6 +131,20 @@ mod tests {
           "time": "2026-11-21 07:39:41 PM UTC+0000"
         }
         "#);
+        insta::assert_snapshot!(user_message("hi \"you\"", None, at, "UTC"), @r#"
+        {
+          "type": "user_message",
+          "message": "hi \"you\"",
+          "time": "2026-11-21 07:39:41 PM UTC+0000"
+        }
+        "#);
+        assert!(user_message("hi", Some("Sam"), at, "UTC").ends_with("\n  \"name\": \"Sam\"\n}"));
+        assert_eq!(sent(at, "UTC"), "[Sent at 2026-11-21 07:39:41 PM UTC+0000]");
+        for text in ["hi", "", "two\nlines", "{\"type\": 1}", "[Sent at noon]"] {
+            assert_eq!(words(&user_message(text, Some("Sam"), at, "UTC")), text);
+            assert_eq!(words(&format!("{text}\n{}", sent(at, "UTC"))), text);
+        }
+        assert!(!is_hidden(&user_message("hi", None, at, "UTC")));
         assert!(is_hidden(&heartbeat("x", at, "UTC")));
         assert!(!is_hidden("{\"type\": 1}"));
         assert!(!is_hidden("hi"));

@@ -11,7 +11,7 @@ use super::{
     Effect, Env, RunError, State, act, finish, open_calls, reply, shrink,
     state::{Acting, Phase, Turn, Wishes},
 };
-use crate::{initial_messages, rules::Called, tokens};
+use crate::{initial_messages, package, rules::Called, tokens};
 
 pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
     if state.is_busy() || run.status.is_terminal() {
@@ -87,6 +87,9 @@ fn append_input(state: &mut State, messages: &[InputMessage], env: &Env<'_>) -> 
         .zip(contents.into_iter().zip(tokens))
         .map(|(m, (content, tokens))| {
             let mut message = state.draft_counted(m.role, content, tokens, None, env);
+            if m.role == Role::User {
+                message.tokens = message.tokens.saturating_add(package::TIME_TOKENS);
+            }
             message.name.clone_from(&m.name);
             message.otid.clone_from(&m.otid);
             message.sender_id.clone_from(&m.sender_id);

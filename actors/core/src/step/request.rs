@@ -90,10 +90,12 @@ impl State {
             (Some(system), Some(meta)) => prompt::compile_with(system, &self.snapshot, self.conversation.id, meta),
             _ => self.system.content.plain_text(),
         });
-        let (summary, zone) = (self.summary.as_ref(), &self.snapshot.agent.timezone);
+        let agent = &self.snapshot.agent;
+        let view = View { zone: &agent.timezone, packed: agent.agent_type.has_heartbeats() };
+        let summary = self.summary.as_ref();
         match cap {
-            None => self.window.show(summary, zone).headed(system),
-            Some(cap) => self.window.show_cut(summary, zone, cap).headed(system),
+            None => self.window.show(summary, view).headed(system),
+            Some(cap) => self.window.show_cut(summary, view, cap).headed(system),
         }
     }
 
@@ -121,8 +123,37 @@ impl State {
     }
 }
 
+/// How messages are shown to the model of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View<'a> {
+    /// The agent's time zone.
+    pub(super) zone: &'a str,
+    /// Whether somebody's words come in a package, as agents that speak through a tool have always had them.
+    pub(super) packed: bool,
+}
+
+impl View<'_> {
+    /// Somebody's words with the time at which they came: the model has no other clock. It is a part of the message, so what
+    /// was shown once stays the same to the byte.
+    fn words(self, mut parts: Vec<Part>, message: &Message) -> Vec<Part> {
+        let text = engram_domain::message::parts_text(&parts);
+        if package::is_hidden(&text) {
+            return parts;
+        }
+        // What we ourselves tell an agent in the background is long, and no package makes it more readable.
+        if !self.packed || text.starts_with("<system-reminder>") {
+            parts.push(Part::text(package::sent(message.created_at, self.zone)));
+            return parts;
+        }
+        let packed = package::user_message(&text, message.name.as_deref(), message.created_at, self.zone);
+        let images = parts.into_iter().filter(|part| matches!(part, Part::Image { .. }));
+        [Part::text(packed)].into_iter().chain(images).collect()
+    }
+}
+
 /// A stored message as the model is shown it.
-pub(super) fn show(message: &Message, zone: &str, cap: Option<usize>) -> Option<ChatMessage> {
+pub(super) fn show(message: &Message, view: View<'_>, cap: Option<usize>) -> Option<ChatMessage> {
+    let zone = view.zone;
     let fit = |text: &str| match cap {
         Some(cap) if compact::size(message) > cap => compact::clip_tokens(text, cap),
         _ => text.to_owned(),
@@ -130,16 +161,13 @@ pub(super) fn show(message: &Message, zone: &str, cap: Option<usize>) -> Option<
     Some(match &message.content {
         Content::Parts { parts } => match message.role {
             Role::System => ChatMessage::System(fit(&engram_domain::message::parts_text(parts))),
-            _ => ChatMessage::User {
-                parts: parts
-                    .iter()
-                    .map(|p| match p {
-                        Part::Text { text } => Part::text(fit(text)),
-                        Part::Image { .. } => p.clone(),
-                    })
-                    .collect(),
-                name: message.name.clone(),
-            },
+            _ => {
+                let parts = parts.iter().map(|p| match p {
+                    Part::Text { text } => Part::text(fit(text)),
+                    Part::Image { .. } => p.clone(),
+                });
+                ChatMessage::User { parts: view.words(parts.collect(), message), name: message.name.clone() }
+            }
         },
         Content::Assistant { reasoning, text, calls } => {
             // Thoughts that came beside a call go back where they came from: beside the call. Only

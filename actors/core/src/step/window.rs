@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use engram_domain::{Content, Message, MessageId, Role};
 
-use super::request::show;
+use super::request::{View, show};
 use crate::{chain::Chain, compact, ports::llm::ChatMessage};
 
 /// The messages in context besides the system message and the summary. Cheap to clone.
@@ -26,6 +26,7 @@ pub(super) struct Window {
 #[derive(Debug, Clone)]
 struct Shown {
     zone: Arc<str>,
+    packed: bool,
     summary: Option<Arc<Message>>,
     /// How many messages of the window are in it.
     through: usize,
@@ -103,20 +104,22 @@ impl Window {
     }
 
     /// The summary and all messages as the model is shown them.
-    pub(super) fn show(&mut self, summary: Option<&Arc<Message>>, zone: &str) -> &Chain<ChatMessage> {
-        let fits = |s: &Shown| *s.zone == *zone && s.summary.as_ref().map(Arc::as_ptr) == summary.map(Arc::as_ptr);
+    pub(super) fn show(&mut self, summary: Option<&Arc<Message>>, view: View<'_>) -> &Chain<ChatMessage> {
+        let same = |s: &Shown| View { zone: &s.zone, packed: s.packed } == view;
+        let fits = |s: &Shown| same(s) && s.summary.as_ref().map(Arc::as_ptr) == summary.map(Arc::as_ptr);
         // Words that were shown and have been said again since are shown where they stand now.
         let repeated = |s: &Shown| s.through > 0 && said_again(&self.messages, s.through - 1);
         let kept = self.shown.take().filter(fits).filter(|s| !repeated(s));
         let shown = self.shown.insert(kept.unwrap_or_else(|| Shown {
-            zone: zone.into(),
+            zone: view.zone.into(),
+            packed: view.packed,
             summary: summary.cloned(),
             through: 0,
-            messages: summary.into_iter().filter_map(|m| show(m, zone, None)).collect(),
+            messages: summary.into_iter().filter_map(|m| show(m, view, None)).collect(),
         }));
         for (at, message) in (shown.through..).zip(self.messages.since(shown.through)) {
             if !said_again(&self.messages, at)
-                && let Some(message) = show(message, zone, None)
+                && let Some(message) = show(message, view, None)
             {
                 shown.messages.push(message);
             }
@@ -126,9 +129,9 @@ impl Window {
     }
 
     /// As [`Window::show`], long texts cut to `cap` tokens. Nothing of it is kept.
-    pub(super) fn show_cut(&self, summary: Option<&Arc<Message>>, zone: &str, cap: usize) -> Chain<ChatMessage> {
+    pub(super) fn show_cut(&self, summary: Option<&Arc<Message>>, view: View<'_>, cap: usize) -> Chain<ChatMessage> {
         let messages = self.iter().enumerate().filter(|(at, _)| !said_again(&self.messages, *at)).map(|(_, m)| m);
-        summary.into_iter().chain(messages).filter_map(|m| show(m, zone, Some(cap))).collect()
+        summary.into_iter().chain(messages).filter_map(|m| show(m, view, Some(cap))).collect()
     }
 }
 

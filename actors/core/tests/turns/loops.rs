@@ -145,6 +145,23 @@ fn the_prompt_is_the_same_to_the_byte_while_memory_is() {
 }
 
 #[test]
+fn the_model_is_told_when_somebody_spoke_and_what_it_was_told_stays() {
+    for agent_type in [AgentType::MemgptAgent, AgentType::LettaV1Agent] {
+        let mut w = Play::new(agent_type, 32_000);
+        for text in ["hello", "what time is it?"] {
+            w.accept(text, 50);
+            w.settle(&moves(vec![]));
+        }
+        let [first, second] = [&w.prompts[0], &w.prompts[1]].map(|p| format!("{:?}", p.messages));
+        assert!(second.starts_with(first.trim_end_matches(']')), "the prefix is the same for the provider's cache");
+        let told = w.prompts[1].messages.iter().last().map(|m| format!("{m:?}")).expect("a message");
+        assert!(told.contains("what time is it?") && told.contains("1970-01-01 12:0"), "{told}");
+        let form = if agent_type.has_heartbeats() { "user_message" } else { "[Sent at 1970" };
+        assert!(told.contains(form), "{told}");
+    }
+}
+
+#[test]
 fn a_workflow_agent_forgets_after_every_run() {
     let mut w = Play::new(AgentType::WorkflowAgent, 32_000);
     for text in ["first", "second"] {

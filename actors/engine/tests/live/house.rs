@@ -147,7 +147,10 @@ impl Llm for Brain {
         let (mut told, mut results) = (String::new(), 0);
         for message in request.messages.iter() {
             match message {
-                ChatMessage::User { parts, .. } => (told, results) = (engram_domain::message::parts_text(parts), 0),
+                ChatMessage::User { parts, .. } => {
+                    let text = engram_domain::message::parts_text(parts);
+                    (told, results) = (engram_core::package::words(&text).into_owned(), 0);
+                }
                 ChatMessage::Tool { .. } => results += 1,
                 _ => {}
             }

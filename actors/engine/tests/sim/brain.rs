@@ -42,7 +42,7 @@ impl Brain {
                 ChatMessage::User { parts, .. } => {
                     let text = parts_text(parts);
                     if !engram_core::package::is_hidden(&text) {
-                        (name, answers) = (text, 0);
+                        (name, answers) = (engram_core::package::words(&text).into_owned(), 0);
                     }
                 }
                 ChatMessage::Assistant { .. } => answers += 1,

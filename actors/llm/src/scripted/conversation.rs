@@ -1,7 +1,7 @@
 //! Where a conversation stands: what the user asked last, and what was done about it.
 
-use engram_core::{chain::Chain, ports::llm::ChatMessage};
-use engram_domain::{Json, message::parts_text};
+use engram_core::{chain::Chain, package, ports::llm::ChatMessage};
+use engram_domain::message::parts_text;
 
 use crate::embed::hash;
 
@@ -29,7 +29,7 @@ pub(super) fn last_asked(messages: &Chain<ChatMessage>) -> Asked {
                 asked.made_others |= others > 0;
             }
             ChatMessage::User { parts, .. } => {
-                if let Some(text) = by_user(parts_text(parts)) {
+                if let Some(text) = by_user(&parts_text(parts)) {
                     return Asked { text, ..asked };
                 }
             }
@@ -41,19 +41,8 @@ pub(super) fn last_asked(messages: &Chain<ChatMessage>) -> Asked {
 
 /// The words of a message in the user's role: as they are, or out of their package; none for a
 /// package that the user never sees.
-pub(super) fn by_user(text: String) -> Option<String> {
-    if !text.trim_ascii_start().starts_with('{') {
-        return Some(text);
-    }
-    let Ok(Json::Object(mut package)) = serde_json::from_str(&text) else { return Some(text) };
-    match package.get("type").and_then(Json::as_str) {
-        Some("heartbeat" | "login" | "system_alert") => None,
-        Some("user_message") => match package.remove("message") {
-            Some(Json::String(message)) => Some(message),
-            _ => Some(text),
-        },
-        _ => Some(text),
-    }
+pub(super) fn by_user(text: &str) -> Option<String> {
+    (!package::is_hidden(text.trim_ascii_start())).then(|| package::words(text).into_owned())
 }
 
 /// An id for the next call. It depends on the ids that are in context, so it is none of them even when

@@ -16,7 +16,7 @@ const SPEAKERS: [&str; 6] = ["user:", "assistant:", "tool:", "system:", "summary
 /// the messages themselves.
 pub(super) fn digest(messages: &Chain<ChatMessage>) -> String {
     let texts = messages.iter().filter_map(|m| match m {
-        ChatMessage::User { parts, .. } => by_user(parts_text(parts)),
+        ChatMessage::User { parts, .. } => by_user(&parts_text(parts)),
         _ => None,
     });
     let texts: Vec<String> = texts.collect();

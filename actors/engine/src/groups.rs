@@ -97,7 +97,8 @@ async fn work(inner: &Arc<Inner>, group: GroupId) {
         }
     };
     for run in driver.into_iter().flat_map(|driver| driver.followed) {
-        if inner.closing.is_cancelled() && !inner.is_draining() {
+        // One that somebody has ended has its end in the database, and no other.
+        if inner.closing.is_cancelled() && !inner.is_draining() && !matches!(run::is_over(inner, run).await, Ok(true)) {
             stopping(inner, run);
         }
         // Whoever follows it looks for it again: with its new owner, or in the database.

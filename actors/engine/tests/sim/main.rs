@@ -46,13 +46,15 @@ use outcome::Outcome;
 const SEEDS: u64 = 200;
 const FAULTS_EACH: usize = 3;
 /// Stories that once went wrong. As long as the plans are drawn as they were then, they are told again.
-const ONCE_WRONG: [(u64, &str); 9] = [
+const ONCE_WRONG: [(u64, &str); 11] = [
     (2, "15:frozen"),
     (527, "10:killed-after"),
     (657, "9:killed-after"),
     (783, "15:lost"),
     (854, "57:frozen"),
     (866, "17:refused"),
+    (930, "35:frozen"),
+    (1_252, "34:frozen"),
     (3_683, "15:frozen"),
     (8_218, "1:frozen"),
     (8_599, "1:frozen"),

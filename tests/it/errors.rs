@@ -124,3 +124,29 @@ async fn read(connection: &mut TcpStream) -> String {
     let read = connection.read(&mut bytes).await.unwrap();
     String::from_utf8_lossy(&bytes[..read]).into_owned()
 }
+
+/// What the embedded database says of a full disk, and other troubles that are not the caller's.
+#[tokio::test]
+async fn while_the_database_takes_no_writes_requests_are_asked_to_come_back() {
+    server::with(|s| async move {
+        let agent = s.agent(json!({})).await;
+        let (path, body) =
+            (format!("/v1/agents/{agent}/messages"), json!({"messages": [{"role": "user", "content": "x"}]}));
+        let mut raw = s.database().await;
+        for code in ["58030", "53100", "57014", "25006"] {
+            let sql = format!(
+                "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$;
+                 CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION fail()"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut raw).await.unwrap();
+            let failed = s.status_of(Method::POST, &path, Some(&body)).await;
+            assert_eq!(failed, (503, Some("1".into())), "{code}");
+            assert_eq!(s.status_of(Method::GET, "/v1/ready", None).await, (503, Some("1".into())), "{code}");
+            sqlx::raw_sql("DROP TRIGGER fail ON runs").execute(&mut raw).await.unwrap();
+            assert_eq!(s.status_of(Method::POST, &path, Some(&body)).await.0, 200, "{code}");
+            assert_eq!(s.status_of(Method::GET, "/v1/ready", None).await.0, 200, "{code}");
+        }
+    })
+    .await;
+}

@@ -123,3 +123,28 @@ async fn a_tool_may_create_a_block_and_edit_it_in_one_turn() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_agents_write_to_one_block_and_no_word_is_lost() {
+    server::with(|s| async move {
+        let block = s.post("/v1/blocks/", json!({"label": "team", "value": "Plan", "limit": 20000})).await;
+        let mut agents = Vec::new();
+        for _ in 0..64 {
+            agents.push(s.agent(json!({"block_ids": [block["id"]]})).await);
+        }
+        let turns = agents.iter().enumerate().map(async |(n, agent)| {
+            let order = format!(r#"[[call core_memory_append {{"label": "team", "content": "word {n}."}}]] ok"#);
+            s.say(agent, &order).await
+        });
+        for answer in futures::future::join_all(turns).await {
+            assert_eq!(answer["stop_reason"]["stop_reason"], "end_turn", "{answer}");
+            assert_eq!(answer["usage"]["step_count"], 2, "the model was asked once for each step");
+        }
+        let value = s.get(&format!("/v1/blocks/{}", block["id"].as_str().unwrap())).await["value"].clone();
+        let value = value.as_str().unwrap();
+        for n in 0..64 {
+            assert_eq!(value.matches(&format!("word {n}.")).count(), 1, "{value}");
+        }
+    })
+    .await;
+}

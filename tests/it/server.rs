@@ -86,6 +86,22 @@ impl Server {
         Settings::resolve(&ServerArgs::default(), &environment).unwrap()
     }
 
+    /// A connection past the server.
+    pub async fn database(&self) -> PgConnection {
+        PgConnection::connect(&self.uri).await.unwrap()
+    }
+
+    /// The status of an answer, and when it asks to be sent again, in seconds.
+    pub async fn status_of(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Option<String>) {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let again = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), again)
+    }
+
     /// What the handlers use.
     pub fn state(&self) -> &AppState {
         &self.running.as_ref().unwrap().state

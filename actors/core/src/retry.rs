@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ports::Ids;
+
 /// Pauses between attempts, each for the attempt after it. Whoever runs out of them gives up, or goes on with the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pauses(&'static [Duration]);
@@ -13,6 +15,15 @@ impl Pauses {
         Duration::from_millis(200),
         Duration::from_millis(750),
         Duration::from_secs(2),
+    ]);
+
+    /// For a change of what others change as well, each time on the newest value: the more of them, the longer.
+    pub const CONFLICT: Self = Self(&[
+        Duration::from_millis(5),
+        Duration::from_millis(20),
+        Duration::from_millis(50),
+        Duration::from_millis(100),
+        Duration::from_millis(200),
     ]);
 
     /// For a server that is busy or broken for a moment: each twice as long as the one before.
@@ -36,6 +47,12 @@ impl Pauses {
     pub fn spread(self, failed: u32, fraction: f64) -> Duration {
         let index = usize::try_from(failed).unwrap_or(usize::MAX).min(self.0.len().saturating_sub(1));
         self.0.get(index).copied().unwrap_or_default().mul_f64(0.5 + fraction / 2.0)
+    }
+
+    /// As [`Pauses::spread`], by chance.
+    pub fn by_chance(self, failed: u32, ids: &dyn Ids) -> Duration {
+        let [.., a, b, c, d] = ids.uuid().into_bytes();
+        self.spread(failed, f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX))
     }
 }
 

@@ -27,9 +27,14 @@ pub(crate) struct Journal {
     writer: Option<JoinHandle<Result<i64, Lost>>>,
 }
 
-/// The log cannot be written: fenced, or the database is away.
+/// The log cannot be written.
 #[derive(Debug)]
-pub(crate) struct Lost;
+pub(crate) enum Lost {
+    /// The database is away.
+    Database,
+    /// Another owner writes it, or the database refuses what is in it.
+    Refused,
+}
 
 #[derive(Default)]
 struct Pieces {
@@ -67,8 +72,8 @@ impl Journal {
     pub(crate) async fn finish(mut self) -> Result<i64, Lost> {
         self.close();
         match self.writer.take() {
-            Some(writer) => writer.await.unwrap_or(Err(Lost)),
-            None => Err(Lost),
+            Some(writer) => writer.await.unwrap_or(Err(Lost::Refused)),
+            None => Err(Lost::Refused),
         }
     }
 
@@ -117,20 +122,20 @@ async fn append(inner: &Inner, fence: Fence, run: RunId, events: &[LoggedEvent])
             Ok(true) => return Ok(()),
             Ok(false) => {
                 metrics::fenced();
-                return Err(Lost);
+                return Err(Lost::Refused);
             }
             Err(StoreError::Unavailable(why) | StoreError::Overloaded(why)) => match pauses.next() {
                 Some(pause) => {
                     tracing::warn!(why, %run, "events could not be kept, trying again");
                     tokio::time::sleep(pause).await;
                 }
-                None => return Err(Lost),
+                None => return Err(Lost::Database),
             },
             // After a failure whose outcome was not known this is what a second write of the same numbers
             // says; whoever loads the run again reads what is there.
             Err(error) => {
                 tracing::warn!(%error, %run, "events could not be kept");
-                return Err(Lost);
+                return Err(Lost::Refused);
             }
         }
     }

@@ -13,7 +13,9 @@ use engram_domain::{BusyPolicy, NodeId, RunId, RunOwner};
 use sqlx::{PgExecutor, Postgres, error::ErrorKind, postgres::PgArguments, query::QueryAs};
 use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, error::db, json::AsJson, leases::alive, rows::without_nul, scoped::org};
+use crate::{
+    Result, Store, StoreError, again::again, error::db, json::AsJson, leases::alive, rows::without_nul, scoped::org,
+};
 
 /// A request whose keys are taken is refused by their index, and finds the run that has them when it
 /// tries again; unless that one was deleted in this very moment, so it may try a few times.
@@ -136,6 +138,12 @@ pub(crate) struct Row {
 #[async_trait]
 impl AcceptRuns for Store {
     async fn accept_run(&self, run: &NewRun, node: NodeId) -> Result<Accepted> {
+        self.writes.note(again(|| self.accept(run, node)).await)
+    }
+}
+
+impl Store {
+    async fn accept(&self, run: &NewRun, node: NodeId) -> Result<Accepted> {
         for _ in 0..TRIES {
             let row = match self.try_accept(run, node).await {
                 Ok(Some(row)) => row,
@@ -166,9 +174,7 @@ impl AcceptRuns for Store {
         }
         Err(StoreError::Unavailable("a request of the same name was accepted and deleted again".into()))
     }
-}
 
-impl Store {
     async fn try_accept(&self, run: &NewRun, node: NodeId) -> std::result::Result<Option<Row>, sqlx::Error> {
         if run.busy_policy != Some(BusyPolicy::Reject) {
             let row = insert(run, node, false, &self.pool).await?;

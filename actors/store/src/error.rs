@@ -1,4 +1,9 @@
 //! From what sqlx and Postgres say to [`StoreError`].
+//!
+//! Whose fault an error is decides what becomes of the work. Only SQLSTATE classes 22 (data), 23 (constraints) and 54
+//! (limits) say that the content is wrong, and that the same content will be refused again. Everything else is the
+//! database's: a full disk, a lost connection, a lock, a restart, a plan or a statement that is outdated. Then the same
+//! request may work in a moment, and it is [`StoreError::Unavailable`].
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +24,10 @@ pub(crate) fn db(error: sqlx::Error) -> StoreError {
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             StoreError::Unavailable("the connection pool is closed".into())
         }
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => {
             StoreError::Unavailable(error.to_string())
         }
+        sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => StoreError::Invalid(error.to_string()),
         sqlx::Error::ColumnDecode { index, source } => {
             StoreError::Database(format!("column {index} cannot be read: {source}"))
         }
@@ -29,7 +35,7 @@ pub(crate) fn db(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// When a connection last turned out to be lost, or to one that takes no writes.
+/// When a connection last turned out to be lost, to one that takes no writes, or to one with outdated statements.
 static BROKEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Whether a connection of this age was there when another one broke. It is not worth a try then: a
@@ -38,8 +44,7 @@ pub(crate) fn is_suspect(age: Duration) -> bool {
     BROKEN.lock().is_some_and(|at| at.elapsed() < age)
 }
 
-/// What a caller can do about it decides the kind: repeat (unavailable), correct (invalid,
-/// conflict), or nothing (database).
+/// What a caller can do about it decides the kind: correct it (invalid, conflict), or repeat it (unavailable).
 fn database(error: &dyn DatabaseError) -> StoreError {
     let text = error.message().to_owned();
     match error.kind() {
@@ -50,18 +55,15 @@ fn database(error: &dyn DatabaseError) -> StoreError {
         _ => {}
     }
     let code = error.code().unwrap_or_default();
-    match code.as_ref() {
-        QUERY_CANCELED => StoreError::Overloaded(SLOW.into()),
-        "40P01" => StoreError::Unavailable(DEADLOCK.into()),
-        // Shutting down, starting up, too many connections, read-only (a stand-by after a
-        // fail-over), serialization: the same request may work in a moment.
-        "25006" | "40001" | "53300" | "55P03" => StoreError::Unavailable(text),
-        c if c.starts_with("08") || c.starts_with("57P") => StoreError::Unavailable(text),
-        // Disk full, out of memory: it will work when somebody has made room.
-        c if c.starts_with("53") => StoreError::Unavailable(text),
-        // A value out of range, text with a NUL character, a vector of another length.
-        c if c.starts_with("22") => StoreError::Invalid(text),
-        _ => StoreError::Database(format!("{text} ({code})")),
+    match code.get(..2) {
+        // A value out of range, text with a NUL character, a vector of another length; a rule of the schema; a value
+        // that is too large for an index.
+        Some("22" | "23" | "54") => StoreError::Invalid(text),
+        _ if code == QUERY_CANCELED => StoreError::Overloaded(SLOW.into()),
+        _ => match repeatable(&code) {
+            Some(why) => StoreError::Unavailable(why.into()),
+            None => StoreError::Unavailable(format!("{text} ({code})")),
+        },
     }
 }
 
@@ -70,20 +72,37 @@ const QUERY_CANCELED: &str = "57014";
 /// What a caller hears of it.
 const SLOW: &str = "The database took longer for this query than it may. Ask for less, or try again.";
 
-/// What an error says that is a deadlock, whatever language the database speaks.
-const DEADLOCK: &str = "deadlock detected";
-
-/// Whether the database broke a transaction off because it and another one waited for each other.
-pub(crate) fn is_deadlock(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(text) if text == DEADLOCK)
+/// Of what the database broke off so that the very next try may go through: what the error says, whatever language the
+/// database speaks.
+fn repeatable(code: &str) -> Option<&'static str> {
+    match code {
+        "40P01" => Some("deadlock detected"),
+        "40001" => Some("another transaction came first"),
+        _ if is_stale(code) => Some("a prepared statement is outdated"),
+        _ => None,
+    }
 }
 
+/// What is said of statements that were prepared on a connection when things were different: a migration has changed
+/// the type of a column (0A000), or a pooler has put another connection of the server behind this one (26000, and 42P05
+/// where that one knows the name already).
+fn is_stale(code: &str) -> bool {
+    matches!(code, "0A000" | "26000" | "42P05")
+}
+
+/// Whether the whole transaction may be tried again at once: nothing of it has happened, and what was in its way is gone.
+pub(crate) fn is_repeatable(error: &StoreError) -> bool {
+    let StoreError::Unavailable(text) = error else { return false };
+    ["40P01", "40001", "26000"].into_iter().any(|code| repeatable(code) == Some(text.as_str()))
+}
+
+/// Whether the connection is of no use any more, and those of its age are not either.
 fn is_break(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(e) => {
-            e.code().is_some_and(|code| code == "25006" || code.starts_with("08") || code.starts_with("57P"))
-        }
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| {
+            code == "25006" || code.starts_with("08") || code.starts_with("57P") || is_stale(&code)
+        }),
         _ => false,
     }
 }

@@ -13,6 +13,7 @@
 //! - No transaction waits for anything outside the database: the embedded one has one connection.
 //! - Row structs ([`rows`]) never leave this crate; a row that cannot be read is
 //!   [`StoreError::Corrupt`] with table, column and id. Secrets are in no error and no log.
+//! - What an error of the database means is decided in [`error`] alone: the content's fault, or the database's.
 //! - Look-ups return `Option`; methods that write take `now` from the caller.
 //!
 //! - Tenant data is reached through [`ScopedStore`] alone: its methods name the organization in their SQL
@@ -75,6 +76,7 @@ mod tool_store;
 pub mod tools;
 pub mod tree;
 mod weight;
+mod writes;
 
 use sqlx::PgPool;
 
@@ -101,6 +103,8 @@ pub struct Store {
     pub(crate) embedded: bool,
     /// Tools that live agents hold.
     pub(crate) tools: tool_cache::ToolCache,
+    /// Whether writes go through.
+    pub(crate) writes: writes::Writes,
 }
 
 /// What every method here returns.

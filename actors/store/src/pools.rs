@@ -22,6 +22,7 @@ use crate::{
     error::{db, is_suspect},
     secrets::Vault,
     tool_cache::ToolCache,
+    writes::Writes,
 };
 use engram_domain::Scope;
 
@@ -90,6 +91,7 @@ impl Store {
             vault: Vault::default(),
             embedded: false,
             tools: ToolCache::default(),
+            writes: Writes::default(),
         }
     }
 
@@ -105,6 +107,7 @@ impl Store {
             vault: Vault::default(),
             embedded: true,
             tools: ToolCache::default(),
+            writes: Writes::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use sqlx::FromRow;
 
 use crate::{
     PAGE_BYTES, Page, Result, Store,
+    again::again,
     error::db,
     json::RawJson,
     weight::{self, Weight},
@@ -44,29 +45,7 @@ impl RunLog for Store {
     /// that happens at the same time comes before or after, so nobody writes beside its successor. An
     /// event whose number is taken is [`crate::StoreError::Conflict`].
     async fn append_events(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool> {
-        let columns = EventColumns::of(events);
-        let holds: i64 = sqlx::query_scalar(
-            "WITH fence AS (
-                SELECT c.id FROM conversations c
-                WHERE c.id = $1 AND c.epoch = $2
-                  AND EXISTS (SELECT FROM runs o WHERE o.id = $3 AND o.status IN ('created', 'running'))
-                FOR NO KEY UPDATE
-            ), logged AS (
-                INSERT INTO run_events (run_id, seq, event)
-                SELECT r.id, u.seq, u.event::json
-                FROM fence, runs r, unnest($4::bigint[], $5::text[]) AS u (seq, event) WHERE r.id = $3
-            )
-            SELECT count(*) FROM fence",
-        )
-        .bind(fence.conversation_id.0)
-        .bind(fence.epoch)
-        .bind(run.0)
-        .bind(columns.seqs)
-        .bind(columns.events)
-        .fetch_one(&self.pool)
-        .await
-        .map_err(db)?;
-        Ok(holds > 0)
+        self.writes.note(again(|| self.try_append(fence, run, events)).await)
     }
 
     async fn events(&self, run: RunId, after: i64, limit: i64) -> Result<Vec<LoggedEvent>> {
@@ -98,5 +77,33 @@ impl RunLog for Store {
         .await
         .map_err(db)?;
         Ok(done.rows_affected())
+    }
+}
+
+impl Store {
+    async fn try_append(&self, fence: Fence, run: RunId, events: &[LoggedEvent]) -> Result<bool> {
+        let columns = EventColumns::of(events);
+        let holds: i64 = sqlx::query_scalar(
+            "WITH fence AS (
+                SELECT c.id FROM conversations c
+                WHERE c.id = $1 AND c.epoch = $2
+                  AND EXISTS (SELECT FROM runs o WHERE o.id = $3 AND o.status IN ('created', 'running'))
+                FOR NO KEY UPDATE
+            ), logged AS (
+                INSERT INTO run_events (run_id, seq, event)
+                SELECT r.id, u.seq, u.event::json
+                FROM fence, runs r, unnest($4::bigint[], $5::text[]) AS u (seq, event) WHERE r.id = $3
+            )
+            SELECT count(*) FROM fence",
+        )
+        .bind(fence.conversation_id.0)
+        .bind(fence.epoch)
+        .bind(run.0)
+        .bind(columns.seqs)
+        .bind(columns.events)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(holds > 0)
     }
 }

@@ -9,13 +9,14 @@ use engram_core::{
         ToolContext, ToolOutcome,
         store::{AgentSnapshot, BlockWrite},
     },
+    retry::Pauses,
 };
 use engram_domain::{AgentId, BlockId, JsonMap, Time, Tool};
 
 use crate::app::{App, Error, Result};
 
-/// How often an edit of memory is tried anew when somebody else changed the same block.
-const TRIES: usize = 5;
+/// How often an edit of memory is tried anew when somebody else changed the same block: some seconds of them.
+const TRIES: u32 = 50;
 
 /// Runs a tool as the agent would. What goes wrong in the tool is an outcome, not an error.
 pub async fn run_tool(app: &App, id: AgentId, name: &str, mut args: JsonMap) -> Result<ToolOutcome> {
@@ -46,7 +47,7 @@ async fn edit_memory(
     args: &JsonMap,
     mut snapshot: AgentSnapshot,
 ) -> Result<ToolOutcome> {
-    for _ in 0..TRIES {
+    for conflicts in 0..TRIES {
         let now = app.clock.now();
         let edit = match edit_once(app, function, args, &snapshot, now) {
             Ok(edit) => edit,
@@ -55,6 +56,7 @@ async fn edit_memory(
         if edit.writes.is_empty() || app.store.apply_tool_writes(id, &edit.writes, &[], now).await? {
             return Ok(ToolOutcome::ok(edit.text));
         }
+        tokio::time::sleep(Pauses::CONFLICT.by_chance(conflicts, &*app.ids)).await;
         snapshot = self::snapshot(app, id).await?;
     }
     Err(Error::Conflict("the agent's memory is being changed by somebody else; try again".into()))

@@ -227,7 +227,7 @@ impl Live {
             }
             return;
         }
-        let (run, cause) = if let Some(accepted) = row {
+        let (mut run, cause) = if let Some(accepted) = row {
             let AcceptedRun { run, rev, cause } = *accepted;
             if rev > self.driver.state.snapshot.agent.rev {
                 self.driver.refresh().await;
@@ -261,6 +261,9 @@ impl Live {
                 // Whoever follows it here since it was accepted has not heard what it said in its life elsewhere.
                 self.inner.hub.leave(id);
             }
+        }
+        if let Some((_, times)) = self.inner.forgiven.remove(&id) {
+            run.attempts = run.attempts.saturating_sub(times).max(0);
         }
         self.driver.begin(Box::new(run), &cause).await;
         self.queue_ended();

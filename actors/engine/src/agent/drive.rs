@@ -18,12 +18,12 @@ use super::{
 use crate::{
     Inner, Ports,
     api::{Command, CommandError, StreamEvent},
-    journal::{Journal, logged},
+    journal::{Journal, Lost, logged},
     messaging, metrics, orphans,
 };
 
-/// Times that an event is taken in again because a block was changed by somebody else meanwhile.
-const CONFLICT_RETRIES: usize = 8;
+/// Times that an event is taken in again because a block was changed by somebody else meanwhile: half a minute of them.
+const CONFLICT_RETRIES: u32 = 200;
 
 /// Why effects were not carried out to the end.
 enum Stop {
@@ -31,6 +31,8 @@ enum Stop {
     Conflict,
     /// This actor must not go on.
     Dead,
+    /// It must not go on, and the run has no part in that: the database was away, or a block kept changing.
+    Innocent,
     /// It could, but another node shall.
     HandOver,
 }
@@ -152,8 +154,10 @@ impl Driver {
 
     /// Takes an event in.
     pub(super) async fn drive(&mut self, event: Event) {
-        if self.settle_journal(&event).await.is_err() {
-            return self.die();
+        match self.settle_journal(&event).await {
+            Ok(()) => {}
+            Err(Stop::Innocent) => return self.die_innocent(),
+            Err(_) => return self.die(),
         }
         let span = self.span();
         self.act(move |state, env| state.step(event.clone(), env)).instrument(span).await;
@@ -169,7 +173,10 @@ impl Driver {
             _ => false,
         };
         if over && let Some(journal) = self.journal.take() {
-            let last = journal.finish().await.map_err(|_| Stop::Dead)?;
+            let last = journal.finish().await.map_err(|lost| match lost {
+                Lost::Database => Stop::Innocent,
+                Lost::Refused => Stop::Dead,
+            })?;
             if let Some(current) = &mut self.current {
                 current.log = Some(last);
             }
@@ -213,12 +220,13 @@ impl Driver {
     /// Changes the state and carries out what that leads to; again from the start, on what is in the
     /// database then, when a block was changed by somebody else.
     async fn act(&mut self, change: impl Fn(&mut State, &Env<'_>) -> Vec<Effect> + Send) {
-        for _ in 0..CONFLICT_RETRIES {
+        for conflicts in 0..CONFLICT_RETRIES {
             let before = self.state.clone();
             let effects = with_env(&self.inner.ports, |env| change(&mut self.state, env));
             match self.perform(effects).await {
                 Ok(()) => return,
                 Err(Stop::Dead) => return self.die(),
+                Err(Stop::Innocent) => return self.die_innocent(),
                 Err(Stop::HandOver) => {
                     metrics::passivation("draining");
                     self.life = Life::HandedOver;
@@ -226,6 +234,8 @@ impl Driver {
                 }
                 Err(Stop::Conflict) => {
                     self.state = before;
+                    // Those who lost to the same writer must not meet again.
+                    tokio::time::sleep(Pauses::CONFLICT.by_chance(conflicts, &*self.inner.ports.ids)).await;
                     self.refresh().await;
                     if self.is_dead() {
                         return;
@@ -234,7 +244,7 @@ impl Driver {
             }
         }
         tracing::warn!("a shared block kept changing; the run is taken up again later");
-        self.die_of_it();
+        self.die_innocent();
     }
 
     /// Loads the configuration again. A conversation beside the default one may have blocks and a model
@@ -257,7 +267,7 @@ impl Driver {
             Ok(None) => self.die(),
             Err(error) => {
                 tracing::warn!(%error, "an agent's configuration could not be read");
-                self.die();
+                self.die_innocent();
             }
         }
     }
@@ -303,6 +313,7 @@ impl Driver {
                     }
                     self.inner.driving.remove(&self.fence.conversation_id);
                     self.inner.deaths.remove(&run);
+                    self.inner.forgiven.remove(&run);
                     self.ended = Some(run);
                     self.inner.hub.publish(run, next(&mut number), StreamEvent::Ended(end));
                 }
@@ -375,7 +386,7 @@ impl Driver {
                         tracing::warn!(why, "commit failed, trying again");
                         tokio::time::sleep(pause).await;
                     }
-                    None => return Err(Stop::Dead),
+                    None => return Err(Stop::Innocent),
                 },
                 Err(error) => {
                     // The next life would be refused the same: this run cannot go on.
@@ -394,10 +405,10 @@ impl Driver {
         }
     }
 
-    /// As [`Self::die`], when it is the run's fault.
-    fn die_of_it(&mut self) {
+    /// As [`Self::die`], when the run has no part in it: that it was begun does not count against it.
+    fn die_innocent(&mut self) {
         if let Some(run) = self.current() {
-            orphans::count_death(&self.inner, run);
+            *self.inner.forgiven.entry(run).or_insert(0) += 1;
         }
         self.die();
     }

@@ -219,3 +219,27 @@ async fn a_restart_goes_on_from_the_last_commit() {
     assert_eq!(house.brain.asked.load(Ordering::SeqCst), 2);
     house.check();
 }
+
+/// The database comes back each time, and is away again when the answer is to be stored. That is not the run's fault.
+#[tokio::test(start_paused = true)]
+async fn a_run_is_never_given_up_because_the_database_was_away() {
+    let house = House::new();
+    let a = house.node("a").await;
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let run = house.say("patience");
+    let id = run.id;
+    drop(send(&a, run).await);
+    for n in 1..=6 {
+        house.asked(n).await;
+        a.switch.down.store(true, Ordering::SeqCst);
+        house.brain.hangs.store(false, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        house.brain.hangs.store(true, Ordering::SeqCst);
+        a.switch.down.store(false, Ordering::SeqCst);
+    }
+    house.asked(7).await;
+    house.brain.hangs.store(false, Ordering::SeqCst);
+    house.until("it ends", || house.run(id).status.is_terminal()).await;
+    assert_eq!(house.run(id).status, RunStatus::Completed, "{:?}", house.run(id).error);
+    house.check();
+}

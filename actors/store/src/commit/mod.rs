@@ -19,7 +19,7 @@ use engram_domain::NodeId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, Store, StoreError, accept, error::db};
+use crate::{Result, Store, StoreError, accept, again::again, error::db};
 
 pub(crate) use messages::Columns as MessageColumns;
 
@@ -27,6 +27,12 @@ pub(crate) use messages::Columns as MessageColumns;
 impl Commits for Store {
     async fn commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome> {
         check(commit)?;
+        self.writes.note(again(|| self.try_commit(fence, commit)).await)
+    }
+}
+
+impl Store {
+    async fn try_commit(&self, fence: Fence, commit: &Commit) -> Result<CommitOutcome> {
         if is_plain(commit) {
             let rev = turn::statement(fence, commit)?.fetch_optional(&self.pool).await.map_err(db)?;
             return Ok(rev.map_or(CommitOutcome::Fenced, |agent_rev| CommitOutcome::Done { agent_rev }));

@@ -103,3 +103,133 @@ async fn after_a_break_of_all_connections_one_call_fails_and_not_one_for_each() 
     drop(raw);
     db.drop_database().await;
 }
+
+/// Makes whatever writes rows of a table fail with this SQLSTATE.
+async fn fail_writes(raw: &mut PgConnection, table: &str, code: &str) {
+    let sql = format!(
+        "CREATE OR REPLACE FUNCTION fail_{table}() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'the database says {code}' USING ERRCODE = '{code}'; END $$;
+         CREATE OR REPLACE TRIGGER fail BEFORE INSERT OR UPDATE ON {table}
+         FOR EACH ROW EXECUTE FUNCTION fail_{table}()"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(raw).await.unwrap();
+}
+
+async fn mend_writes(raw: &mut PgConnection, table: &str) {
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP TRIGGER fail ON {table}"))).execute(raw).await.unwrap();
+}
+
+/// Of every class of SQLSTATE that a server may say something to a statement that was written well.
+#[tokio::test]
+async fn only_data_constraints_and_limits_are_the_fault_of_the_content() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let mut run = new_run(agent.id, conversation, 0);
+    accept(&db, &run).await;
+    let fence = claim(&db, conversation).await;
+    let commit = appending(agent.id, conversation, 1, &["hello"]);
+    let mut raw = db.raw().await;
+    run.id = engram_domain::RunId(uuid::Uuid::new_v4());
+    for (code, is_content) in [
+        ("22001", true),
+        ("22003", true),
+        ("22P05", true),
+        ("23502", true),
+        ("23514", true),
+        ("23P01", true),
+        ("23505", true),
+        ("54000", true),
+        ("54001", true),
+        ("08006", false),
+        ("0A000", false),
+        ("25006", false),
+        ("25P02", false),
+        ("26000", false),
+        ("28000", false),
+        ("40001", false),
+        ("40P01", false),
+        ("42501", false),
+        ("42P05", false),
+        ("53100", false),
+        ("53200", false),
+        ("53300", false),
+        ("53400", false),
+        ("55006", false),
+        ("55P03", false),
+        ("57014", false),
+        ("57P03", false),
+        ("58000", false),
+        ("58030", false),
+        ("58P01", false),
+        ("72000", false),
+        ("F0001", false),
+        ("P0001", false),
+        ("XX000", false),
+        ("XX001", false),
+    ] {
+        for table in ["runs", "messages"] {
+            fail_writes(&mut raw, table, code).await;
+        }
+        for error in [db.system.accept_run(&run, node()).await.err(), db.system.commit(fence, &commit).await.err()] {
+            let blamed = matches!(error, Some(StoreError::Invalid(_) | StoreError::Conflict(_)));
+            let unavailable = matches!(error, Some(StoreError::Unavailable(_) | StoreError::Overloaded(_)));
+            assert_eq!((blamed, unavailable), (is_content, !is_content), "{code}: {error:?}");
+        }
+        assert_eq!(db.system.failing_writes().is_some(), !is_content, "{code}");
+        for table in ["runs", "messages"] {
+            mend_writes(&mut raw, table).await;
+        }
+    }
+    accept(&db, &run).await;
+    assert_eq!(db.system.failing_writes(), None, "a write that went through says that the next may");
+    drop(raw);
+    db.drop_database().await;
+}
+
+/// What a rolling migration does to the statements of the nodes that have not been replaced yet.
+#[tokio::test]
+async fn statements_that_a_migration_made_stale_are_prepared_anew() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let mut raw = db.raw().await;
+    let send = async || accept(&db, &new_run(agent.id, conversation, 0)).await;
+    for kind in ["varchar(300)", "text"] {
+        // On every connection of the pool.
+        futures::future::join_all((0..8).map(|_| send())).await;
+        // What the statement of an acceptance answers has another type now.
+        let sql = AssertSqlSafe(format!("ALTER TABLE nodes ALTER COLUMN url TYPE {kind}"));
+        sqlx::raw_sql(sql).execute(&mut raw).await.unwrap();
+        for _ in 0..8 {
+            send().await;
+        }
+    }
+    drop(raw);
+    db.drop_database().await;
+}
+
+/// What a pooler in transaction mode does: the statement is not there any more, or is there already.
+#[tokio::test]
+async fn statements_that_a_pooler_has_lost_are_prepared_anew() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let fail_once = |code: &str| {
+        AssertSqlSafe(format!(
+            "DROP SEQUENCE IF EXISTS tries; CREATE SEQUENCE tries;
+             CREATE OR REPLACE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('tries') = 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{code}'; END IF;
+                RETURN new;
+             END $$;
+             CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION fail_once()"
+        ))
+    };
+    let mut raw = db.raw().await;
+    for code in ["26000", "42P05", "0A000", "40001"] {
+        sqlx::raw_sql(fail_once(code)).execute(&mut raw).await.unwrap();
+        accept(&db, &new_run(agent.id, conversation, 0)).await;
+    }
+    drop(raw);
+    db.drop_database().await;
+}

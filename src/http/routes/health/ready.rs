@@ -8,8 +8,8 @@ use crate::http::ApiError;
 
 /// Whether the server should be sent requests.
 ///
-/// 503 while it hands its work over, while the database does not answer within a second, and while this node could
-/// not tell the others for longer than its lease that it lives.
+/// 503 while it hands its work over, while the database does not answer within a second or takes no writes, and while
+/// this node could not tell the others for longer than its lease that it lives.
 #[utoipa::path(
     get, path = "/v1/ready", tag = "health",
     responses((status = 200, body = Health), (status = 503, description = "Send requests elsewhere"))

@@ -68,7 +68,8 @@ impl<T> EngineStore for T where
 /// Why the store could not do it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// No connection, or none in time; nothing was changed as far as anybody knows. Try again.
+    /// No connection, or none in time, or the database could not do it for reasons of its own (a full disk, a lock, a
+    /// restart): whatever is not the content's fault. Nothing was changed as far as anybody knows. Try again.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
     /// The database is there and has too much to do: a query took longer than it may, or had no turn in time.

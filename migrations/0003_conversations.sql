@@ -102,14 +102,18 @@ CREATE TABLE runs (
     created_at         timestamptz NOT NULL,
     updated_at         timestamptz NOT NULL,
     completed_at       timestamptz,
+    -- The order in which runs were accepted, and when, by the database: clocks of nodes differ, and decide neither which
+    -- run comes first nor what is old.
+    accepted           bigint GENERATED ALWAYS AS IDENTITY,
+    accepted_at        timestamptz NOT NULL DEFAULT now(),
     CHECK ((group_id IS NULL) = (conversation_id IS NOT NULL AND agent_id IS NOT NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX runs_open ON runs (conversation_id, created_at) WHERE status IN ('created', 'running');
+CREATE INDEX runs_open ON runs (conversation_id, accepted) WHERE status IN ('created', 'running');
 CREATE INDEX runs_agent ON runs (agent_id, created_at);
 CREATE INDEX runs_created ON runs (organization_id, created_at);
 -- Runs of agents that are nobody's turns are in none of these.
 CREATE INDEX runs_group ON runs (group_id, created_at) WHERE group_id IS NOT NULL;
-CREATE INDEX runs_group_open ON runs (group_id, created_at, id)
+CREATE INDEX runs_group_open ON runs (group_id, accepted)
     WHERE group_id IS NOT NULL AND status IN ('created', 'running');
 CREATE INDEX runs_parent ON runs (parent_run_id) WHERE parent_run_id IS NOT NULL;
 

@@ -86,7 +86,7 @@ macro_rules! insert_sql {
                     CASE WHEN policy = 'reject' AND open > 0 THEN (
                         SELECT r.id FROM runs r
                         WHERE r.", $column, " = place.owner_id AND r.status IN ('created', 'running')
-                        ORDER BY r.status = 'running' DESC, r.created_at, r.id LIMIT 1
+                        ORDER BY r.status = 'running' DESC, r.accepted LIMIT 1
                     ) END AS busy
              FROM place"
         )

@@ -122,7 +122,7 @@ impl GroupRuns for Store {
             "SELECT ",
             run_columns!(),
             " FROM runs r WHERE r.group_id = $1 AND r.status IN ('created', 'running')
-              ORDER BY r.status = 'running' DESC, r.created_at, r.id LIMIT 1"
+              ORDER BY r.status = 'running' DESC, r.accepted LIMIT 1"
         ))
         .bind(fence.group_id.0)
         .fetch_optional(&mut *tx)

@@ -144,7 +144,7 @@ impl Leases for Store {
         let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT r.conversation_id, r.id FROM runs r JOIN conversations c ON c.id = r.conversation_id
              WHERE r.status IN ('created', 'running') AND r.status = 'created'
-               AND r.created_at < now() - interval '2 seconds' AND c.owner = $1
+               AND least(r.created_at, r.accepted_at) < now() - interval '2 seconds' AND c.owner = $1
              ORDER BY r.created_at, r.id LIMIT $2",
         )
         .bind(node.0)

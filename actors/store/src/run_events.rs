@@ -67,10 +67,13 @@ impl RunLog for Store {
             .map_err(db)
     }
 
+    /// A day has passed by the database's clock as well, since the run was accepted and since its end as the node that
+    /// ended it saw it: a node whose clock is wrong may keep events longer, and deletes none too early.
     async fn prune_events(&self, now: Time) -> Result<u64> {
         let done = sqlx::query(
             "DELETE FROM run_events e USING runs r
-             WHERE r.id = e.run_id AND r.completed_at < $1::timestamptz - interval '1 day'",
+             WHERE r.id = e.run_id AND r.completed_at < least($1::timestamptz, now()) - interval '1 day'
+               AND r.accepted_at < now() - interval '1 day'",
         )
         .bind(now)
         .execute(&self.pool)

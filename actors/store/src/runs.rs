@@ -21,7 +21,7 @@ macro_rules! open_runs {
         concat!(
             "SELECT id FROM runs WHERE ",
             $owner,
-            " = $1 AND status IN ('created', 'running') ORDER BY status = 'running' DESC, created_at, id"
+            " = $1 AND status IN ('created', 'running') ORDER BY status = 'running' DESC, accepted"
         )
     };
 }

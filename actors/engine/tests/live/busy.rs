@@ -141,3 +141,21 @@ async fn an_interruption_denies_what_waits_for_approval() {
     assert_eq!(listen(send(&a, late).await).await.2.error.map(|e| e.kind), Some(RunErrorKind::NoPendingApproval));
     house.check();
 }
+
+/// The first request came by a node whose clock is ahead: it came first all the same.
+#[tokio::test(start_paused = true)]
+async fn an_interruption_does_not_ask_the_clocks_of_nodes_what_came_before_it() {
+    let house = House::new();
+    let (a, b) = (house.node("a").await, house.node("b").await);
+    house.brain.hangs.store(true, Ordering::SeqCst);
+    let mut first = house.say("tell me everything");
+    first.created_at += chrono::Duration::days(2);
+    let first = send(&a, first).await;
+    house.asked(1).await;
+    let now = NewRun { busy_policy: Some(BusyPolicy::Interrupt), ..house.say("now!") };
+    let second = send(&b, now).await;
+    assert_eq!(listen(first).await.2.stop_reason, StopReason::Cancelled);
+    house.brain.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(listen(second).await.0, ["heard now!"]);
+    house.check();
+}

@@ -64,10 +64,11 @@ impl Place {
     }
 }
 
-/// Runs that are not over: one that was begun first, the others oldest first.
+/// Runs that are not over: one that was begun first, the others in the order of their ids, which is that in which they
+/// were accepted. Clocks have no say.
 fn open(runs: &BTreeMap<RunId, Run>) -> Vec<RunId> {
     let mut open: Vec<&Run> = runs.values().filter(|r| !r.status.is_terminal()).collect();
-    open.sort_by_key(|r| (r.status != RunStatus::Running, r.created_at, r.id));
+    open.sort_by_key(|r| (r.status != RunStatus::Running, r.id));
     open.into_iter().map(|r| r.id).collect()
 }
 

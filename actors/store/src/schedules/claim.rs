@@ -27,7 +27,8 @@ struct Row {
 
 #[async_trait]
 impl Schedules for Store {
-    /// One transaction. What was missed is made up for by one run. A schedule whose last run has not ended stays due;
+    /// One transaction. A time has come when it has by the database's clock too: a node whose clock is ahead begins nothing
+    /// early. What was missed is made up for by one run. A schedule whose last run has not ended stays due;
     /// one that another node has, or whose agent is being deleted, is passed over.
     async fn begin_scheduled(&self, now: Time, limit: i64, ids: &dyn Ids) -> Result<Vec<ScheduledRun>> {
         let mut tx = self.pool.begin().await.map_err(db)?;
@@ -37,7 +38,7 @@ impl Schedules for Store {
             "SELECT s.id, s.agent_id, s.next_at, ",
             when_columns!("s"),
             " FROM schedules s JOIN agents a ON a.id = s.agent_id
-             WHERE s.next_at <= $1 AND NOT EXISTS (
+             WHERE s.next_at <= least($1, now()) AND NOT EXISTS (
                  SELECT FROM runs r WHERE r.id = s.last_run_id AND r.status IN ('created', 'running')
              )
              ORDER BY s.next_at, s.id LIMIT $2

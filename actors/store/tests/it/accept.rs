@@ -237,3 +237,20 @@ async fn the_answer_names_the_other_node_that_has_the_conversation() {
     assert_eq!(insert().await, None, "its own is no other node");
     db.drop_database().await;
 }
+
+/// The second one comes by a node whose clock is behind: it is the second all the same.
+#[tokio::test]
+async fn runs_come_in_the_order_of_their_acceptance_whatever_clocks_say() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await;
+    let conversation = agent.id.default_conversation();
+    let runs = [100, 5, 50, 0].map(|seconds| new_run(agent.id, conversation, seconds));
+    for run in &runs {
+        accept(&db, run).await;
+    }
+    assert_eq!(db.system.open_runs(conversation.into()).await.unwrap(), runs.each_ref().map(|run| run.id));
+    let mut refusing = new_run(agent.id, conversation, -9);
+    refusing.busy_policy = Some(engram_domain::BusyPolicy::Reject);
+    assert_eq!(db.system.accept_run(&refusing, node()).await.unwrap(), Accepted::Busy(runs[0].id));
+    db.drop_database().await;
+}

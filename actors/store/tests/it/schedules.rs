@@ -203,3 +203,16 @@ async fn the_embedded_database_claims_too() {
     embedded.stop(&store.system).await;
     let _ = std::fs::remove_dir_all(dir);
 }
+
+/// A node whose clock is ahead begins nothing before its time.
+#[tokio::test]
+async fn a_time_has_come_when_it_has_by_the_clock_of_the_database() {
+    let Some(db) = test_db().await else { return };
+    let agent = store_agent(&db, vec![]).await.id;
+    let (past, future) = (once(agent, 0), once(agent, 9_000_000_000));
+    db.create_schedule(&past).await.unwrap();
+    db.create_schedule(&future).await.unwrap();
+    let begun = db.system.begin_scheduled(at(9_000_000_001), 10, &RandomIds).await.unwrap();
+    assert_eq!(begun.iter().map(|run| run.schedule_id).collect::<Vec<_>>(), [past.id]);
+    db.drop_database().await;
+}

@@ -14,7 +14,8 @@ pub trait Runs: Send + Sync + 'static {
     /// What a run has committed to its conversation, by `seq`; of a group's run what its stream shows, turn by turn.
     async fn messages_of(&self, run: RunId) -> Result<Vec<Message>, StoreError>;
 
-    /// Runs of a conversation or a group that are not over: one that was begun first, the others oldest first.
+    /// Runs of a conversation or a group that are not over: one that was begun first, the others in
+    /// the order in which the database accepted them.
     async fn open_runs(&self, owner: RunOwner) -> Result<Vec<RunId>, StoreError>;
 
     /// Ends a run that no actor drives (its agent is gone, or it was cancelled before it began).

@@ -96,6 +96,7 @@ rust_tests() {
 ! wants recall || run "token cost of sleep-time" "$tools" tests/sleeptime/token_cost.py
 ! wants recall || run "recall after compaction" "$tools" tests/recall/recall_after_compaction.py --messages 120 --window 6000
 ! wants crash || run "kill -9" "$tools" tests/crash/kill9.py --requests 60 --kills 4
+! wants crash || run "first start, kill -9" "$tools" tests/crash/first_start.py --kills 6
 ! wants crash || run "rules of delivery" "$tools" -m pytest -q tests/crash
 ! wants crash || run "agents that write to each other, kill -9" "$tools" tests/crash/agent_messages.py --agents 50 --letters 240 --kills 3
 ! wants torment || run "torment checker" "$tools" -m pytest -q tests/torment

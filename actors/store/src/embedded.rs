@@ -88,7 +88,7 @@ impl Embedded {
         migrate::run(&mut connection).await?;
         drop(connection);
         files::finish(&data_dir).map_err(fail)?;
-        let keeper = tokio::spawn(keeper::keep(store.pool.clone(), server.clone(), root, socket.file(PORT)));
+        let keeper = tokio::spawn(keeper::keep(store.clone(), server.clone(), root, socket.file(PORT)));
         Ok((store, Self { server, keeper, socket, _lock: lock }))
     }
 

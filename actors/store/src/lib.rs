@@ -75,6 +75,7 @@ mod tool_cache;
 mod tool_store;
 pub mod tools;
 pub mod tree;
+mod vacuum;
 mod weight;
 mod writes;
 

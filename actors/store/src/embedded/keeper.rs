@@ -15,13 +15,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
+use crate::Store;
+
 /// How soon a dead server thread is noticed.
 const LOOK: Duration = Duration::from_millis(250);
-/// Between two cleanings. The hot rows are updated in place, so there is little to do.
-const CLEAN: Duration = Duration::from_mins(15);
-/// The tables that are updated in every turn; the others hardly change.
-const BUSY: [&str; 4] =
-    ["VACUUM (ANALYZE) conversations", "VACUUM (ANALYZE) runs", "VACUUM (ANALYZE) nodes", "ANALYZE"];
+/// Between two looks for tables that have changed much.
+const CLEAN: Duration = Duration::from_mins(1);
+/// Between two tables. Turns that wait for the one connection come first.
+const BREATH: Duration = Duration::from_millis(250);
 
 /// Between two questions whether the database still answers.
 const ASK: Duration = Duration::from_secs(2);
@@ -50,7 +51,8 @@ pub(super) async fn watch(pool: PgPool) {
 }
 
 /// Runs until the pool is closed or the task is aborted.
-pub(super) async fn keep(pool: PgPool, server: Arc<Mutex<Option<PgliteServer>>>, root: PathBuf, socket: PathBuf) {
+pub(super) async fn keep(store: Store, server: Arc<Mutex<Option<PgliteServer>>>, root: PathBuf, socket: PathBuf) {
+    let pool = &store.pool;
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Soon after the start, because a new database has no statistics at all.
@@ -62,7 +64,7 @@ pub(super) async fn keep(pool: PgPool, server: Arc<Mutex<Option<PgliteServer>>>,
             revive(&server, &root, &socket).await;
         }
         if Instant::now() >= clean_at {
-            clean(&pool).await;
+            clean(&store).await;
             clean_at = Instant::now() + CLEAN;
         }
     }
@@ -83,10 +85,16 @@ async fn revive(server: &Arc<Mutex<Option<PgliteServer>>>, root: &Path, socket: 
     }
 }
 
-async fn clean(pool: &PgPool) {
-    for statement in BUSY {
-        if let Err(error) = sqlx::raw_sql(statement).execute(pool).await {
-            tracing::debug!("{statement}: {error}");
+/// One table after the other, each by itself.
+async fn clean(store: &Store) {
+    let tables = match store.worn_tables().await {
+        Ok(tables) => tables,
+        Err(error) => return tracing::debug!(%error, "which tables want cleaning could not be read"),
+    };
+    for table in tables {
+        if let Err(error) = store.vacuum(&table).await {
+            tracing::debug!(%error, table, "a table could not be cleaned");
         }
+        tokio::time::sleep(BREATH).await;
     }
 }

@@ -39,4 +39,5 @@ mod tool_store;
 mod tools;
 mod tree;
 mod unavailable;
+mod vacuum;
 mod weights;

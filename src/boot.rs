@@ -118,7 +118,8 @@ pub async fn boot(settings: Settings, url: &str) -> Result<(AppState, Database),
     let names: Vec<String> = providers.providers().into_iter().map(|p| p.name).collect();
     tracing::info!("models from: {}", names.join(", "));
     let embedder = providers.embedder();
-    let builtin_tools = BuiltinRunner::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone());
+    let builtin_tools = BuiltinRunner::new(Arc::new(store.clone()), embedder.clone(), clock.clone(), ids.clone())
+        .with_message_limits(settings.limits.agent_messages);
     let ports = Ports {
         store: Arc::new(store.clone()),
         llm: providers.llm(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use engram_tools::MessageLimits;
+
 use super::{ConfigError, Environment, settings::seconds};
 
 /// How much at once and how long at most.
@@ -13,6 +15,8 @@ pub struct LimitSettings {
     pub llm_calls: usize,
     /// Model calls at once with one provider.
     pub llm_calls_per_provider: usize,
+    /// How much agents may write to each other.
+    pub agent_messages: MessageLimits,
     /// How long one tool call may take.
     pub tool_timeout: Duration,
     /// Memory that the process may take before agents with nothing to do leave it, in MiB; the machine's or
@@ -24,11 +28,19 @@ pub struct LimitSettings {
 
 impl LimitSettings {
     pub(super) fn resolve(env: &Environment) -> Result<Self, ConfigError> {
+        let standard = MessageLimits::default();
         let calls = "a number of model calls";
         Ok(Self {
             queue: env.number(&["ENGRAM_MAX_QUEUE"], "a number of runs")?.unwrap_or(100).max(1),
             llm_calls: env.number(&["ENGRAM_MAX_LLM_CALLS"], calls)?.unwrap_or(256).max(1),
             llm_calls_per_provider: env.number(&["ENGRAM_MAX_LLM_CALLS_PER_PROVIDER"], calls)?.unwrap_or(128).max(1),
+            agent_messages: MessageLimits {
+                hops: env.number(&["ENGRAM_MAX_AGENT_HOPS"], "a number of messages")?.unwrap_or(standard.hops),
+                per_minute: env
+                    .number(&["ENGRAM_MAX_AGENT_MESSAGES_PER_MINUTE"], "a number of messages")?
+                    .unwrap_or(standard.per_minute)
+                    .max(1),
+            },
             tool_timeout: seconds(env, &["ENGRAM_TOOL_TIMEOUT_SECONDS"], 180)?.max(Duration::from_secs(1)),
             memory_mib: env.number(&["ENGRAM_MEMORY_LIMIT"], "a number of MiB")?,
             idle_after: seconds(env, &["ENGRAM_IDLE_SECONDS"], 300)?.max(Duration::from_secs(1)),

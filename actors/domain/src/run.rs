@@ -281,6 +281,8 @@ pub struct RunInput {
     pub request_config: Json,
     /// Agents that wait, each for the next, and the last of them for this run.
     pub chain: Vec<AgentId>,
+    /// How many messages from agent to agent have led to it, one from the other: 0 for what came from outside.
+    pub hops: u32,
 }
 
 impl RunInput {
@@ -303,6 +305,7 @@ impl Default for RunInput {
             stream_tokens: false,
             request_config: Json::Null,
             chain: Vec::new(),
+            hops: 0,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod archival_memory_insert;
 mod archival_memory_search;
 mod conversation_search;
+mod message_limits;
 mod multi_agent;
 pub(crate) mod recall;
 mod search_memory;
@@ -13,6 +14,9 @@ mod store_memories;
 pub(crate) mod when;
 
 use std::sync::{Arc, OnceLock};
+
+use message_limits::MessageCounter;
+pub use message_limits::MessageLimits;
 
 use async_trait::async_trait;
 use engram_core::{
@@ -61,6 +65,8 @@ pub struct BuiltinRunner {
     ids: Arc<dyn Ids>,
     /// The engine, which needs the runners to start, and is told to them then.
     agents: Arc<OnceLock<Arc<dyn Agents>>>,
+    /// What agents write to each other.
+    messages: Arc<MessageCounter>,
 }
 
 /// Why a tool did not work, in words for the model.
@@ -100,7 +106,13 @@ impl BuiltinRunner {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { store, embedder, clock, ids, agents: Arc::default() }
+        Self { store, embedder, clock, ids, agents: Arc::default(), messages: Arc::default() }
+    }
+
+    /// With other limits of what agents may write to each other.
+    #[must_use]
+    pub fn with_message_limits(self, limits: MessageLimits) -> Self {
+        Self { messages: Arc::new(MessageCounter::new(limits)), ..self }
     }
 
     /// Tells the tools how to speak to other agents. Only the first time counts.

@@ -22,7 +22,7 @@ mod custom;
 mod external;
 mod runners;
 
-pub use builtin::BuiltinRunner;
+pub use builtin::{BuiltinRunner, MessageLimits};
 use engram_core::ports::ToolOutcome;
 pub use runners::Runners;
 

@@ -83,6 +83,7 @@ async fn execute(
         // Nobody sends this very call again.
         call_id: app.ids.uuid().to_string(),
         chain: Vec::new(),
+        hops: 0,
         env,
         blocks: snapshot.blocks.clone(),
     };

@@ -30,6 +30,8 @@ pub struct AgentMessage {
     pub key: RequestKey,
     /// Agents that wait, each for the next, and the last of them for the answer to this.
     pub chain: Vec<AgentId>,
+    /// How many messages from agent to agent have led to it, with itself.
+    pub hops: u32,
     /// What the run that it becomes is begun by.
     pub run_type: RunType,
 }
@@ -48,7 +50,7 @@ impl AgentMessage {
             agent_id: Some(self.to),
             owner: self.to.default_conversation().into(),
             parent: None,
-            input: RunInput { messages: vec![message], chain: self.chain, ..RunInput::default() },
+            input: RunInput { messages: vec![message], chain: self.chain, hops: self.hops, ..RunInput::default() },
             background: false,
             run_type: self.run_type,
             metadata: Json::Object(engram_domain::JsonMap::new()),

@@ -24,6 +24,8 @@ pub struct ToolContext {
     pub call_id: String,
     /// Agents that wait, each for the next, and the last of them for this run.
     pub chain: Vec<AgentId>,
+    /// How many messages from agent to agent have led to this run.
+    pub hops: u32,
     /// Variables of the agent, then of the call. Secrets.
     pub env: BTreeMap<String, String>,
     /// The agent's blocks when the call began. [`ToolOutcome::blocks`] may edit them.

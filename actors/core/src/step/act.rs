@@ -24,6 +24,8 @@ use crate::{
 
 /// Times that the very same call is carried out in one run.
 const SAME_CALL_LIMIT: usize = 5;
+/// Times that a model may repeat itself in one run before its turn ends: the last few it was told to do something else.
+const STUCK: usize = SAME_CALL_LIMIT + 3;
 
 /// Carries out what can be done now; what comes back is the rest. The rules are checked for calls
 /// that the client allowed too; approval is not asked for twice.
@@ -74,6 +76,28 @@ pub(super) fn tool_done(state: &mut State, attempt: u64, outcome: ToolOutcome, e
     effects
 }
 
+/// How often the call was made. Spaces and the order of members make no other call.
+fn repeats(called: &[Called], call: &ToolCall) -> usize {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    let wanted = read(&call.arguments);
+    let same = |arguments: &str| {
+        arguments == call.arguments || (wanted.is_some() && arguments.len() < 10_000 && read(arguments) == wanted)
+    };
+    called.iter().filter(|c| c.name == call.name && same(&c.arguments)).count()
+}
+
+/// Whether the model does not get on: it makes one call over and over, or nothing but calls that fail in the same way.
+fn is_stuck(called: &[Called]) -> bool {
+    let Some(last) = called.last() else { return false };
+    let call = ToolCall { id: String::new(), name: last.name.clone(), arguments: last.arguments.clone() };
+    // What an earlier life has called is known without its arguments.
+    if !last.arguments.is_empty() && repeats(called, &call) >= STUCK {
+        return true;
+    }
+    let fails_alike = |c: &&Called| !c.ok && c.name == last.name && c.text == last.text;
+    called.iter().rev().take_while(fails_alike).count() >= STUCK
+}
+
 struct Refusal {
     text: String,
     reason: &'static str,
@@ -96,7 +120,7 @@ fn examine(state: &State, call: &ToolCall) -> Result<(Arc<Tool>, Checked), Refus
         });
     };
     let refused = |text: String| Refusal { text, reason: "Function call failed, returning control" };
-    if called.iter().filter(|c| c.name == call.name && c.arguments == call.arguments).count() >= SAME_CALL_LIMIT {
+    if repeats(called, call) >= SAME_CALL_LIMIT {
         return Err(refused(format!(
             "{} was called {SAME_CALL_LIMIT} times with the same arguments in this turn. Do something else, or end \
              your turn.",
@@ -215,6 +239,7 @@ fn run_outside(state: &mut State, mut acting: Acting, first: Ready, env: &Env<'_
             run_id: state.turn.as_ref().map(|t| t.run_id),
             call_id: call.id.clone(),
             chain: state.turn.as_ref().map(|t| t.input.chain.clone()).unwrap_or_default(),
+            hops: state.turn.as_ref().map_or(0, |t| t.input.hops),
             blocks: state.snapshot.blocks.clone(),
         };
         effects.push(Effect::RunTool { attempt, call, tool, args, context: Box::new(context) });
@@ -253,6 +278,9 @@ fn settle(state: &mut State, acting: Acting, env: &Env<'_>) -> Vec<Effect> {
     let required =
         state.turn.as_ref().map(|t| rules::still_required(&state.rules(), &t.called).join(", ")).unwrap_or_default();
     let forced = state.allowed().forced;
+    if state.turn.as_ref().is_some_and(|turn| is_stuck(&turn.called)) {
+        return finish::end_with(state, StopReason::MaxSteps, fresh, Some((step, facts)), extras, env);
+    }
     if wishes.terminal && required.is_empty() {
         let reason = if heartbeats && !wishes.heartbeat { StopReason::EndTurn } else { StopReason::ToolRule };
         return finish::end_with(state, reason, fresh, Some((step, facts)), extras, env);

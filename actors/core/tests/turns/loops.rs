@@ -76,8 +76,31 @@ fn the_same_call_over_and_over_is_broken() {
     w.accept("hi", 20);
     w.settle(&moves((0..30).map(|_| call(ONCE, "{}")).collect()));
     assert_eq!(w.outside.len(), 5);
+    // Told three times to do something else, it does not.
     assert_eq!(w.ends[0].stop_reason, StopReason::MaxSteps);
-    assert_eq!(w.ends[0].step_count, 20);
+    assert_eq!(w.ends[0].step_count, 8);
+}
+
+#[test]
+fn a_turn_of_nothing_but_the_same_mistakes_ends() {
+    let failing = |list: &dyn Fn(usize) -> Move| {
+        let mut w = Play::new(AgentType::LettaV1Agent, 32_000);
+        w.accept("hi", 50);
+        w.settle(&moves((0..40).map(list).collect()));
+        (w.ends[0].stop_reason, w.ends[0].step_count)
+    };
+    let ended = (StopReason::MaxSteps, 8);
+    // Arguments that are refused, in one form or in several.
+    assert_eq!(failing(&|_| call("conversation_search", r#"{"limit":[]}"#)), ended);
+    assert_eq!(failing(&|n| call(ONCE, &format!("{}{{}}", " ".repeat(n)))), ended);
+    // A tool that is not there, with other arguments each time.
+    assert_eq!(failing(&|n| call("no_such_tool", &format!("{{\"n\":{n}}}"))), ended);
+    // Two calls in turn are repeated as well.
+    let two = |n: usize| call(ONCE, if n.is_multiple_of(2) { r#"{"a":1,"b":2}"# } else { r#"{"b":2,"a":1}"# });
+    assert_eq!(failing(&two), ended);
+    // Other arguments each time, with success: that is work.
+    let works = |n: usize| call(ONCE, &format!("{{\"n\":{n}}}"));
+    assert_eq!(failing(&works), (StopReason::EndTurn, 41));
 }
 
 #[test]

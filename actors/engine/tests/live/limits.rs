@@ -46,6 +46,7 @@ async fn a_tool_that_the_api_runs_has_the_same_time() {
         run_id: None,
         call_id: "c".into(),
         chain: vec![],
+        hops: 0,
         env: BTreeMap::new(),
         blocks: snapshot.blocks.clone(),
     };

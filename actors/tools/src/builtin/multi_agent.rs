@@ -27,7 +27,8 @@ pub(super) async fn send(tools: &BuiltinRunner, context: &ToolContext, args: &Js
     if !tools.store.has_agent(context.agent.id, to).await? {
         return Err(Failure(AskError::NotFound(to).to_string()));
     }
-    let mut message = message(context, to, text(args)?);
+    let mut message = message(tools, context, to, text(args)?)?;
+    count(tools, &message)?;
     // Nobody waits for it.
     message.chain = Vec::new();
     message.run_type = RunType::AgentMessageAsync;
@@ -51,7 +52,9 @@ pub(super) async fn ask(
     if !tools.store.has_agent(context.agent.id, to).await? {
         return Err(Failure(AskError::NotFound(to).to_string()));
     }
-    match agents.ask(message(context, to, text(args)?), agents.patience(), cancel.clone()).await {
+    let message = message(tools, context, to, text(args)?)?;
+    count(tools, &message)?;
+    match agents.ask(message, agents.patience(), cancel.clone()).await {
         Ok(said) => Ok(ToolOutcome::ok(answer(to, Ok(said)).to_string())),
         Err(error) => Err(Failure(error.to_string())),
     }
@@ -105,7 +108,10 @@ pub(super) async fn ask_all(
     cancel: &CancellationToken,
 ) -> Result<Vec<Json>, Failure> {
     let agents = tools.agents()?;
-    let messages: Vec<AgentMessage> = receivers.iter().map(|to| message(context, *to, text)).collect();
+    let messages = receivers
+        .iter()
+        .map(|to| message(tools, context, *to, text))
+        .collect::<Result<Vec<AgentMessage>, Failure>>()?;
     let whole = agents.patience();
     let deadline = Instant::now() + whole;
     let asked = stream::iter(messages).map(|message| {
@@ -114,6 +120,9 @@ pub(super) async fn ask_all(
             let patience = deadline.saturating_duration_since(Instant::now());
             if patience < LEAST {
                 let why = format!("it was not asked: the others took all of the {} seconds", whole.as_secs());
+                return json!({ "agent_id": to, "error": why });
+            }
+            if let Err(Failure(why)) = count(tools, &message) {
                 return json!({ "agent_id": to, "error": why });
             }
             answer(to, agents.ask(message, patience, cancel).await)
@@ -130,17 +139,26 @@ fn answer(from: AgentId, said: Result<Vec<String>, AskError>) -> Json {
     }
 }
 
-fn message(context: &ToolContext, to: AgentId, text: &str) -> AgentMessage {
+/// The message, unless too many have led to it.
+fn message(tools: &BuiltinRunner, context: &ToolContext, to: AgentId, text: &str) -> Result<AgentMessage, Failure> {
+    let hops = context.hops.saturating_add(1);
+    tools.messages.check_hops(hops)?;
     let mut chain = context.chain.clone();
     chain.push(context.agent.id);
-    AgentMessage {
+    Ok(AgentMessage {
         from: context.agent.clone(),
         to,
         text: text.to_owned(),
         key: RequestKey::tool_call(context.run_id, &context.call_id, to),
         chain,
+        hops,
         run_type: RunType::AgentMessage,
-    }
+    })
+}
+
+/// Counts it as sent, unless its sender has sent too many to its receiver.
+fn count(tools: &BuiltinRunner, message: &AgentMessage) -> Result<(), Failure> {
+    Ok(tools.messages.count(message.from.id, message.to, tools.clock.monotonic_ns())?)
 }
 
 fn text(args: &JsonMap) -> Result<&str, Failure> {

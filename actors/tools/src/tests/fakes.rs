@@ -169,6 +169,7 @@ pub fn context(embedding: &str) -> ToolContext {
         run_id: Some(RunId(Uuid::from_u128(9))),
         call_id: "call-1".into(),
         chain: vec![],
+        hops: 0,
         env: BTreeMap::new(),
         blocks: vec![],
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::fakes::{World, builtin_runner, context, run_on};
-use crate::Runners;
+use crate::{MessageLimits, Runners};
 
 struct Echo;
 
@@ -142,4 +142,46 @@ async fn a_supervisor_asks_its_group() {
     assert!(answers[1]["error"].as_str().is_some_and(|s| s.contains("out of luck")));
     let alone = call(World::default(), name, json!({"message": "go"})).await;
     assert!(alone.status == ToolStatus::Error && alone.text.contains("no group"), "{alone:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_too_many_have_led_to_is_not_sent() {
+    let limits = MessageLimits { hops: 3, per_minute: 1_000 };
+    for name in [
+        "send_message_to_agent_async",
+        "send_message_to_agent_and_wait_for_reply",
+        "send_message_to_all_agents_in_group",
+    ] {
+        for (hops, goes_out) in [(0, true), (2, true), (3, false), (u32::MAX, false)] {
+            let world = Arc::new(World { others: vec![agent(12)], ..World::default() });
+            let tools = builtin_runner(&world).with_message_limits(limits);
+            tools.connect(Arc::new(Echo));
+            let context = ToolContext { hops, ..context("m") };
+            let args = if name.ends_with("group") {
+                json!({"message": "hello"})
+            } else {
+                json!({"message": "hello", "other_agent_id": agent(12)})
+            };
+            let outcome = run_on(&Runners::new(tools), context, name, args).await;
+            assert_eq!(outcome.status == ToolStatus::Success, goes_out, "{name} {hops}: {outcome:?}");
+            match &outcome.writes[..] {
+                [Write::Send(run)] => assert_eq!(run.input.hops, hops + 1, "the receiver's run knows"),
+                _ => assert!(goes_out || outcome.text.contains("3 messages between agents"), "{outcome:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pair_may_exchange_so_many_messages_in_a_minute() {
+    let world = Arc::new(World { others: vec![agent(12), agent(13)], ..World::default() });
+    let tools = builtin_runner(&world).with_message_limits(MessageLimits { hops: 16, per_minute: 2 });
+    tools.connect(Arc::new(Echo));
+    let runners = Runners::new(tools);
+    for (to, goes_out) in [(12, true), (12, true), (12, false), (13, true)] {
+        let args = json!({"message": "hello", "other_agent_id": agent(to)});
+        let outcome = run_on(&runners, context("m"), "send_message_to_agent_async", args).await;
+        assert_eq!(outcome.status == ToolStatus::Success, goes_out, "{outcome:?}");
+        assert_eq!(outcome.writes.len(), usize::from(goes_out));
+    }
 }

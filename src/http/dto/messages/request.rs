@@ -208,6 +208,7 @@ impl MessageRequest {
             stream_tokens: self.stream_tokens.unwrap_or_default(),
             request_config: serde_json::to_value(self.options()).map_err(ApiError::internal)?,
             chain: Vec::new(),
+            hops: 0,
         })
     }
 

@@ -18,6 +18,7 @@ use engram_engine::{CommandError, RunError, SubmitError};
 use engram_store::messages::MessagePageError;
 use serde_json::json;
 
+use super::read_again::MayWorkNow;
 use crate::app;
 
 /// Characters of a caller's own text, or of a message, that an error repeats.
@@ -53,13 +54,21 @@ pub struct ApiError {
     retry_after: Option<HeaderValue>,
     /// Whether an SDK may send the same request again by itself, where it is sure that nothing happened.
     repeatable: bool,
+    /// Whether the same request may go through at once.
+    may_work_now: bool,
 }
 
 impl ApiError {
     /// An answer with `{"detail": detail}`.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, body: json!({ "detail": shortened(&detail, SAID) }), retry_after: None, repeatable: false }
+        Self {
+            status,
+            body: json!({ "detail": shortened(&detail, SAID) }),
+            retry_after: None,
+            repeatable: false,
+            may_work_now: false,
+        }
     }
 
     /// 404: there is no such thing.
@@ -77,7 +86,13 @@ impl ApiError {
         let (expected, input) = (expected.into(), repeated(input));
         let expected = shortened(&expected, SAID);
         let body = json!({ "detail": [{ "type": "value_error", "loc": loc, "msg": expected, "input": input }] });
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body, retry_after: None, repeatable: false }
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            body,
+            retry_after: None,
+            repeatable: false,
+            may_work_now: false,
+        }
     }
 
     /// 400: the request as a whole makes no sense.
@@ -121,7 +136,7 @@ impl ApiError {
                         Approve or deny the pending request first.",
             "pending_request_id": request_id,
         }});
-        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
+        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false, may_work_now: false }
     }
 
     /// 409 for a message that does not want to wait behind the current run.
@@ -131,7 +146,7 @@ impl ApiError {
             "message": "CONFLICT: Cannot send a new message: another request is being processed for this conversation.",
             "run_id": run,
         }});
-        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false }
+        Self { status: StatusCode::CONFLICT, body, retry_after: None, repeatable: false, may_work_now: false }
     }
 
     /// 429: as many runs wait in the conversation as may.
@@ -176,7 +191,7 @@ impl ApiError {
         };
         let body =
             json!({ "error": { "type": kind.as_str(), "message": title, "detail": message }, "detail": message });
-        Self { status, body, retry_after: None, repeatable: false }
+        Self { status, body, retry_after: None, repeatable: false, may_work_now: false }
     }
 
     /// Its status.
@@ -195,6 +210,9 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, AxumJson(self.body)).into_response();
         if let Some(value) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        if self.may_work_now {
+            response.extensions_mut().insert(MayWorkNow);
         }
         if self.repeatable {
             response.headers_mut().insert("x-should-retry", HeaderValue::from_static("true"));
@@ -243,10 +261,11 @@ impl From<MessagePageError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        let may_work_now = engram_store::error::is_repeatable(&error);
         match error {
             StoreError::Unavailable(cause) => {
-                tracing::warn!(error = %cause, "the database cannot be reached");
-                Self::unavailable("The database cannot be reached. Try again.")
+                tracing::warn!(error = %cause, "the database cannot do it now");
+                Self { may_work_now, ..Self::unavailable("The database cannot be reached. Try again.") }
             }
             StoreError::Overloaded(text) => {
                 tracing::warn!("{text}");

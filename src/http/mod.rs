@@ -35,6 +35,7 @@ pub mod path;
 #[cfg(test)]
 mod properties;
 pub mod query;
+pub mod read_again;
 pub mod router;
 pub mod routes;
 pub mod service;

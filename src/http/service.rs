@@ -15,8 +15,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use crate::http::state::AppState;
 use crate::http::{
-    auth, docs, drain, error::ApiError, key_scopes::KeyScopes, observe, openapi, origin, path, router::api, routes,
-    slow_body,
+    auth, docs, drain, error::ApiError, key_scopes::KeyScopes, observe, openapi, origin, path, read_again, router::api,
+    routes, slow_body,
 };
 
 /// What the server serves, without the rewriting of paths.
@@ -31,6 +31,7 @@ pub fn build(state: AppState) -> Router {
         .fallback(routes::unbuilt::unknown_route)
         .method_not_allowed_fallback(routes::unbuilt::wrong_method)
         .layer(middleware::from_fn_with_state((state.clone(), scopes), auth::authenticate))
+        .layer(middleware::from_fn(read_again::read_again))
         .layer(middleware::from_fn_with_state(state.clone(), origin::guard))
         .layer(cors)
         .layer(DefaultBodyLimit::max(max_body))

@@ -150,3 +150,23 @@ async fn while_the_database_takes_no_writes_requests_are_asked_to_come_back() {
     })
     .await;
 }
+
+/// A newer node has migrated the database: what this one has prepared before is outdated.
+#[tokio::test]
+async fn a_migration_by_another_node_costs_no_reader_an_answer() {
+    server::with(|s| async move {
+        let block = s.post("/v1/blocks/", json!({"label": "team", "value": "Plan"})).await;
+        let path = format!("/v1/blocks/{}", block["id"].as_str().unwrap());
+        let mut raw = s.database().await;
+        for kind in ["varchar(300)", "text"] {
+            // On several connections.
+            futures::future::join_all((0..16).map(|_| s.get(&path))).await;
+            let sql = format!("ALTER TABLE blocks ALTER COLUMN value TYPE {kind}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut raw).await.unwrap();
+            for _ in 0..16 {
+                assert_eq!(s.get(&path).await["value"], "Plan");
+            }
+        }
+    })
+    .await;
+}

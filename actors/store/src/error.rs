@@ -91,7 +91,7 @@ fn is_stale(code: &str) -> bool {
 }
 
 /// Whether the whole transaction may be tried again at once: nothing of it has happened, and what was in its way is gone.
-pub(crate) fn is_repeatable(error: &StoreError) -> bool {
+pub fn is_repeatable(error: &StoreError) -> bool {
     let StoreError::Unavailable(text) = error else { return false };
     ["40P01", "40001", "26000"].into_iter().any(|code| repeatable(code) == Some(text.as_str()))
 }

@@ -164,9 +164,8 @@ pub(crate) struct Inner {
     pub(crate) driving: DashMap<ConversationId, RunId>,
     /// How often a run's actor died of it. A run that always does is given up.
     pub(crate) deaths: DashMap<RunId, i32>,
-    /// How often a run was begun here in vain through no fault of its own, since it was begun last: while the database was
-    /// away. That does not count.
-    pub(crate) forgiven: DashMap<RunId, i32>,
+    /// Runs that were begun here in vain through no fault of their own. That does not count as an attempt.
+    pub(crate) forgiven: DashMap<RunId, orphans::Forgiven>,
     /// Which duties are being performed.
     pub(crate) duties: duties::Running,
     /// Calls the reconciler before its time.

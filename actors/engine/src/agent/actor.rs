@@ -262,9 +262,7 @@ impl Live {
                 self.inner.hub.leave(id);
             }
         }
-        if let Some((_, times)) = self.inner.forgiven.remove(&id) {
-            run.attempts = run.attempts.saturating_sub(times).max(0);
-        }
+        orphans::begin_forgiven(&self.inner, &mut run).await;
         self.driver.begin(Box::new(run), &cause).await;
         self.queue_ended();
     }

@@ -408,7 +408,7 @@ impl Driver {
     /// As [`Self::die`], when the run has no part in it: that it was begun does not count against it.
     fn die_innocent(&mut self) {
         if let Some(run) = self.current() {
-            *self.inner.forgiven.entry(run).or_insert(0) += 1;
+            orphans::forgive(&self.inner, run);
         }
         self.die();
     }

@@ -229,7 +229,7 @@ async fn a_run_is_never_given_up_because_the_database_was_away() {
     let run = house.say("patience");
     let id = run.id;
     drop(send(&a, run).await);
-    for n in 1..=6 {
+    for n in 1..=5 {
         house.asked(n).await;
         a.switch.down.store(true, Ordering::SeqCst);
         house.brain.hangs.store(false, Ordering::SeqCst);
@@ -237,7 +237,7 @@ async fn a_run_is_never_given_up_because_the_database_was_away() {
         house.brain.hangs.store(true, Ordering::SeqCst);
         a.switch.down.store(false, Ordering::SeqCst);
     }
-    house.asked(7).await;
+    house.asked(6).await;
     house.brain.hangs.store(false, Ordering::SeqCst);
     house.until("it ends", || house.run(id).status.is_terminal()).await;
     assert_eq!(house.run(id).status, RunStatus::Completed, "{:?}", house.run(id).error);

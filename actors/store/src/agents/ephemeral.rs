@@ -96,7 +96,7 @@ impl EphemeralAgents for Store {
                 WHERE NOT EXISTS (SELECT FROM agents m WHERE m.id = e.main_agent_id)
                    OR NOT EXISTS (
                         SELECT FROM runs r WHERE r.agent_id = e.agent_id
-                          AND (r.status IN ('created', 'running') OR r.status = 'failed' AND r.updated_at > $1))
+                          AND (r.status IN ('created', 'running') OR r.status = 'failed' AND r.updated_at > least($1, now() - interval '1 hour')))
                 ORDER BY e.created_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
             ), tidied AS (
                 DELETE FROM blocks b USING doomed d

@@ -60,7 +60,7 @@ macro_rules! idle {
                              AND r.status IN ('created', 'running'))
              AND EXISTS (SELECT FROM conversations c WHERE c.id = g.manager_agent_id
                          AND greatest(c.last_run_completion, c.last_message_at)
-                             <= $2 - g.idle_ms * interval '1 millisecond'), false)"
+                             <= least($2, now()) - g.idle_ms * interval '1 millisecond'), false)"
     };
 }
 
@@ -85,7 +85,7 @@ macro_rules! due {
             " ORDER BY g.updated_at LIMIT 64)
              UNION ALL
              (SELECT g.group_id FROM group_sleep g
-              WHERE g.manager_type = 'sleeptime' AND g.group_id <> ALL($1) AND g.next_sleep_at <= $2
+              WHERE g.manager_type = 'sleeptime' AND g.group_id <> ALL($1) AND g.next_sleep_at <= least($2, now())
               ORDER BY g.next_sleep_at LIMIT 64)
              UNION ALL
              (SELECT g.group_id FROM group_sleep g
@@ -130,7 +130,7 @@ impl Store {
             "SELECT g.group_id AS id, g.manager_agent_id, coalesce(g.turns_counter + 1 - g.turns_worked, 0) AS pending,
                     g.turns_worked AS worked, g.last_processed_message_id AS last, ",
             when_columns!("g"),
-            ", CASE WHEN g.next_sleep_at <= $2 THEN g.next_sleep_at END AS due_at, ",
+            ", CASE WHEN g.next_sleep_at <= least($2, now()) THEN g.next_sleep_at END AS due_at, ",
             frequency!(),
             " AS frequency, ",
             idle!(),
@@ -143,7 +143,7 @@ impl Store {
             // Once more, of the row as it is when it is locked.
             ") AND (g.turns_counter + 1 - g.turns_worked >= ",
             frequency!(),
-            " OR g.next_sleep_at <= $2 OR ",
+            " OR g.next_sleep_at <= least($2, now()) OR ",
             idle!(),
             ") ORDER BY g.updated_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
         ))

@@ -11,12 +11,24 @@ use engram_domain::{Json, ToolRule, rule::RuleKind};
 pub struct Called {
     /// The tool.
     pub name: String,
-    /// Its arguments, to notice repetition.
+    /// Its [`canonical`] arguments, to notice repetition; empty where they are not known.
     pub arguments: String,
     /// Whether it worked.
     pub ok: bool,
     /// What it returned.
     pub text: String,
+}
+
+/// Arguments in a form in which spaces and the order of members make no difference.
+pub fn canonical(arguments: &str) -> String {
+    let text = if arguments.trim().is_empty() { "{}" } else { arguments };
+    match serde_json::from_str::<Json>(text) {
+        Ok(mut value) => {
+            value.sort_all_objects();
+            value.to_string()
+        }
+        Err(_) => text.to_owned(),
+    }
 }
 
 /// What may be called next.

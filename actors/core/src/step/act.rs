@@ -76,22 +76,16 @@ pub(super) fn tool_done(state: &mut State, attempt: u64, outcome: ToolOutcome, e
     effects
 }
 
-/// How often the call was made. Spaces and the order of members make no other call.
-fn repeats(called: &[Called], call: &ToolCall) -> usize {
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    let wanted = read(&call.arguments);
-    let same = |arguments: &str| {
-        arguments == call.arguments || (wanted.is_some() && arguments.len() < 10_000 && read(arguments) == wanted)
-    };
-    called.iter().filter(|c| c.name == call.name && same(&c.arguments)).count()
+/// How often a call with these [`rules::canonical`] arguments was made.
+fn repeats(called: &[Called], name: &str, arguments: &str) -> usize {
+    called.iter().filter(|c| c.name == name && c.arguments == arguments).count()
 }
 
 /// Whether the model does not get on: it makes one call over and over, or nothing but calls that fail in the same way.
 fn is_stuck(called: &[Called]) -> bool {
     let Some(last) = called.last() else { return false };
-    let call = ToolCall { id: String::new(), name: last.name.clone(), arguments: last.arguments.clone() };
     // What an earlier life has called is known without its arguments.
-    if !last.arguments.is_empty() && repeats(called, &call) >= STUCK {
+    if !last.arguments.is_empty() && repeats(called, &last.name, &last.arguments) >= STUCK {
         return true;
     }
     let fails_alike = |c: &&Called| !c.ok && c.name == last.name && c.text == last.text;
@@ -120,7 +114,7 @@ fn examine(state: &State, call: &ToolCall) -> Result<(Arc<Tool>, Checked), Refus
         });
     };
     let refused = |text: String| Refusal { text, reason: "Function call failed, returning control" };
-    if repeats(called, call) >= SAME_CALL_LIMIT {
+    if repeats(called, &call.name, &rules::canonical(&call.arguments)) >= SAME_CALL_LIMIT {
         return Err(refused(format!(
             "{} was called {SAME_CALL_LIMIT} times with the same arguments in this turn. Do something else, or end \
              your turn.",
@@ -193,7 +187,7 @@ fn companions(state: &mut State, acting: &mut Acting, first: Ready) -> Vec<Ready
         }
         let done = Called {
             name: last.call.name.clone(),
-            arguments: last.call.arguments.clone(),
+            arguments: rules::canonical(&last.call.arguments),
             ok: true,
             text: String::new(),
         };

@@ -11,7 +11,11 @@ use super::{
     Effect, Env, RunError, State, act, finish, open_calls, reply, shrink,
     state::{Acting, Phase, Turn, Wishes},
 };
-use crate::{initial_messages, package, rules::Called, tokens};
+use crate::{
+    initial_messages, package,
+    rules::{self, Called},
+    tokens,
+};
 
 pub(super) fn start(state: &mut State, run: Run, env: &Env<'_>) -> Vec<Effect> {
     if state.is_busy() || run.status.is_terminal() {
@@ -199,7 +203,7 @@ fn note_called(state: &mut State, request: &Message, result: &ToolReturn) {
         .calls()
         .iter()
         .find(|c| c.id == result.tool_call_id)
-        .map(|c| c.arguments.clone())
+        .map(|c| rules::canonical(&c.arguments))
         .unwrap_or_default();
     if let Some(turn) = &mut state.turn {
         turn.called.push(Called {

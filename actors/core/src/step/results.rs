@@ -37,7 +37,7 @@ fn record(state: &mut State, acting: &mut Acting, call: &ToolCall, outcome: Tool
     if let Some(turn) = &mut state.turn {
         turn.called.push(Called {
             name: call.name.clone(),
-            arguments: call.arguments.clone(),
+            arguments: rules::canonical(&call.arguments),
             ok: status == ToolStatus::Success,
             text: text.clone(),
         });

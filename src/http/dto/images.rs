@@ -18,6 +18,8 @@ const MEDIA_TYPES: [&str; 9] = [
     "image/heif",
     "image/avif",
 ];
+/// What is expected of an address.
+const EXPECTED: &str = "expected an address, with http or https, that the provider can reach";
 /// Bytes of one image. Providers take between 5 and 20 million.
 const MOST_BYTES: usize = 20 << 20;
 
@@ -41,7 +43,6 @@ fn by_address(address: String) -> Result<ImageSource, String> {
         let source = ImageSource::Base64 { media_type: media_type.to_owned(), data: data.to_owned(), detail: None };
         return checked(source);
     }
-    const EXPECTED: &str = "expected an address, with http or https, that the provider can reach";
     let url = Url::parse(&address).map_err(|error| format!("{EXPECTED}: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{EXPECTED}; `{}` is another scheme", url.scheme()));

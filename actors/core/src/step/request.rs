@@ -159,16 +159,16 @@ pub(super) fn show(message: &Message, view: View<'_>, cap: Option<usize>) -> Opt
         _ => text.to_owned(),
     };
     Some(match &message.content {
-        Content::Parts { parts } => match message.role {
-            Role::System => ChatMessage::System(fit(&engram_domain::message::parts_text(parts))),
-            _ => {
-                let parts = parts.iter().map(|p| match p {
-                    Part::Text { text } => Part::text(fit(text)),
-                    Part::Image { .. } => p.clone(),
-                });
-                ChatMessage::User { parts: view.words(parts.collect(), message), name: message.name.clone() }
-            }
-        },
+        Content::Parts { parts } if message.role == Role::System => {
+            ChatMessage::System(fit(&engram_domain::message::parts_text(parts)))
+        }
+        Content::Parts { parts } => {
+            let parts = parts.iter().map(|p| match p {
+                Part::Text { text } => Part::text(fit(text)),
+                Part::Image { .. } => p.clone(),
+            });
+            ChatMessage::User { parts: view.words(parts.collect(), message), name: message.name.clone() }
+        }
         Content::Assistant { reasoning, text, calls } => {
             // Thoughts that came beside a call go back where they came from: beside the call. Only
             // a reasoning model's own thoughts are sent as such.

@@ -89,7 +89,9 @@ fn filtered(request: &ChatRequest, words: &str, learnt: &mut Learnt) {
         learnt.refuse(newest);
     } else if !hashes.is_empty() {
         learnt.refused.remove(&newest);
-        hashes.into_iter().for_each(|hash| learnt.refuse(hash));
+        for hash in hashes {
+            learnt.refuse(hash);
+        }
     }
 }
 
@@ -108,7 +110,9 @@ fn pictures(request: &ChatRequest, words: &str, learnt: &mut Learnt) {
     if !any_refused && let Some(newest) = shown.pop() {
         shown = vec![newest];
     }
-    shown.into_iter().flatten().for_each(|hash| learnt.refuse(hash));
+    for hash in shown.into_iter().flatten() {
+        learnt.refuse(hash);
+    }
 }
 
 fn turns(_: &ChatRequest, words: &str, learnt: &mut Learnt) {

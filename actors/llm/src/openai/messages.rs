@@ -14,7 +14,7 @@ use crate::learnt::{Learnt, Thoughts};
 
 /// A conversation.
 pub(super) struct Messages<'a> {
-    pub(super) messages: &'a Chain<ChatMessage>,
+    pub(super) all: &'a Chain<ChatMessage>,
     /// The provider that gets them.
     pub(super) endpoint: &'a str,
     /// Whether native thoughts go back with the calls they led to.
@@ -25,7 +25,7 @@ pub(super) struct Messages<'a> {
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.messages.iter().map(|m| self.wire(m)))
+        s.collect_seq(self.all.iter().map(|m| self.wire(m)))
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn body(quirks: Quirks, endpoint: &str, request: &ChatRequest, learnt
     let messages = shape::shaped(&request.messages, learnt);
     let body = Body {
         model,
-        messages: Messages { messages: &messages, endpoint, thoughts_back: quirks.thoughts_back, learnt },
+        messages: Messages { all: &messages, endpoint, thoughts_back: quirks.thoughts_back, learnt },
         tools,
         tool_choice: (has_tools && takes("tool_choice")).then(|| choice(quirks, &request.tool_choice, learnt)),
         // OpenAI's reasoning models refuse the member itself.

@@ -132,7 +132,7 @@ fn in_turns(messages: impl Iterator<Item = Arc<ChatMessage>>, roles: Roles) -> V
                 calls: vec![],
             })),
             (None | Some(ChatMessage::System(_)), ChatMessage::Assistant { .. }) => {
-                out.push(Arc::new(user(SOMEBODY.into())))
+                out.push(Arc::new(user(SOMEBODY.into())));
             }
             _ => {}
         }

@@ -8,7 +8,7 @@
 //! never closed for its age, however long the answer streams, but for a reader that takes nothing of it. A new connection
 //! is never kept waiting for others to leave.
 //!
-//! To add a limit: a member of [`ListenSettings`](crate::config::ListenSettings) with its line in the README, and a test
+//! To add a limit: a member of [`ListenSettings`] with its line in the README, and a test
 //! with a socket of its own in `tests/it/connections.rs`.
 
 mod descriptors;

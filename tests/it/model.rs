@@ -71,7 +71,7 @@ async fn answer(State(calls): State<Arc<Calls>>, Json(request): Json<Value>) -> 
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "patient",
         "choices": [{
             "index": 0, "finish_reason": "stop",
-            "message": {"role": "assistant", "content": format!("You said: {text}")},
+            "message": {"role": "assistant", "content": format!("You said: {}", engram_core::package::words(&text))},
         }],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
     }))

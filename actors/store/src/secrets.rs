@@ -6,7 +6,7 @@
 //!
 //! A secret is sealed with ChaCha20-Poly1305 under a random nonce, for its place: copied to another row it does not open.
 //!
-//! To add a secret: a text column that is written with [`Vault::seal`] and read with [`Vault::open`], each with the same
+//! To add a secret: a text column that is written with [`Vault::sealer`] and read with [`Vault::open`], each with the same
 //! place, and a line in the test that looks for plain text in the database (`tests/it/secrets.rs`).
 
 use std::{
@@ -113,9 +113,9 @@ impl Vault {
         Ok(self.0.key.get_or_init(|| found))
     }
 
-    /// Seals a text for a place, which is whatever names the row and the column. `conn` is that of the transaction that
-    /// stores it.
-    pub(crate) async fn seal(&self, conn: &mut PgConnection, place: &str, text: &str) -> Result<String> {
+    /// What seals secrets, once it is sure that the key is the database's. `conn` is that of the transaction that stores
+    /// them.
+    pub(crate) async fn sealer(&self, conn: &mut PgConnection) -> Result<Sealer<'_>> {
         let key = self.key(true)?;
         sqlx::query("INSERT INTO secret_key (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING")
             .bind(&key.fingerprint)
@@ -127,7 +127,7 @@ impl Vault {
         if known != key.fingerprint {
             return Err(VaultError::OtherKey.into());
         }
-        Ok(key.seal(place, text)?)
+        Ok(Sealer(key))
     }
 
     /// Opens what was sealed for this place. What was stored before secrets were sealed is given as it is.
@@ -136,6 +136,16 @@ impl Vault {
             Some(sealed) => self.key(false)?.open(place, sealed),
             None => Ok(stored),
         }
+    }
+}
+
+/// The key of the database's secrets.
+pub(crate) struct Sealer<'a>(&'a Key);
+
+impl Sealer<'_> {
+    /// Seals a text for a place, which is whatever names the row and the column.
+    pub(crate) fn seal(&self, place: &str, text: &str) -> Result<String> {
+        Ok(self.0.seal(place, text)?)
     }
 }
 

@@ -139,9 +139,13 @@ pub(super) async fn replace_env(conn: &mut PgConnection, vault: &Vault, agent: A
         .execute(&mut *conn)
         .await
         .map_err(db)?;
-    for variable in env.iter().filter(|variable| variable.value != HIDDEN) {
-        let place = env_place(agent.0, &variable.key);
-        let value = vault.seal(&mut *conn, &place, &variable.value).await?;
+    let told: Vec<&EnvVar> = env.iter().filter(|variable| variable.value != HIDDEN).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let sealer = vault.sealer(&mut *conn).await?;
+    for variable in told {
+        let value = sealer.seal(&env_place(agent.0, &variable.key), &variable.value)?;
         sqlx::query(
             "INSERT INTO agent_env (id, agent_id, key, value, description) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (agent_id, key) DO UPDATE SET value = EXCLUDED.value, \

@@ -149,8 +149,7 @@ fn run_inside(
         results::with_edit_context(env, |context| memory::apply(function, args, &state.snapshot.blocks, context));
     match edit {
         Ok(edit) => {
-            let text = edit.text.clone();
-            results::take_edit(state, acting, edit);
+            let text = results::take_edit(state, acting, edit);
             ToolOutcome::ok(text)
         }
         Err(text) => {

@@ -84,14 +84,15 @@ pub(super) fn with_edit_context<T>(env: &Env<'_>, edit: impl FnOnce(&mut EditCon
     edit(&mut EditContext { now: env.now, new_block: &mut new_block })
 }
 
-/// Takes an edit into the state and into the next commit.
-pub(super) fn take_edit(state: &mut State, acting: &mut Acting, edit: Edit) {
+/// Takes an edit into the state and into the next commit. What is told to the model of it is given back.
+pub(super) fn take_edit(state: &mut State, acting: &mut Acting, edit: Edit) -> String {
     if !edit.writes.is_empty() {
         acting.blocks.extend(edit.writes);
         state.snapshot.blocks = edit.blocks;
         // The prompt shows the old memory until it is compiled again.
         state.compiled_rev = None;
     }
+    edit.text
 }
 
 /// Takes the results that have come; calls that still run get `why` for theirs.

@@ -48,7 +48,8 @@ fn mark(conversation: &Conversation, present: Vec<Arc<Message>>, wanted: &[Messa
 
 #[cfg(test)]
 mod tests {
-    use engram_domain::{Content, ConversationId, Time, ToolCall, ToolReturn, message::ToolStatus};
+    use engram_domain::{Content, ConversationId, Time};
+    use engram_testkit::{call, calls};
     use uuid::Uuid;
 
     use super::*;
@@ -59,24 +60,7 @@ mod tests {
     }
 
     fn message(seq: u64, role: Role, content: Content) -> Arc<Message> {
-        Arc::new(Message {
-            id: id(seq),
-            conversation_id: ConversationId(Uuid::nil()),
-            agent_id: AgentId(Uuid::nil()),
-            seq: seq.cast_signed(),
-            role,
-            content,
-            name: None,
-            otid: None,
-            sender_id: None,
-            group_id: None,
-            step_id: None,
-            run_id: None,
-            model: None,
-            tokens: 1,
-            is_err: false,
-            created_at: Time::UNIX_EPOCH,
-        })
+        Arc::new(Message { id: id(seq), seq: seq.cast_signed(), ..engram_testkit::message(role, content) })
     }
 
     fn said(seq: u64) -> Arc<Message> {
@@ -84,20 +68,11 @@ mod tests {
     }
 
     fn called(seq: u64) -> Arc<Message> {
-        let call = ToolCall { id: "c".into(), name: "t".into(), arguments: "{}".into() };
-        message(seq, Role::Assistant, Content::Assistant { reasoning: vec![], text: None, calls: vec![call] })
+        message(seq, Role::Assistant, calls([call("c", "t", "{}")]))
     }
 
     fn returned(seq: u64) -> Arc<Message> {
-        let result = ToolReturn {
-            tool_call_id: "c".into(),
-            name: "t".into(),
-            status: ToolStatus::Success,
-            text: "done".into(),
-            stdout: vec![],
-            stderr: vec![],
-        };
-        message(seq, Role::Tool, Content::ToolReturn(result))
+        message(seq, Role::Tool, Content::ToolReturn(engram_testkit::returned("c", "t", "done")))
     }
 
     fn summary(seq: u64) -> Arc<Message> {
